@@ -1,0 +1,26 @@
+"""The one currency of all that measures."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from kpis.stats.histogram import Histogram
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """One named figure in its base unit (ms, ratio, bytes, 1/s, count).
+
+    `histogram` holds the samples behind a latency; `reported` marks a percentile that the source gave ready-made
+    (never merged as if exact); `low` and `high` bound the value where the source only knows a bucket.
+    """
+
+    metric: str
+    value: float
+    unit: str
+    at: datetime
+    count: int = 1
+    histogram: Histogram | None = None
+    reported: bool = False
+    low: float | None = None
+    high: float | None = None
+    note: str = ""
