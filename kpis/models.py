@@ -262,7 +262,9 @@ class Submission(models.Model):
     verdict = models.CharField(max_length=12)
     document = models.JSONField(help_text="The whole verdict document as answered.")
     invalidated_at = models.DateTimeField(null=True, blank=True)
-    invalidated_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    invalidated_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     invalidated_why = models.TextField(blank=True)
 
     class Meta:

@@ -12,7 +12,11 @@ import pytest
 from config.supervisor import Program, Supervisor
 
 FOREVER = [sys.executable, "-c", "import signal; signal.pause()"]
-STUBBORN = [sys.executable, "-c", "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); signal.pause()"]
+STUBBORN = [
+    sys.executable,
+    "-c",
+    "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); signal.pause()",
+]
 LAUNCHER = """
 import sys
 from config.supervisor import Program, Supervisor

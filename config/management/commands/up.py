@@ -46,7 +46,9 @@ class Command(BaseCommand):
         try:
             port = free_port(wanted)
         except OSError as error:
-            raise CommandError(f"cannot listen on {HOST}:{wanted} ({error.strerror}); choose another with {variable}=…") from error
+            raise CommandError(
+                f"cannot listen on {HOST}:{wanted} ({error.strerror}); choose another with {variable}=…"
+            ) from error
         if port != wanted:
             self.stdout.write(f"Port {wanted} is taken; using {port} (choose with {variable}=…).")
         return port
