@@ -1,0 +1,310 @@
+"""The roadmap file format (see docs/roadmap-format.md), as typed records. What is left out is *not stated*."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+import msgspec
+import yaml
+
+FORMAT = "milepost-roadmap/1"
+State = Literal["to_do", "in_progress", "blocked", "done", "dropped"]
+Sign = Literal["<", "<=", ">", ">="]
+
+
+class Record(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Unknown fields are refused, so that a misspelt one is not silently lost."""
+
+
+class Parameter(Record):
+    name: str
+    from_: Any = msgspec.field(name="from", default=None)
+    to: Any = None
+
+
+class Task(Record):
+    key: str
+    title: str
+    section: str = ""
+    problem: str = ""
+    own_target: str = ""
+    measure: str = ""
+    guidance: str = ""
+    cost_note: str = ""
+    parameters: list[Parameter] = []
+    priority: str = ""
+    assignee: str | None = None
+    due_on: date | None = None
+    effort_planned_h: Decimal | None = None
+    effort_spent_h: Decimal | None = None
+    state: State = "to_do"
+    state_changed_at: datetime | None = None
+    state_changed_by: str | None = None
+    state_note: str = ""
+    state_before: str = ""
+    demo: bool = False
+
+
+class Impact(Record):
+    key: str
+    statement: str
+    task: str | None = None
+    kpi: str | None = None
+    change_pct: Decimal | None = None
+    change_pct_to: Decimal | None = None
+    factor: Decimal | None = None
+    to_value: float | None = None
+    unit: str = ""
+    stated: str = ""
+    stated_in: list[str] = []
+    confirmed_at: datetime | None = None
+    confirmed_by: str | None = None
+    evidence: str = ""
+    demo: bool = False
+
+
+class Waiver(Record):
+    reason: str
+    expires_at: datetime
+    requested_by: str
+    requested_at: datetime
+    decision: Literal["proposed", "approved", "rejected", "withdrawn"] = "proposed"
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+    decision_note: str = ""
+    self_approved: bool = False
+
+
+class Gate(Record):
+    needs_tasks: bool = True
+    needs_impacts: bool = True
+    kpis: list[str] = []
+    closed_at: datetime | None = None
+    closed_by: str | None = None
+    closed_as: str = ""
+    waivers: list[Waiver] = []
+
+
+class Phase(Record):
+    number: int
+    name: str
+    week_from: int
+    week_to: int
+    summary: str = ""
+    started_on: date | None = None
+    finished_on: date | None = None
+    tasks: list[Task] = []
+    impacts: list[Impact] = []
+    gate: Gate = msgspec.field(default_factory=Gate)
+    demo: bool = False
+
+
+class Entry(Record):
+    booked_on: date
+    amount: Decimal
+    note: str = ""
+    by: str | None = None
+    demo: bool = False
+
+
+class Cost(Record):
+    key: str
+    name: str
+    kind: Literal["one_off", "monthly"]
+    hours: Decimal | None = None
+    rate: Decimal | None = None
+    amount: Decimal | None = None
+    priority: str = ""
+    stated_total: Decimal | None = None
+    entries: list[Entry] = []
+    demo: bool = False
+
+
+class Link(Record):
+    kpi: str
+    weight: Decimal = Decimal(1)
+    demo: bool = False
+
+
+class Benefit(Record):
+    key: str
+    name: str
+    monthly_amount: Decimal
+    stated_roi_pct: Decimal | None = None
+    kpis: list[Link] = []
+    demo: bool = False
+
+
+class Trigger(Record):
+    kpi: str
+    demo: bool = False
+
+
+class Mitigation(Record):
+    key: str
+    text: str
+    state: Literal["to_do", "in_progress", "done", "dropped"] = "to_do"
+    owner: str | None = None
+    due_on: date | None = None
+    demo: bool = False
+
+
+class Risk(Record):
+    key: str
+    title: str
+    description: str = ""
+    stated_level: str = ""
+    likelihood: int | None = None
+    impact: int | None = None
+    residual_likelihood: int | None = None
+    residual_impact: int | None = None
+    placement_note: str = ""
+    status: Literal["open", "mitigating", "accepted", "closed"] = "open"
+    treatment: Literal["", "avoid", "reduce", "share", "accept"] = ""
+    owner: str | None = None
+    review_on: date | None = None
+    mitigations: list[Mitigation] = []
+    triggers: list[Trigger] = []
+    demo: bool = False
+
+
+class Stage(Record):
+    users: int
+    ramp_s: int | None = None
+    hold_s: int | None = None
+
+
+class Aim(Record):
+    """What a load profile must reach."""
+
+    metric: str
+    comparator: Sign
+    value: float
+    unit: str
+
+
+class LoadProfile(Record):
+    key: str
+    name: str
+    section: str = ""
+    stages: list[Stage] = []
+    cooldown_s: int | None = None
+    targets: list[Aim] = []
+    demo: bool = False
+
+
+class AlertRule(Record):
+    key: str
+    kpi: str
+    comparator: Sign
+    value: float
+    severity: Literal["low", "medium", "high", "critical"]
+    stated: str = ""
+    demo: bool = False
+
+
+class Roadmap(Record):
+    slug: str
+    name: str
+    summary: str = ""
+    starts_on: date | None = None
+    currency: str = "USD"
+    discount_rate: Decimal | None = None
+    state: Literal["draft", "approved", "active", "closed"] = "draft"
+    state_changed_at: datetime | None = None
+    state_changed_by: str | None = None
+    members: list[str] = []
+    source_version: str = ""
+    source_updated: str = ""
+    review_stated: str = ""
+    review_on: date | None = None
+    stated: dict[str, Any] = {}
+    next_steps: list[str] = []
+    demo: bool = False
+
+
+class Document(Record):
+    """One whole file. `scorecard` is what `kpis.loading.load_scorecard` takes, and is checked there."""
+
+    format: Literal["milepost-roadmap/1"]
+    roadmap: Roadmap
+    scorecard: dict[str, Any]
+    phases: list[Phase] = []
+    costs: list[Cost] = []
+    benefits: list[Benefit] = []
+    risks: list[Risk] = []
+    load_profiles: list[LoadProfile] = []
+    alert_rules: list[AlertRule] = []
+
+
+class Malformed(ValueError):
+    """The text is no roadmap file; `path` leads to the bad field (`$.phases[0].week_to`)."""
+
+    def __init__(self, detail: str, path: str = "$") -> None:
+        super().__init__(f"{path}: {detail}")
+        self.detail = detail
+        self.path = path
+
+
+def read(text: str | bytes) -> Document:
+    """Parse YAML (of which JSON is a part) into a document; raises Malformed."""
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise Malformed(f"not YAML: {error}") from error
+    return parse(data)
+
+
+def parse(data: object) -> Document:
+    try:
+        document = msgspec.convert(data, Document, strict=False)
+    except msgspec.ValidationError as error:
+        detail, _, path = str(error).partition(" - at `")
+        raise Malformed(detail, path.rstrip("`") or "$") from error
+    _check(document)
+    return document
+
+
+def write(document: Document) -> str:
+    """YAML that `read` gives back as the same document."""
+    return yaml.safe_dump(msgspec.to_builtins(document), sort_keys=False, allow_unicode=True, width=110)
+
+
+def _check(document: Document) -> None:
+    """What types cannot say: keys are unique where they must be, weeks in order, references lead somewhere."""
+    kpis = {str(kpi.get("key")) for kpi in document.scorecard.get("kpis", []) if isinstance(kpi, dict)}
+    _unique([phase.number for phase in document.phases], "$.phases", "number")
+    for place, phase in enumerate(document.phases):
+        path = f"$.phases[{place}]"
+        if not 1 <= phase.week_from <= phase.week_to:
+            raise Malformed("week_from must be at least 1 and not after week_to", f"{path}.week_to")
+        _unique([task.key for task in phase.tasks], f"{path}.tasks", "key")
+        _unique([impact.key for impact in phase.impacts], f"{path}.impacts", "key")
+        _known([impact.task for impact in phase.impacts], {t.key for t in phase.tasks}, f"{path}.impacts", "task")
+        _known([impact.kpi for impact in phase.impacts], kpis, f"{path}.impacts", "kpi")
+    for name in ("costs", "benefits", "risks", "load_profiles", "alert_rules"):
+        _unique([row.key for row in getattr(document, name)], f"$.{name}", "key")
+    for place, benefit in enumerate(document.benefits):
+        _known([link.kpi for link in benefit.kpis], kpis, f"$.benefits[{place}].kpis", "kpi")
+    for place, risk in enumerate(document.risks):
+        _unique([mitigation.key for mitigation in risk.mitigations], f"$.risks[{place}].mitigations", "key")
+        _known([trigger.kpi for trigger in risk.triggers], kpis, f"$.risks[{place}].triggers", "kpi")
+        for field in ("likelihood", "impact", "residual_likelihood", "residual_impact"):
+            value = getattr(risk, field)
+            if value is not None and not 1 <= value <= 5:
+                raise Malformed("must be 1…5", f"$.risks[{place}].{field}")
+    _known([rule.kpi for rule in document.alert_rules], kpis, "$.alert_rules", "kpi")
+
+
+def _unique(keys: list[Any], path: str, field: str) -> None:
+    for place, key in enumerate(keys):
+        if key in keys[:place]:
+            raise Malformed(f"{key} is there twice", f"{path}[{place}].{field}")
+
+
+def _known(names: list[str | None], known: set[str], path: str, field: str) -> None:
+    for place, name in enumerate(names):
+        if name is not None and name not in known:
+            raise Malformed(f"there is no {field} {name!r} in this file", f"{path}[{place}].{field}")
