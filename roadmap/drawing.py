@@ -213,7 +213,9 @@ def _arrow(before: tuple[float, float], now: tuple[float, float], kind: str) -> 
     dx, dy = now[0] - before[0], now[1] - before[1]
     length = max((dx * dx + dy * dy) ** 0.5, 31.0)
     ux, uy = dx / length, dy / length
-    return Arrow(*(round(v, 1) for v in (before[0] + 12 * ux, before[1] + 12 * uy, now[0] - 18 * ux, now[1] - 18 * uy)), kind)
+    return Arrow(
+        round(before[0] + 12 * ux, 1), round(before[1] + 12 * uy, 1), round(now[0] - 18 * ux, 1), round(now[1] - 18 * uy, 1), kind
+    )
 
 
 @dataclass(frozen=True, slots=True)
