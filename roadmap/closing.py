@@ -1,0 +1,97 @@
+"""Closing a phase at its gate, and the waivers that let one pass in spite of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from accounts import audit
+from accounts.models import User
+from kpis.models import Decision
+from roadmap.editing import Refused, locked
+from roadmap.judging import judge_gate, standings_of
+from roadmap.models import Gate, GateWaiver
+
+
+def close_phase(*, gate: Gate, actor: User, now: datetime, version: int | None = None, token: str = "") -> Gate:
+    """Close the gate's phase today. Raises Refused, naming what is missing, unless the gate is passed or waived."""
+    with transaction.atomic():
+        current = locked(gate, version)
+        phase = current.phase
+        if current.closed_at is not None:
+            raise Refused("this phase is closed already")
+        judgement = judge_gate(
+            current,
+            tasks=list(phase.tasks.all()),
+            impacts=list(phase.impacts.all()),
+            waivers=list(current.waivers.all()),
+            standings=standings_of(phase.roadmap, now),
+            now=now,
+        )
+        if not judgement.may_close:
+            raise Refused(f"the gate is {judgement.state}: {judgement.reason}")
+        current.closed_at, current.closed_by, current.closed_as = now, actor, str(judgement.state)
+        current.version += 1
+        current.save()
+        phase.finished_on = now.date()
+        phase.version += 1
+        phase.save(update_fields=["finished_on", "version"])
+        audit.record(actor=actor, action="gate.close", subject=current, after={"as": current.closed_as}, token=token)
+    return current
+
+
+def reopen_phase(*, gate: Gate, actor: User, why: str, version: int | None = None, token: str = "") -> Gate:
+    with transaction.atomic():
+        current = locked(gate, version)
+        if current.closed_at is None:
+            raise Refused("this phase is not closed")
+        before = {"as": current.closed_as}
+        current.closed_at, current.closed_by, current.closed_as = None, None, ""
+        current.version += 1
+        current.save()
+        phase = current.phase
+        phase.finished_on = None
+        phase.version += 1
+        phase.save(update_fields=["finished_on", "version"])
+        audit.record(actor=actor, action="gate.reopen", subject=current, before=before, why=why, token=token)
+    return current
+
+
+def request_waiver(*, gate: Gate, actor: User, reason: str, expires_at: datetime, now: datetime, token: str = "") -> GateWaiver:
+    """Ask that the gate may be passed in spite of what is missing; somebody else approves it."""
+    if not reason.strip():
+        raise ValidationError({"reason": "Say why."})
+    if expires_at <= now:
+        raise ValidationError({"expires_at": "A waiver ends in the future."})
+    with transaction.atomic():
+        waiver = GateWaiver.objects.create(gate=gate, reason=reason, expires_at=expires_at, requested_by=actor)
+        after = {"reason": reason, "expires_at": expires_at.isoformat()}
+        audit.record(actor=actor, action="gate.waiver_request", subject=waiver, after=after, why=reason, token=token)
+    return waiver
+
+
+def approve_waiver(*, waiver: GateWaiver, actor: User, now: datetime, note: str = "") -> GateWaiver:
+    own = waiver.requested_by_id == actor.pk
+    if own and not settings.ALLOW_SELF_APPROVAL:
+        raise Refused("a waiver is approved by a person other than the one who asked for it")
+    return _decide(waiver, Decision.APPROVED, actor, now, note, own)
+
+
+def reject_waiver(*, waiver: GateWaiver, actor: User, now: datetime, note: str = "") -> GateWaiver:
+    return _decide(waiver, Decision.REJECTED, actor, now, note, own=False)
+
+
+def _decide(waiver: GateWaiver, decision: Decision, actor: User, now: datetime, note: str, own: bool) -> GateWaiver:
+    with transaction.atomic():
+        current = GateWaiver.objects.select_for_update().get(pk=waiver.pk)
+        if current.decision != Decision.PROPOSED:
+            raise Refused(f"this waiver is {current.get_decision_display()} already")
+        current.decision, current.decided_by, current.decided_at = decision, actor, now
+        current.decision_note, current.self_approved = note, own
+        current.save()
+        after = {"decision": str(decision), "self_approved": own}
+        audit.record(actor=actor, action=f"gate.waiver_{decision}", subject=current, after=after, why=note)
+    return current
