@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import yaml
 
 FORMAT = "milepost-roadmap/1"
 State = Literal["to_do", "in_progress", "blocked", "done", "dropped"]
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Sign = Literal["<", "<=", ">", ">="]
 
 
@@ -40,7 +41,7 @@ class Task(Record):
     effort_planned_h: Decimal | None = None
     effort_spent_h: Decimal | None = None
     state: State = "to_do"
-    state_changed_at: datetime | None = None
+    state_changed_at: Moment | None = None
     state_changed_by: str | None = None
     state_note: str = ""
     state_before: str = ""
@@ -59,7 +60,7 @@ class Impact(Record):
     unit: str = ""
     stated: str = ""
     stated_in: list[str] = []
-    confirmed_at: datetime | None = None
+    confirmed_at: Moment | None = None
     confirmed_by: str | None = None
     evidence: str = ""
     demo: bool = False
@@ -67,12 +68,12 @@ class Impact(Record):
 
 class Waiver(Record):
     reason: str
-    expires_at: datetime
+    expires_at: Moment
     requested_by: str
-    requested_at: datetime
+    requested_at: Moment
     decision: Literal["proposed", "approved", "rejected", "withdrawn"] = "proposed"
     decided_by: str | None = None
-    decided_at: datetime | None = None
+    decided_at: Moment | None = None
     decision_note: str = ""
     self_approved: bool = False
 
@@ -81,7 +82,7 @@ class Gate(Record):
     needs_tasks: bool = True
     needs_impacts: bool = True
     kpis: list[str] = []
-    closed_at: datetime | None = None
+    closed_at: Moment | None = None
     closed_by: str | None = None
     closed_as: str = ""
     waivers: list[Waiver] = []
@@ -213,7 +214,7 @@ class Roadmap(Record):
     currency: str = "USD"
     discount_rate: Decimal | None = None
     state: Literal["draft", "approved", "active", "closed"] = "draft"
-    state_changed_at: datetime | None = None
+    state_changed_at: Moment | None = None
     state_changed_by: str | None = None
     members: list[str] = []
     source_version: str = ""

@@ -17,7 +17,8 @@ def set_state(
     *, task: Task, state: str, actor: User, now: datetime, note: str = "", version: int | None = None, token: str = ""
 ) -> Task:
     """Move a task to a state. Setting the state that it has already is no change and no conflict: two people who tick
-    the same box agree. The first task that is begun dates the start of its phase. Raises StaleEdit (see `roadmap.editing`), Refused, ValidationError."""
+    the same box agree. The first task that is begun dates the start of its phase.
+    Raises StaleEdit (see `roadmap.editing`), Refused, ValidationError."""
     if state not in TaskState.values:
         raise ValidationError({"state": f"{state!r} is none of {', '.join(TaskState.values)}."})
     with transaction.atomic():

@@ -1,0 +1,127 @@
+"""A roadmap out of the database into its file: what `loading.load` reads back as the same plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import msgspec
+from django.db import models
+
+from kpis.models import KPI, Decision, Target
+from roadmap import document as doc
+from roadmap.models import Benefit, Cost, Gate, Phase, Risk, Roadmap
+
+Made = TypeVar("Made", bound=doc.Record)
+
+
+def export(roadmap: Roadmap) -> doc.Document:
+    """The whole plan with its progress, people by user name; in a constant number of queries."""
+    return doc.Document(
+        format="milepost-roadmap/1",
+        roadmap=_record(doc.Roadmap, roadmap, members=[user.username for user in roadmap.members.order_by("username")]),
+        scorecard=_scorecard(roadmap),
+        phases=[_phase(phase) for phase in _phases(roadmap)],
+        costs=[_cost(cost) for cost in roadmap.costs.prefetch_related("entries__by")],
+        benefits=[_benefit(benefit) for benefit in roadmap.benefits.prefetch_related("links__kpi")],
+        risks=[_risk(risk) for risk in _risks(roadmap)],
+        load_profiles=[
+            _record(doc.LoadProfile, row, stages=row.stages, targets=row.targets) for row in roadmap.load_profiles.all()
+        ],
+        alert_rules=[_record(doc.AlertRule, row) for row in roadmap.alert_rules.select_related("kpi")],
+    )
+
+
+def _phases(roadmap: Roadmap) -> models.QuerySet[Phase]:
+    return roadmap.phases.select_related("gate__closed_by").prefetch_related(
+        "tasks__assignee", "tasks__state_changed_by", "impacts__task", "impacts__kpi", "impacts__confirmed_by",
+        "gate__kpis", "gate__waivers__requested_by", "gate__waivers__decided_by",
+    )  # fmt: skip
+
+
+def _risks(roadmap: Roadmap) -> models.QuerySet[Risk]:
+    return roadmap.risks.select_related("owner").prefetch_related("mitigations__owner", "triggers__kpi")
+
+
+def _phase(phase: Phase) -> doc.Phase:
+    gate = getattr(phase, "gate", None)
+    return _record(
+        doc.Phase,
+        phase,
+        tasks=[_record(doc.Task, task, parameters=task.parameters) for task in phase.tasks.all()],
+        impacts=[_record(doc.Impact, impact) for impact in phase.impacts.all()],
+        gate=doc.Gate() if gate is None else _gate(gate),
+    )
+
+
+def _gate(gate: Gate) -> doc.Gate:
+    waivers = sorted(gate.waivers.all(), key=lambda waiver: waiver.pk)
+    return _record(
+        doc.Gate,
+        gate,
+        kpis=sorted(kpi.key for kpi in gate.kpis.all()),
+        waivers=[_record(doc.Waiver, waiver) for waiver in waivers],
+    )
+
+
+def _cost(cost: Cost) -> doc.Cost:
+    return _record(doc.Cost, cost, entries=[_record(doc.Entry, entry) for entry in cost.entries.all()])
+
+
+def _benefit(benefit: Benefit) -> doc.Benefit:
+    return _record(doc.Benefit, benefit, kpis=[_record(doc.Link, link) for link in benefit.links.all()])
+
+
+def _risk(risk: Risk) -> doc.Risk:
+    return _record(
+        doc.Risk,
+        risk,
+        mitigations=[_record(doc.Mitigation, row) for row in risk.mitigations.all()],
+        triggers=[_record(doc.Trigger, row) for row in risk.triggers.all()],
+    )
+
+
+def _record(kind: type[Made], row: models.Model, **given: Any) -> Made:
+    """A record of the row's fields of the same names; related rows by key or user name."""
+    names = [name for name in kind.__struct_fields__ if name not in given]
+    fields = {_written(kind, name): _value(getattr(row, name)) for name in names}
+    return msgspec.convert({**fields, **given}, kind, from_attributes=True, strict=False)
+
+
+def _written(kind: type[doc.Record], name: str) -> str:
+    return kind.__struct_encode_fields__[kind.__struct_fields__.index(name)]
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, models.Model):
+        return getattr(value, "username", None) or value.key  # type: ignore[attr-defined]
+    if isinstance(value, models.Manager):
+        return [_value(row) for row in value.all()]
+    return value.normalize() if hasattr(value, "normalize") else value
+
+
+def _scorecard(roadmap: Roadmap) -> dict[str, Any]:
+    kpis = list(KPI.objects.filter(scorecard_id=roadmap.scorecard_id, archived_at=None))
+    newest: dict[int, Target] = {}
+    approved = Target.objects.filter(kpi__in=kpis, decision=Decision.APPROVED).order_by("number")
+    for target in approved:
+        newest[target.kpi_id] = target
+    return {
+        "slug": roadmap.scorecard.slug,
+        "name": roadmap.scorecard.name,
+        "kpis": [_kpi(kpi, newest.get(kpi.pk)) for kpi in kpis],
+    }
+
+
+def _kpi(kpi: KPI, target: Target | None) -> dict[str, Any]:
+    names = ("key", "name", "category", "metric", "unit", "direction", "aggregation", "across", "window_s", "freshness_s")
+    fields: dict[str, Any] = {name: getattr(kpi, name) for name in names}
+    fields["description"] = kpi.description
+    if target is not None:
+        fields["target"] = _told(target, ("comparator", "value", "alert_threshold", "baseline", "baseline_stated", "stated"))
+    return fields
+
+
+def _told(row: models.Model, names: Iterable[str]) -> dict[str, Any]:
+    """Without what is not stated."""
+    return {name: value for name in names if (value := getattr(row, name)) not in (None, "")}
