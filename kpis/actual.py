@@ -1,0 +1,132 @@
+"""What a KPI is now: one series' measurements become a figure, and several series' figures become one. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from kpis.stats.histogram import Histogram
+
+PERCENTILES = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0}
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """One measurement, or the sum of many (a rollup): figures in the KPI's unit; `total` is Σ value × count."""
+
+    at: datetime
+    points: int
+    count: int
+    total: float
+    plain_total: float
+    low: float
+    high: float
+    last: float
+    histogram: Histogram | None = None
+    reported: bool = False
+
+
+@dataclass(frozen=True)
+class Figure:
+    """The aggregate of a window. `reported`: a percentile that the source gave ready-made, so never merged as if exact."""
+
+    value: float
+    count: int
+    histogram: Histogram | None
+    reported: bool
+
+
+@dataclass(frozen=True)
+class SeriesFigure:
+    """What one series says now. `by_ci` marks a series whose newest value came from a CI result."""
+
+    subject: str
+    environment: str
+    at: datetime
+    value: float
+    count: int
+    origin: str = ""
+    histogram: Histogram | None = None
+    reported: bool = False
+
+    @property
+    def by_ci(self) -> bool:
+        return self.origin.startswith("result:")
+
+
+def one(value: float, count: int, at: datetime, histogram: Histogram | None = None, reported: bool = False) -> Stretch:
+    """A single measurement as a stretch."""
+    return Stretch(at, 1, count, value * count, value, value, value, value, histogram, reported)
+
+
+def aggregate(aggregation: str, stretches: Sequence[Stretch]) -> Figure:
+    """Aggregate stretches in time order. Raises ValueError when there are none.
+
+    A mean is weighted by count. A percentile is read from the merged histograms; single values without one are samples
+    themselves, and where the source gave percentiles ready-made the newest of them stands alone.
+    """
+    if not stretches:
+        raise ValueError("nothing to aggregate")
+    newest = stretches[-1]
+    count = sum(stretch.count for stretch in stretches)
+    if aggregation in PERCENTILES:
+        return _percentile(PERCENTILES[aggregation], stretches, count)
+    histograms = [stretch.histogram for stretch in stretches if stretch.histogram is not None]
+    merged = Histogram.merge(histograms) if histograms else None
+    if aggregation == "mean":
+        value = sum(s.total for s in stretches) / count if count else sum(s.plain_total for s in stretches) / len(stretches)
+    elif aggregation == "sum":
+        value = sum(stretch.plain_total for stretch in stretches)
+    elif aggregation == "min":
+        value = min(stretch.low for stretch in stretches)
+    elif aggregation == "max":
+        value = max(stretch.high for stretch in stretches)
+    else:
+        value = newest.last
+    return Figure(value, newest.count if aggregation == "last" else count, merged, newest.reported)
+
+
+def _percentile(percent: float, stretches: Sequence[Stretch], count: int) -> Figure:
+    newest = stretches[-1]
+    if newest.reported:
+        return Figure(newest.last, newest.count, None, True)
+    exact = [s for s in stretches if not s.reported]
+    histograms = [s.histogram if s.histogram is not None else Histogram.from_values([s.last]) for s in exact]
+    merged = Histogram.merge(histograms)
+    return Figure(merged.percentile(percent), merged.count, merged, False)
+
+
+def counted(figures: Sequence[SeriesFigure]) -> list[SeriesFigure]:
+    """The series that decide: what CI sent counts only while nothing measures the KPI continuously.
+
+    Between two pushes a CI result is hours old by nature; it must not make a KPI stale that a probe measures every minute.
+    """
+    live = [figure for figure in figures if not figure.by_ci]
+    return live or list(figures)
+
+
+def combine(
+    figures: Sequence[SeriesFigure], *, across: str, aggregation: str, lower_is_better: bool, named: str = ""
+) -> tuple[float, int, SeriesFigure] | None:
+    """One figure out of the counted series: (value, count, the series that stands for it); None where none counts.
+
+    Means of percentiles do not exist: such a KPI falls back to its worst series (and cannot be saved that way).
+    """
+    if across == "named":
+        figures = [figure for figure in figures if figure.subject == named]
+    if not figures:
+        return None
+    worst = (max if lower_is_better else min)(figures, key=lambda figure: figure.value)
+    if len(figures) == 1:
+        return worst.value, worst.count, worst
+    count = sum(figure.count for figure in figures)
+    percent = PERCENTILES.get(aggregation)
+    if across == "merged" and percent is not None and all(figure.histogram is not None for figure in figures):
+        merged = Histogram.merge([figure.histogram for figure in figures if figure.histogram is not None])
+        return merged.percentile(percent), merged.count, worst
+    if across == "mean" and percent is None:
+        return sum(figure.value for figure in figures) / len(figures), count, worst
+    if across == "sum" and percent is None:
+        return sum(figure.value for figure in figures), count, worst
+    return worst.value, worst.count, worst

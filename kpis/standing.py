@@ -1,0 +1,263 @@
+"""Where KPIs stand: actual, target in force, status. The read side of everything: pages, API, badges, gates, exports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import F, Min, Q
+
+from kpis.actual import SeriesFigure, combine, counted
+from kpis.evaluation import Goal, Memory, Point, Status, evaluate
+from kpis.models import KPI, Aggregation, CurrentValue, Decision, Direction, KpiState, Rollup, Target, Waiver
+from kpis.stats.histogram import Histogram
+from kpis.targets import goal_of, in_force
+
+Sparkline = list[tuple[datetime, float]]
+WORDS = {
+    Status.NO_DATA: "no data",
+    Status.STALE: "stale",
+    Status.NO_TARGET: "no target",
+    Status.BREACHED: "breached",
+    Status.MET: "met",
+    Status.ON_TRACK: "on track",
+    Status.BEHIND: "behind",
+}
+
+
+@dataclass(frozen=True)
+class SeriesStanding:
+    """One series of a KPI, judged for itself."""
+
+    subject: str
+    environment: str
+    value: float
+    count: int
+    at: datetime
+    origin: str
+    status: Status
+    counts: bool
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One KPI, judged. Figures are in the KPI's unit; what is None was not stated or not measured."""
+
+    kpi: KPI
+    status: Status
+    since: datetime | None
+    actual: float | None
+    count: int
+    at: datetime | None
+    origin: str
+    worst_subject: str
+    stale_subjects: tuple[str, ...]
+    reported: bool
+    series: tuple[SeriesStanding, ...]
+    target: Target | None
+    goal: Goal | None
+    attainment: float | None
+    asked: float | None
+    waived_until: datetime | None
+    memory: Memory
+
+    @property
+    def unit(self) -> str:
+        return self.kpi.unit
+
+    @property
+    def target_text(self) -> str:
+        return f"{self.target.comparator} {self.target.value:g}" if self.target else ""
+
+    @property
+    def baseline(self) -> float | None:
+        return self.target.baseline if self.target else None
+
+    @property
+    def alert_threshold(self) -> float | None:
+        return self.target.alert_threshold if self.target else None
+
+    @property
+    def word(self) -> str:
+        return WORDS[self.status]
+
+
+def standing(kpi: KPI, *, now: datetime) -> Standing:
+    """Where one KPI stands at `now`."""
+    return standings([kpi], now=now)[0]
+
+
+def standings(kpis: Iterable[KPI], *, now: datetime) -> list[Standing]:
+    """Where KPIs stand at `now`, in their order; a constant number of queries, independent of history."""
+    listed = list(kpis)
+    ids = [kpi.pk for kpi in listed]
+    figures = _figures(ids)
+    targets = in_force(listed, now)
+    waivers = _waivers(ids, now)
+    memories = {state.kpi_id: Memory.from_dict(state.memory) for state in KpiState.objects.filter(kpi_id__in=ids)}
+    return [
+        judged(kpi, figures.get(kpi.pk, []), targets.get(kpi.pk), waivers.get(kpi.pk), memories.get(kpi.pk), now)
+        for kpi in listed
+    ]
+
+
+def judged(
+    kpi: KPI,
+    figures: Sequence[SeriesFigure],
+    target: Target | None,
+    waived_until: datetime | None,
+    memory: Memory | None,
+    now: datetime,
+) -> Standing:
+    """Judge one KPI by what its series say: it is as old as the oldest series that counts."""
+    goal = goal_of(target, kpi) if target else None
+    counting = counted(figures)
+    combined = combine(
+        counting,
+        across=kpi.across,
+        aggregation=kpi.aggregation,
+        lower_is_better=kpi.direction == Direction.LOWER,
+        named=kpi.across_subject,
+    )
+    limit = timedelta(seconds=kpi.freshness_s)
+    points = [Point(min(figure.at for figure in counting), combined[0])] if combined else []
+    verdict = evaluate(goal, points, now=now, previous=memory, freshness_s=kpi.freshness_s)
+    stands = combined[2] if combined else None
+    return Standing(
+        kpi=kpi,
+        status=verdict.status,
+        since=verdict.since,
+        actual=combined[0] if combined else None,
+        count=combined[1] if combined else 0,
+        at=stands.at if stands else None,
+        origin=stands.origin if stands else "",
+        worst_subject=stands.subject if stands else "",
+        stale_subjects=tuple(figure.subject for figure in counting if figure.at + limit < now),
+        reported=stands.reported if stands else False,
+        series=tuple(_series_standing(kpi, figure, goal, counting, now) for figure in figures),
+        target=target,
+        goal=goal,
+        attainment=verdict.attainment,
+        asked=verdict.asked,
+        waived_until=waived_until,
+        memory=verdict.memory,
+    )
+
+
+def remember(kpi_ids: Iterable[int], *, now: datetime) -> None:
+    """Keep what the judge must remember of these KPIs. Call it in the transaction that changed their values."""
+    ids = sorted(set(kpi_ids))
+    KpiState.objects.bulk_create([KpiState(kpi_id=pk, status=Status.NO_DATA, since=now) for pk in ids], ignore_conflicts=True)
+    states = {state.kpi_id: state for state in KpiState.objects.select_for_update().filter(kpi_id__in=ids).order_by("pk")}
+    for found in standings(KPI.objects.filter(pk__in=ids), now=now):
+        state = states[found.kpi.pk]
+        state.status, state.since, state.memory = found.status, found.memory.since or now, found.memory.to_dict()
+    KpiState.objects.bulk_update(states.values(), ["status", "since", "memory"])
+
+
+def counts(standings: Iterable[Standing]) -> dict[str, int]:
+    """How many KPIs have each status, every status apart; a waived one counts once, under `waived`."""
+    found = dict.fromkeys((*Status, "waived"), 0)
+    for one in standings:
+        found["waived" if one.waived_until else one.status] += 1
+    return {str(status): number for status, number in found.items()}
+
+
+def headline(standings: Sequence[Standing]) -> str:
+    """One sentence that hides no absence: "4 of 6 targets are met, 1 is breached, 1 has no data."."""
+    if not standings:
+        return "No KPIs yet."
+    found = counts(standings)
+    met, total = found[Status.MET], len(standings)
+    parts = [f"{met} of {total} {'targets are' if total != 1 else 'target is'} met"]
+    words = {
+        Status.BREACHED: ("is breached", "are breached"),
+        Status.BEHIND: ("is behind", "are behind"),
+        Status.STALE: ("is stale", "are stale"),
+        Status.NO_DATA: ("has no data", "have no data"),
+    }
+    parts += [f"{found[status]} {forms[found[status] != 1]}" for status, forms in words.items() if found[status]]
+    return ", ".join(parts) + "."
+
+
+def sparklines(kpi_ids: Iterable[int], *, now: datetime, days: int = 30) -> dict[int, Sparkline]:
+    """A coarse line per KPI: its series' rollups combined bucket by bucket; hourly in the first two days, then daily."""
+    kpis = {kpi.pk: kpi for kpi in KPI.objects.filter(pk__in=list(kpi_ids))}
+    start = now - timedelta(days=days)
+    rows = Rollup.objects.filter(series__kpi_id__in=kpis, series__enabled=True, at__gte=start)
+    first = rows.filter(resolution="hour").aggregate(first=Min("at"))["first"]
+    resolution = "hour" if first and now - first <= timedelta(days=2) else "day"
+    buckets: dict[tuple[int, datetime], list[SeriesFigure]] = {}
+    needed = rows.filter(resolution=resolution).order_by("at").annotate(kpi_id=F("series__kpi_id"))
+    percentiles = [pk for pk, kpi in kpis.items() if kpi.aggregation.startswith("p")]
+    for row in needed.defer("histogram").exclude(kpi_id__in=percentiles):
+        kpi = kpis[row.kpi_id]
+        buckets.setdefault((row.kpi_id, row.at), []).append(_bucket_figure(row, kpi.aggregation))
+    for row in needed.filter(kpi_id__in=percentiles):
+        kpi = kpis[row.kpi_id]
+        buckets.setdefault((row.kpi_id, row.at), []).append(_bucket_figure(row, kpi.aggregation))
+    lines: dict[int, Sparkline] = {pk: [] for pk in kpis}
+    for (pk, at), figures in sorted(buckets.items(), key=lambda item: item[0][1]):
+        kpi = kpis[pk]
+        combined = combine(
+            figures,
+            across=kpi.across,
+            aggregation=kpi.aggregation,
+            lower_is_better=kpi.direction == Direction.LOWER,
+            named=kpi.across_subject,
+        )
+        if combined:
+            lines[pk].append((at, combined[0]))
+    return lines
+
+
+def _bucket_figure(row: Rollup, aggregation: str) -> SeriesFigure:
+    histogram = None
+    if aggregation in (Aggregation.P50, Aggregation.P90, Aggregation.P95, Aggregation.P99):
+        histogram = Histogram.from_bytes(row.histogram) if row.histogram else None
+        value = histogram.percentile(float(aggregation[1:])) if histogram else row.last
+    else:
+        mean = row.total / row.count if row.count else row.plain_total / row.points
+        value = {"mean": mean, "sum": row.plain_total, "min": row.low, "max": row.high}.get(aggregation, row.last)
+    return SeriesFigure("", "", row.last_at, value, row.count, histogram=histogram)
+
+
+def _figures(kpi_ids: Sequence[int]) -> dict[int, list[SeriesFigure]]:
+    """What every enabled series says, by KPI id: one query. Histograms only where series are merged."""
+    rows = CurrentValue.objects.filter(series__kpi_id__in=kpi_ids, series__enabled=True).order_by("series_id").values_list(
+        "series__kpi_id", "series__subject", "series__environment", "at", "value", "count", "origin", "reported",
+        "histogram", "series__kpi__across",
+    )  # fmt: skip
+    found: dict[int, list[SeriesFigure]] = {}
+    for kpi_id, subject, environment, at, value, count, origin, reported, data, across in rows:
+        histogram = Histogram.from_bytes(data) if data and across == "merged" else None
+        found.setdefault(kpi_id, []).append(SeriesFigure(subject, environment, at, value, count, origin, histogram, reported))
+    return found
+
+
+def _waivers(kpi_ids: Sequence[int], now: datetime) -> dict[int, datetime]:
+    """Until when a KPI as a whole is waived; an expired waiver ends by itself."""
+    rows = Waiver.objects.filter(
+        Q(subject=""), kpi_id__in=kpi_ids, decision=Decision.APPROVED, expires_at__gt=now, decided_at__lte=now
+    )
+    found: dict[int, datetime] = {}
+    for kpi_id, expires_at in rows.values_list("kpi_id", "expires_at"):
+        found[kpi_id] = max(expires_at, found.get(kpi_id, expires_at))
+    return found
+
+
+def _series_standing(
+    kpi: KPI, figure: SeriesFigure, goal: Goal | None, counting: Sequence[SeriesFigure], now: datetime
+) -> SeriesStanding:
+    verdict = evaluate(goal, [Point(figure.at, figure.value)], now=now, freshness_s=kpi.freshness_s)
+    return SeriesStanding(
+        figure.subject,
+        figure.environment,
+        figure.value,
+        figure.count,
+        figure.at,
+        figure.origin,
+        verdict.status,
+        figure in counting,
+    )

@@ -1,0 +1,152 @@
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kpis import rollups
+from kpis.models import CurrentValue, KpiState, Measurement, Rollup, Series
+from kpis.readings import Reading
+from kpis.recording import Conflict, Point, Rejected, point_of, record, withdraw
+from kpis.stats.histogram import Histogram
+from kpis.units import UnitMismatch
+from tests.kpis.factories import NOW, latency_point, make_kpi, make_target, record_values
+
+pytestmark = [pytest.mark.django_db, pytest.mark.databases]
+
+
+def point(**fields: Any) -> Point:
+    return Point(**({"subject": "orders", "at": NOW, "value": 1.0, "origin": "run:1"} | fields))
+
+
+def test_same_value_again_is_ignored_and_counted() -> None:
+    kpi = make_kpi()
+    first = record([point(kpi=kpi), point(kpi=kpi, at=NOW - timedelta(minutes=1))], now=NOW)
+    again = record([point(kpi=kpi), point(kpi=kpi, origin="run:2")], now=NOW)
+    assert (first.stored, first.ignored, again.stored, again.ignored) == (2, 0, 1, 1)
+
+
+def test_another_value_refuses_the_whole_batch() -> None:
+    kpi = make_kpi()
+    record([point(kpi=kpi)], now=NOW)
+    with pytest.raises(Conflict) as caught:
+        record([point(kpi=kpi, origin="run:2"), point(kpi=kpi, value=2.0)], now=NOW)
+    assert caught.value.indices == [1]
+    assert Measurement.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"value": math.nan}, "value"),
+        ({"value": math.inf}, "value"),
+        ({"at": NOW + timedelta(seconds=61)}, "at"),
+        ({"at": datetime(1999, 12, 31, tzinfo=UTC)}, "at"),
+        ({"at": datetime(2026, 1, 1)}, "at"),  # noqa: DTZ001 - the point of the test
+        ({"count": 0}, "count"),
+        ({"count": -1}, "count"),
+        ({"subject": ""}, "subject"),
+    ],
+)
+def test_bad_point_is_refused_with_its_place_and_nothing_is_stored(fields: dict[str, Any], field: str) -> None:
+    kpi = make_kpi()
+    with pytest.raises(Rejected) as caught:
+        record([point(kpi=kpi), point(kpi=kpi, **fields)], now=NOW)
+    assert [(index, name) for index, name, _ in caught.value.errors] == [(1, field)]
+    assert (Measurement.objects.count(), Series.objects.count()) == (0, 0)
+
+
+def test_percentile_is_read_from_merged_histograms_never_averaged() -> None:
+    kpi = make_kpi(aggregation="p95")
+    fast, slow = [10.0] * 900, [1000.0] * 100
+    record([latency_point(kpi, fast, NOW - timedelta(minutes=1)), latency_point(kpi, slow, NOW, origin="run:2")], now=NOW)
+    current = CurrentValue.objects.get()
+    assert current.value == pytest.approx(1000, rel=0.002)
+    assert current.count == 1000
+
+
+def test_window_leaves_out_what_is_older() -> None:
+    kpi = make_kpi(aggregation="mean", window_s=120)
+    record_values(kpi, [1000, 10, 20], step_s=60)
+    assert CurrentValue.objects.get().value == 15
+
+
+def test_mean_is_weighted_by_count() -> None:
+    kpi = make_kpi()
+    record([point(kpi=kpi, value=0.0, count=999), point(kpi=kpi, value=1000.0, origin="run:2")], now=NOW)
+    assert CurrentValue.objects.get().value == 1.0
+
+
+def test_late_measurement_does_not_become_the_newest() -> None:
+    kpi = make_kpi(aggregation="last")
+    record([point(kpi=kpi, value=5.0)], now=NOW)
+    record([point(kpi=kpi, value=9.0, at=NOW - timedelta(days=3))], now=NOW)
+    assert CurrentValue.objects.get().value == 5.0
+
+
+def test_long_window_is_read_from_hourly_rollups() -> None:
+    kpi = make_kpi(aggregation="mean", window_s=86400 * 30)
+    record_values(kpi, [10, 20, 30], step_s=86400)
+    assert CurrentValue.objects.get().value == 20
+
+
+def test_status_is_remembered() -> None:
+    kpi = make_kpi()
+    make_target(kpi, "<", 500)
+    record_values(kpi, [100])
+    state = KpiState.objects.get()
+    assert (state.status, state.since) == ("met", NOW)
+
+
+def test_reading_is_converted_to_the_unit_of_the_kpi() -> None:
+    reading = Reading(metric="latency", value=1500, unit="ms", at=NOW, count=2, histogram=Histogram.from_values([1000, 2000]))
+    kpi = make_kpi(unit="s", aggregation="p95")
+    found = point_of(reading, kpi=kpi, subject="orders", environment="", origin="run:1")
+    assert found.value == 1.5
+    assert found.histogram is not None
+    assert found.histogram.percentile(95) == pytest.approx(2.0, rel=0.004)
+    with pytest.raises(UnitMismatch):
+        point_of(reading, kpi=make_kpi(unit="MB"), subject="orders", environment="", origin="run:1")
+
+
+def test_withdrawn_origin_leaves_no_trace_in_aggregates() -> None:
+    kpi = make_kpi()
+    record([point(kpi=kpi, value=10.0, at=NOW - timedelta(minutes=5))], now=NOW)
+    record([point(kpi=kpi, value=90.0, origin="result:x")], now=NOW)
+    assert withdraw(origin="result:x", now=NOW) == 1
+    current = CurrentValue.objects.get()
+    assert (current.value, current.at) == (10.0, NOW - timedelta(minutes=5))
+    assert rollups.differences(Series.objects.get()) == []
+
+
+moments = st.integers(0, 72 * 60).map(lambda minutes: NOW - timedelta(minutes=minutes))
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(moments, st.floats(0, 1e6)), min_size=1, max_size=40, unique_by=lambda pair: pair[0]), st.randoms())
+def test_rollups_equal_raw_in_any_order_of_arrival(pairs: list[tuple[datetime, float]], random: Any) -> None:
+    kpi = make_kpi()
+    random.shuffle(pairs)
+    for start in range(0, len(pairs), 7):
+        record([latency_point(kpi, [value, value / 2], at) for at, value in pairs[start : start + 7]], now=NOW)
+    series = Series.objects.get(kpi=kpi)
+    assert rollups.differences(series) == []
+    days = Rollup.objects.filter(series=series, resolution="day")
+    merged = Histogram.merge(Histogram.from_bytes(row.histogram) for row in days if row.histogram)
+    assert merged.count == 2 * len(pairs)
+    rollups.rebuild(series)
+    assert rollups.differences(series) == []
+
+
+def test_percentile_of_any_window_stays_within_the_stated_error() -> None:
+    samples = np.random.default_rng(7).lognormal(4, 1, 5000)
+    kpi = make_kpi(aggregation="p95")
+    parts = np.array_split(samples, 20)
+    record(
+        [latency_point(kpi, list(part), NOW - timedelta(minutes=i), origin=f"run:{i}") for i, part in enumerate(parts)], now=NOW
+    )
+    exact = np.percentile(samples, 95, method="inverted_cdf")
+    assert CurrentValue.objects.get().value == pytest.approx(exact, rel=0.002)

@@ -1,0 +1,106 @@
+from datetime import timedelta
+
+import pytest
+
+from accounts.models import User
+from kpis.evaluation import Status
+from kpis.models import KPI, Decision, Waiver
+from kpis.recording import Point, record
+from kpis.standing import counts, headline, sparklines, standing, standings
+from tests.kpis.factories import NOW, latency_point, make_kpi, make_scorecard, make_target, record_values
+
+pytestmark = [pytest.mark.django_db, pytest.mark.databases]
+
+
+def test_worst_series_decides_and_is_named() -> None:
+    kpi = make_kpi()
+    make_target(kpi, "<", 500)
+    record_values(kpi, [100], subject="fast")
+    record_values(kpi, [700], subject="slow")
+    found = standing(kpi, now=NOW)
+    assert (found.status, found.actual, found.worst_subject) == (Status.BEHIND, 700, "slow")
+
+
+def test_one_stale_series_makes_the_kpi_stale_and_is_named() -> None:
+    kpi = make_kpi(freshness_s=60)
+    make_target(kpi, "<", 500)
+    record_values(kpi, [100], subject="fresh")
+    record_values(kpi, [100], subject="silent", until=NOW - timedelta(minutes=5))
+    found = standing(kpi, now=NOW)
+    assert (found.status, found.stale_subjects) == (Status.STALE, ("silent",))
+
+
+def test_ci_result_counts_only_while_nothing_else_measures() -> None:
+    kpi = make_kpi(freshness_s=60)
+    make_target(kpi, "<", 500)
+    record([Point(kpi=kpi, subject="ci", at=NOW - timedelta(hours=5), value=900, origin="result:x")], now=NOW)
+    assert standing(kpi, now=NOW).status == Status.STALE
+    record_values(kpi, [100], subject="live")
+    assert standing(kpi, now=NOW).status == Status.MET
+
+
+def test_merged_percentile_over_services() -> None:
+    kpi = make_kpi(aggregation="p95", across="merged")
+    record([latency_point(kpi, [10.0] * 960, NOW, subject="a"), latency_point(kpi, [1000.0] * 40, NOW, subject="b")], now=NOW)
+    assert standing(kpi, now=NOW).actual == pytest.approx(10, rel=0.002)
+
+
+@pytest.mark.parametrize(("across", "expected"), [("worst", 300), ("mean", 200), ("sum", 400), ("named", 100)])
+def test_several_series_become_one_figure(across: str, expected: float) -> None:
+    kpi = make_kpi(across=across, across_subject="a")
+    record_values(kpi, [100], subject="a")
+    record_values(kpi, [300], subject="b")
+    assert standing(kpi, now=NOW).actual == expected
+
+
+def test_old_target_stops_judging_when_a_newer_one_takes_effect() -> None:
+    kpi = make_kpi()
+    make_target(kpi, "<", 500)
+    make_target(kpi, "<", 50, effective_from=NOW + timedelta(hours=1))
+    record_values(kpi, [100])
+    assert standing(kpi, now=NOW).status == Status.MET
+    assert standing(kpi, now=NOW + timedelta(hours=1)).status == Status.BEHIND
+
+
+def test_proposed_target_is_never_green() -> None:
+    kpi = make_kpi()
+    make_target(kpi, "<", 500, decision=Decision.PROPOSED)
+    record_values(kpi, [100])
+    assert standing(kpi, now=NOW).status == Status.NO_TARGET
+
+
+def test_waiver_is_an_overlay_that_ends_by_itself() -> None:
+    kpi = make_kpi()
+    make_target(kpi, "<", 500)
+    record_values(kpi, [700])
+    user = User.objects.create(username="approver")
+    until = NOW + timedelta(minutes=30)
+    Waiver.objects.create(
+        kpi=kpi, reason="r", expires_at=until, decision=Decision.APPROVED, requested_by=user, decided_at=NOW - timedelta(days=1)
+    )
+    found = standing(kpi, now=NOW)
+    assert (found.status, found.waived_until) == (Status.BEHIND, until)
+    assert counts([found])["waived"] == 1
+    assert standing(kpi, now=until).waived_until is None
+
+
+def test_headline_hides_no_absence() -> None:
+    scorecard = make_scorecard()
+    met, silent = make_kpi(scorecard=scorecard), make_kpi(scorecard=scorecard)
+    for kpi in (met, silent):
+        make_target(kpi, "<", 500)
+    record_values(met, [1])
+    assert headline(standings([met, silent], now=NOW)) == "1 of 2 targets are met, 1 has no data."
+
+
+@pytest.mark.parametrize("how_many", [1, 30])
+def test_queries_do_not_grow_with_kpis(how_many: int, django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
+    scorecard = make_scorecard()
+    for _ in range(how_many):
+        kpi = make_kpi(scorecard=scorecard)
+        make_target(kpi)
+        record_values(kpi, [1, 2, 3])
+    with django_assert_num_queries(5):
+        assert len(standings(KPI.objects.all(), now=NOW)) == how_many
+    with django_assert_num_queries(4):
+        assert len(sparklines([kpi.pk for kpi in KPI.objects.only("pk")], now=NOW)) == how_many
