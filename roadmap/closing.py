@@ -12,8 +12,16 @@ from accounts import audit
 from accounts.models import User
 from kpis.models import Decision
 from roadmap.editing import Refused, locked
-from roadmap.judging import judge_gate, standings_of
+from roadmap.gates import GateJudgement
 from roadmap.models import Gate, GateWaiver
+from roadmap.reports.phases import by_kpi, plan, scorecard_standings
+
+
+def judge(gate: Gate, *, now: datetime) -> GateJudgement:
+    """The gate as it stands now, by the rows and KPIs of this moment."""
+    roadmap = gate.phase.roadmap
+    report = plan(roadmap, by_kpi(scorecard_standings(roadmap, now)), now=now, number=gate.phase.number)
+    return report.phases[0].gate.judgement
 
 
 def close_phase(*, gate: Gate, actor: User, now: datetime, version: int | None = None, token: str = "") -> Gate:
@@ -23,14 +31,7 @@ def close_phase(*, gate: Gate, actor: User, now: datetime, version: int | None =
         phase = current.phase
         if current.closed_at is not None:
             raise Refused("this phase is closed already")
-        judgement = judge_gate(
-            current,
-            tasks=list(phase.tasks.all()),
-            impacts=list(phase.impacts.all()),
-            waivers=list(current.waivers.all()),
-            standings=standings_of(phase.roadmap, now),
-            now=now,
-        )
+        judgement = judge(current, now=now)
         if not judgement.may_close:
             raise Refused(f"the gate is {judgement.state}: {judgement.reason}")
         current.closed_at, current.closed_by, current.closed_as = now, actor, str(judgement.state)

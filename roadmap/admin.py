@@ -1,0 +1,249 @@
+"""The plan in the admin site. What is saved here counts as an edit too: the version moves on and the history is kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+
+from accounts import audit
+from roadmap.editing import shown
+from roadmap.models import (
+    AlertRule,
+    Benefit,
+    BenefitKpi,
+    Cost,
+    CostEntry,
+    Gate,
+    GateWaiver,
+    Impact,
+    LoadProfile,
+    Mitigation,
+    Phase,
+    Risk,
+    RiskTrigger,
+    Roadmap,
+    Task,
+)
+
+
+class PlanAdmin(admin.ModelAdmin):
+    """Keeps the version and the audit trail; `version` is shown and never typed."""
+
+    readonly_fields: tuple[str, ...] = ("version",)
+    list_per_page = 50
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        before = {name: shown(form.initial.get(name)) for name in form.changed_data} if change else {}
+        if change and form.changed_data:
+            obj.version += 1
+        super().save_model(request, obj, form, change)
+        if not change and isinstance(obj, Phase):
+            Gate.objects.get_or_create(phase=obj)
+        if form.changed_data:
+            _record(request, obj, "change" if change else "create", before, form)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        actor, token = audit.actor_of(request)
+        audit.record(actor=actor, action=f"{obj._meta.model_name}.remove", subject=obj, token=token)
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        for row in queryset:
+            self.delete_model(request, row)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        rows = formset.save(commit=False)
+        for gone in formset.deleted_objects:
+            actor, token = audit.actor_of(request)
+            audit.record(actor=actor, action=f"{gone._meta.model_name}.remove", subject=gone, token=token)
+            gone.delete()
+        forms = {id(inline.instance): inline for inline in formset.forms}
+        for row in rows:
+            inline, is_new = forms[id(row)], row.pk is None
+            before = {} if is_new else {name: shown(inline.initial.get(name)) for name in inline.changed_data}
+            if not is_new and hasattr(row, "version"):
+                row.version += 1
+            row.save()
+            _record(request, row, "create" if is_new else "change", before, inline)
+        formset.save_m2m()
+
+
+def _record(request: HttpRequest, row: Model, verb: str, before: dict[str, Any], form: Any) -> None:
+    actor, token = audit.actor_of(request)
+    after = {name: shown(form.cleaned_data.get(name)) for name in form.changed_data}
+    after = {name: value if isinstance(value, str | int | float | bool | dict) else str(value) for name, value in after.items()}
+    action = f"{row._meta.model_name}.{verb}"
+    audit.record(actor=actor, action=action, subject=row, before=before, after=after, token=token, why="in the admin site")
+
+
+class PhaseInline(admin.TabularInline):
+    model = Phase
+    extra = 0
+    fields = ("number", "name", "week_from", "week_to", "started_on", "finished_on")
+    show_change_link = True
+
+
+class TaskInline(admin.TabularInline):
+    model = Task
+    extra = 0
+    fields = ("position", "key", "title", "priority", "assignee", "due_on", "effort_planned_h", "effort_spent_h")
+    autocomplete_fields = ("assignee",)
+    show_change_link = True
+
+
+class ImpactInline(admin.TabularInline):
+    model = Impact
+    extra = 0
+    fields = ("position", "key", "statement", "kpi", "change_pct", "change_pct_to", "factor", "to_value", "unit")
+    autocomplete_fields = ("kpi",)
+    show_change_link = True
+
+
+class GateInline(admin.StackedInline):
+    model = Gate
+    fields = ("needs_tasks", "needs_impacts", "kpis")
+    autocomplete_fields = ("kpis",)
+
+
+class EntryInline(admin.TabularInline):
+    model = CostEntry
+    extra = 0
+    fields = ("booked_on", "amount", "note", "by", "demo")
+    autocomplete_fields = ("by",)
+
+
+class BenefitKpiInline(admin.TabularInline):
+    model = BenefitKpi
+    extra = 0
+    fields = ("kpi", "weight", "demo")
+    autocomplete_fields = ("kpi",)
+
+
+class MitigationInline(admin.TabularInline):
+    model = Mitigation
+    extra = 0
+    fields = ("position", "key", "text", "state", "owner", "due_on")
+    autocomplete_fields = ("owner",)
+
+
+class TriggerInline(admin.TabularInline):
+    model = RiskTrigger
+    extra = 0
+    fields = ("kpi", "demo")
+    autocomplete_fields = ("kpi",)
+
+
+class WaiverInline(admin.TabularInline):
+    """Waivers are asked for and approved on the pages, so that nobody approves their own."""
+
+    model = GateWaiver
+    extra = 0
+    can_delete = False
+    fields = ("reason", "expires_at", "decision", "requested_by", "requested_at", "decided_by", "decided_at")
+    readonly_fields = fields
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Roadmap)
+class RoadmapAdmin(PlanAdmin):
+    list_display = ("name", "scorecard", "state", "starts_on", "review_on", "source_version", "demo")
+    list_filter = ("state", "demo", "scorecard")
+    search_fields = ("name", "slug", "summary")
+    autocomplete_fields = ("scorecard", "members")
+    readonly_fields = ("state_changed_at", "state_changed_by", "version")
+    inlines = (PhaseInline,)
+
+
+@admin.register(Phase)
+class PhaseAdmin(PlanAdmin):
+    list_display = ("number", "name", "roadmap", "week_from", "week_to", "started_on", "finished_on")
+    list_display_links = ("name",)
+    list_filter = ("roadmap",)
+    list_select_related = ("roadmap",)
+    search_fields = ("name", "summary")
+    autocomplete_fields = ("roadmap",)
+    inlines = (TaskInline, ImpactInline, GateInline)
+
+
+@admin.register(Task)
+class TaskAdmin(PlanAdmin):
+    list_display = ("title", "phase", "state", "priority", "assignee", "due_on", "state_changed_at", "state_changed_by")
+    list_filter = ("state", "priority", "phase__roadmap", "assignee", "demo")
+    list_select_related = ("phase", "assignee", "state_changed_by")
+    search_fields = ("title", "key", "section", "problem", "guidance")
+    autocomplete_fields = ("phase", "assignee")
+    readonly_fields = ("state", "state_changed_at", "state_changed_by", "state_before", "version")
+
+
+@admin.register(Impact)
+class ImpactAdmin(PlanAdmin):
+    list_display = ("statement", "phase", "task", "kpi", "stated", "confirmed_at")
+    list_filter = ("phase__roadmap", "kpi")
+    list_select_related = ("phase", "task", "kpi")
+    search_fields = ("statement", "stated")
+    autocomplete_fields = ("phase", "task", "kpi")
+    readonly_fields = ("confirmed_at", "confirmed_by", "version")
+
+
+@admin.register(Gate)
+class GateAdmin(PlanAdmin):
+    list_display = ("phase", "needs_tasks", "needs_impacts", "closed_as", "closed_at", "closed_by")
+    list_filter = ("closed_as", "phase__roadmap")
+    list_select_related = ("phase", "closed_by")
+    search_fields = ("phase__name",)
+    autocomplete_fields = ("phase", "kpis")
+    readonly_fields = ("closed_as", "closed_at", "closed_by", "version")
+    inlines = (WaiverInline,)
+
+
+@admin.register(Cost)
+class CostAdmin(PlanAdmin):
+    list_display = ("name", "roadmap", "kind", "amount", "hours", "rate", "priority", "stated_total")
+    list_filter = ("kind", "priority", "roadmap")
+    list_select_related = ("roadmap",)
+    search_fields = ("name", "key")
+    autocomplete_fields = ("roadmap",)
+    inlines = (EntryInline,)
+
+
+@admin.register(Benefit)
+class BenefitAdmin(PlanAdmin):
+    list_display = ("name", "roadmap", "monthly_amount", "stated_roi_pct")
+    list_filter = ("roadmap",)
+    list_select_related = ("roadmap",)
+    search_fields = ("name", "key")
+    autocomplete_fields = ("roadmap",)
+    inlines = (BenefitKpiInline,)
+
+
+@admin.register(Risk)
+class RiskAdmin(PlanAdmin):
+    list_display = ("title", "roadmap", "stated_level", "likelihood", "impact", "status", "treatment", "owner", "review_on")
+    list_filter = ("status", "stated_level", "treatment", "roadmap")
+    list_select_related = ("roadmap", "owner")
+    search_fields = ("title", "description", "key")
+    autocomplete_fields = ("roadmap", "owner")
+    inlines = (MitigationInline, TriggerInline)
+
+
+@admin.register(LoadProfile)
+class LoadProfileAdmin(PlanAdmin):
+    list_display = ("name", "roadmap", "section", "cooldown_s")
+    list_filter = ("roadmap",)
+    list_select_related = ("roadmap",)
+    search_fields = ("name", "key")
+    autocomplete_fields = ("roadmap",)
+
+
+@admin.register(AlertRule)
+class AlertRuleAdmin(PlanAdmin):
+    list_display = ("kpi", "comparator", "value", "severity", "roadmap")
+    list_filter = ("severity", "roadmap")
+    list_select_related = ("kpi", "roadmap")
+    search_fields = ("kpi__name", "stated")
+    autocomplete_fields = ("roadmap", "kpi")

@@ -1,0 +1,91 @@
+"""The plan as a file, out and in, and what does not add up in it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import msgspec
+import yaml
+from accounts.permissions import Scope, allowed_scorecards, scopes
+from accounts.problems import Problem
+from django.http import HttpResponse
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiTypes, extend_schema
+from rest_framework import status
+from rest_framework.decorators import api_view, parser_classes
+from rest_framework.parsers import BaseParser, JSONParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import audit
+from roadmap import document, findings, loading
+from roadmap.api.rows import roadmap_or_404
+from roadmap.exporting import export
+
+LARGEST_BYTES = 2_000_000
+
+
+class YamlParser(BaseParser):
+    media_type = "application/yaml"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        try:
+            return yaml.safe_load(stream.read(LARGEST_BYTES))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise Problem(400, "malformed", "This is not YAML", str(error)) from error
+
+
+@extend_schema(responses=OpenApiTypes.OBJECT)
+@api_view(["GET"])
+@scopes(GET=Scope.READ)
+def findings_list(request: Request, slug: str) -> Response:
+    """Contradictions, notices and what is not stated."""
+    found = findings.check(export(roadmap_or_404(request, slug)))
+    return Response({"next": None, "results": [asdict(finding) for finding in found]})
+
+
+@extend_schema(responses=OpenApiTypes.OBJECT)
+@api_view(["GET"])
+@scopes(GET=Scope.READ)
+def export_file(request: Request, slug: str) -> HttpResponse:
+    """The whole plan with its progress; YAML, or JSON with `?as=json`."""
+    plan = export(roadmap_or_404(request, slug))
+    as_json = request.query_params.get("as") == "json"
+    text = json.dumps(msgspec.to_builtins(plan), ensure_ascii=False, indent=1) if as_json else document.write(plan)
+    kind, ending = ("application/json", "json") if as_json else ("application/yaml", "yaml")
+    headers = {"Content-Disposition": f'attachment; filename="{slug}.{ending}"'}
+    return HttpResponse(text, content_type=f"{kind}; charset=utf-8", headers=headers)
+
+
+@extend_schema(request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
+@api_view(["POST"])
+@parser_classes([JSONParser, YamlParser])
+@scopes(POST=Scope.PLAN_WRITE)
+def import_file(request: Request) -> Response:
+    """Load a file (JSON or YAML). `?dry_run=1` tells what would be done, with the findings, and writes nothing."""
+    try:
+        plan = document.parse(request.data)
+    except document.Malformed as error:
+        raise _malformed(error) from error
+    allowed = allowed_scorecards(request)
+    if allowed is not None and plan.scorecard.get("slug") not in allowed:
+        raise Problem(404, "not-found", "There is no such scorecard")
+    dry_run = request.query_params.get("dry_run", "") in ("1", "true", "yes")
+    actor, token = audit.actor_of(request)
+    try:
+        receipt = loading.load(plan, now=timezone.now(), actor=actor, token=token, dry_run=dry_run)
+    except document.Malformed as error:
+        raise _malformed(error) from error
+    found = [asdict(finding) for finding in findings.check(plan)]
+    written = dry_run or not receipt.created
+    return Response(
+        {"dry_run": dry_run, **asdict(receipt), "findings": found},
+        status=status.HTTP_200_OK if written else status.HTTP_201_CREATED,
+    )
+
+
+def _malformed(error: document.Malformed) -> Problem:
+    errors = [{"path": error.path, "detail": error.detail}]
+    return Problem(422, "malformed", "This is not a roadmap file", error.detail, errors)

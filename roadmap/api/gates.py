@@ -1,0 +1,94 @@
+"""Closing a phase at its gate, and waivers."""
+
+from __future__ import annotations
+
+from accounts.permissions import Scope, allowed_scorecards, scopes
+from django.http import Http404
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import audit
+from roadmap import closing
+from roadmap.api import serializers as shapes
+from roadmap.api.concurrency import asked_version, etag
+from roadmap.api.rows import Resource, detail, written
+from roadmap.models import Gate, GateWaiver
+
+GATE = Resource(
+    Gate, shapes.GateSerializer, "phase__roadmap", ("phase__roadmap", "closed_by"),
+    ("kpis", "waivers__requested_by", "waivers__decided_by"),
+)  # fmt: skip
+
+
+@extend_schema(request=shapes.GateSerializer, responses=shapes.GateSerializer)
+@api_view(["GET", "PATCH"])
+@scopes(GET=Scope.READ, PATCH=Scope.PLAN_WRITE)
+def gate_detail(request: Request, pk: int) -> Response:
+    return detail(request, GATE, pk)
+
+
+@extend_schema(request=None, responses=shapes.GateSerializer)
+@api_view(["POST"])
+@scopes(POST=Scope.PLAN_WRITE)
+def gate_close(request: Request, pk: int) -> Response:
+    """Close the phase; 409 naming what is missing unless its gate is passed or waived."""
+    row = GATE.one(request, pk=pk)
+    actor, token = audit.actor_of(request)
+    version = asked_version(request, row)
+    done = written(
+        lambda: closing.close_phase(gate=row, actor=actor, now=timezone.now(), version=version, token=token), GATE, request
+    )
+    if isinstance(done, Response):
+        return done
+    row = GATE.one(request, pk=pk)
+    return Response(GATE.data(row), headers={"ETag": etag(row)})
+
+
+@extend_schema(request=shapes.WaiverSerializer, responses=shapes.WaiverSerializer)
+@api_view(["POST"])
+@scopes(POST=Scope.PLAN_WRITE)
+def gate_waive(request: Request, pk: int) -> Response:
+    """Ask for a waiver: `{"reason": "…", "expires_at": "…"}`; another person approves it."""
+    row = GATE.one(request, pk=pk)
+    form = shapes.WaiverSerializer(data=request.data)
+    form.is_valid(raise_exception=True)
+    actor, token = audit.actor_of(request)
+    waiver = written(
+        lambda: closing.request_waiver(gate=row, actor=actor, now=timezone.now(), token=token, **form.validated_data),
+        GATE,
+        request,
+    )
+    return Response(shapes.WaiverSerializer(waiver).data, status=status.HTTP_201_CREATED)
+
+
+@extend_schema(request=None, responses=shapes.WaiverSerializer)
+@api_view(["POST"])
+@scopes(POST=Scope.APPROVE)
+def waiver_approve(request: Request, pk: int) -> Response:
+    return _decide(request, pk, approve=True)
+
+
+@extend_schema(request=None, responses=shapes.WaiverSerializer)
+@api_view(["POST"])
+@scopes(POST=Scope.APPROVE)
+def waiver_reject(request: Request, pk: int) -> Response:
+    return _decide(request, pk, approve=False)
+
+
+def _decide(request: Request, pk: int, *, approve: bool) -> Response:
+    allowed = allowed_scorecards(request)
+    rows = GateWaiver.objects.select_related("gate__phase__roadmap")
+    if allowed is not None:
+        rows = rows.filter(gate__phase__roadmap__scorecard__slug__in=allowed)
+    waiver = rows.filter(pk=pk).first()
+    if waiver is None:
+        raise Http404("There is no such waiver.")
+    actor, _ = audit.actor_of(request)
+    verb = closing.approve_waiver if approve else closing.reject_waiver
+    note = str(request.data.get("note", ""))
+    done = written(lambda: verb(waiver=waiver, actor=actor, now=timezone.now(), note=note), GATE, request)
+    return Response(shapes.WaiverSerializer(done).data)

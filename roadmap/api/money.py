@@ -1,0 +1,166 @@
+"""Costs, benefits and what follows from them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from accounts.permissions import Scope, scopes
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import audit
+from roadmap import editing, roi
+from roadmap.api import serializers as shapes
+from roadmap.api.concurrency import asked_version, fresh
+from roadmap.api.rows import Resource, create, detail, paged, roadmap_or_404, written
+from roadmap.models import Benefit, Cost
+from roadmap.reports.money import money
+from roadmap.reports.phases import by_kpi, scorecard_standings
+
+COST = Resource(Cost, shapes.CostSerializer, "roadmap", ("roadmap",), ("entries__by",))
+BENEFIT = Resource(Benefit, shapes.BenefitSerializer, "roadmap", ("roadmap",), ("links__kpi",))
+
+
+@extend_schema(request=shapes.CostSerializer, responses=shapes.CostSerializer(many=True))
+@api_view(["GET", "POST"])
+@scopes(GET=Scope.READ, POST=Scope.PLAN_WRITE)
+def cost_list(request: Request, slug: str) -> Response:
+    roadmap = roadmap_or_404(request, slug)
+    if request.method == "POST":
+        return create(request, COST, roadmap)
+    return paged(request, COST.rows(request).filter(roadmap=roadmap), COST.data, ("position", "pk"))
+
+
+@extend_schema(request=shapes.CostSerializer, responses=shapes.CostSerializer)
+@api_view(["GET", "PATCH", "DELETE"])
+@scopes(GET=Scope.READ, PATCH=Scope.PLAN_WRITE, DELETE=Scope.PLAN_WRITE)
+def cost_detail(request: Request, pk: int) -> Response:
+    return detail(request, COST, pk)
+
+
+@extend_schema(request=shapes.EntrySerializer, responses=shapes.EntrySerializer)
+@api_view(["POST"])
+@scopes(POST=Scope.PLAN_WRITE)
+def cost_book(request: Request, pk: int) -> Response:
+    """Book money spent; a negative amount corrects an earlier entry."""
+    cost = COST.one(request, pk=pk)
+    form = shapes.EntrySerializer(data=request.data)
+    form.is_valid(raise_exception=True)
+    actor, token = audit.actor_of(request)
+    entry = written(lambda: editing.book(cost=cost, actor=actor, token=token, **form.validated_data), COST, request)
+    return Response(shapes.EntrySerializer(entry).data, status=status.HTTP_201_CREATED)
+
+
+@extend_schema(request=shapes.BenefitSerializer, responses=shapes.BenefitSerializer(many=True))
+@api_view(["GET", "POST"])
+@scopes(GET=Scope.READ, POST=Scope.PLAN_WRITE)
+def benefit_list(request: Request, slug: str) -> Response:
+    roadmap = roadmap_or_404(request, slug)
+    if request.method == "POST":
+        return create(request, BENEFIT, roadmap)
+    return paged(request, BENEFIT.rows(request).filter(roadmap=roadmap), BENEFIT.data, ("position", "pk"))
+
+
+@extend_schema(request=shapes.BenefitSerializer, responses=shapes.BenefitSerializer)
+@api_view(["GET", "PATCH", "DELETE"])
+@scopes(GET=Scope.READ, PATCH=Scope.PLAN_WRITE, DELETE=Scope.PLAN_WRITE)
+def benefit_detail(request: Request, pk: int) -> Response:
+    return detail(request, BENEFIT, pk)
+
+
+@extend_schema(request=shapes.WeightSerializer(many=True), responses=shapes.BenefitSerializer)
+@api_view(["PUT"])
+@scopes(PUT=Scope.PLAN_WRITE)
+def benefit_kpis(request: Request, pk: int) -> Response:
+    """The KPIs that bring it about: `[{"kpi": "uptime", "weight": "2"}]` replaces what was said before."""
+    row = BENEFIT.one(request, pk=pk)
+    form = shapes.WeightSerializer(data=request.data, many=True)
+    form.is_valid(raise_exception=True)
+    weights: dict[str, Decimal] = {link["kpi"]: Decimal(link["weight"]) for link in form.validated_data}
+    if len(weights) != len(form.validated_data):
+        raise serializers.ValidationError({"kpis": "A KPI is named twice."})
+    found = shapes.kpis_by_key(row.roadmap.scorecard_id, list(weights))
+    actor, token = audit.actor_of(request)
+    version = asked_version(request, row)
+    linked = {found[key]: weight for key, weight in weights.items()}
+    done = written(
+        lambda: editing.rest_on(benefit=row, weights=linked, actor=actor, version=version, token=token), BENEFIT, request
+    )
+    if isinstance(done, Response):
+        return done
+    row = BENEFIT.one(request, pk=pk)
+    return fresh(request, row, BENEFIT.data(row))
+
+
+@extend_schema(responses=dict)
+@api_view(["GET"])
+@scopes(GET=Scope.READ)
+def roi_detail(request: Request, slug: str) -> Response:
+    """Planned and realised, with the inputs of every formula. Money is a decimal string in the roadmap's currency."""
+    roadmap, now = roadmap_or_404(request, slug), timezone.now()
+    report = money(roadmap, by_kpi(scorecard_standings(roadmap, now)), now=now)
+    return Response(
+        {
+            "currency": roadmap.currency,
+            "inputs": _fields(report.plan),
+            "planned": _planned(report.summary),
+            "cash_flow": [{"month": row.month, "flow": str(row.flow), "cumulative": str(row.cumulative)} for row in report.flows],
+            "realised": {
+                "to_date": _realised(report.to_date),
+                "booked": str(report.booked),
+                "net_to_date": str(report.to_date.realised - report.booked),
+                "per_month_now": _realised(report.rate),
+                "months": [{"month": row.first, "booked": str(row.booked), **_realised(row.realised)} for row in report.months],
+                "benefits": [_benefit(row) for row in report.benefits],
+            },
+            "stated": [_fields(row) for row in report.stated],
+            "formulas": FORMULAS,
+        }
+    )
+
+
+FORMULAS = {
+    "investment": "one-off costs + 12 × monthly costs",
+    "return": "12 × monthly benefits",
+    "roi": "(return − investment) ÷ investment",
+    "return_ratio": "return ÷ investment",
+    "npv": "Σ CFₜ ÷ (1 + r)ᵗ with r = (1 + annual)^(1/12) − 1",
+    "irr": "the only r > −1 with Σ CFₜ ÷ (1 + r)ᵗ = 0",
+    "payback_month": "first month in which the cumulative net cash flow is not negative",
+    "realised": "planned × Σ weight × attainment, each held to 0…1; unknown is never counted as realised",
+}
+
+
+def _planned(summary: roi.Summary) -> dict[str, Any]:
+    shown = _fields(summary)
+    for name in ("flows", "cumulative"):
+        shown.pop(name)
+    return {**shown, "return": shown.pop("returned")}
+
+
+def _benefit(row: Any) -> dict[str, Any]:
+    return {
+        "key": row.benefit.key,
+        "name": row.benefit.name,
+        "monthly_amount": str(row.benefit.monthly_amount),
+        "kpis": [
+            {"kpi": link.kpi.key, "weight": str(link.weight), "attainment": link.way, "status": link.status} for link in row.links
+        ],
+        **_realised(row.rate),
+    }
+
+
+def _realised(part: roi.Realised) -> dict[str, Any]:
+    share = part.realisation
+    return {**_fields(part), "realisation": None if share is None else str(share)}
+
+
+def _fields(record: Any) -> dict[str, Any]:
+    """A frozen record as JSON, decimals as strings."""
+    values = {name: getattr(record, name) for name in record.__dataclass_fields__}
+    return {name: str(value) if isinstance(value, Decimal) else value for name, value in values.items()}

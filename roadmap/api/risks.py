@@ -1,0 +1,102 @@
+"""The risk register."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from accounts.permissions import Scope, scopes
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import audit
+from roadmap import editing, risk
+from roadmap.api import serializers as shapes
+from roadmap.api.concurrency import asked_version, etag, fresh
+from roadmap.api.rows import Resource, create, detail, roadmap_or_404, written
+from roadmap.models import Mitigation, Risk
+from roadmap.reports.phases import by_kpi, scorecard_standings
+from roadmap.reports.risks import RiskRow, risks
+
+RISK = Resource(Risk, shapes.RiskSerializer, "roadmap", ("roadmap", "owner"), ("mitigations__owner", "triggers__kpi"))
+MITIGATION = Resource(Mitigation, shapes.MitigationSerializer, "risk__roadmap", ("risk__roadmap", "owner"))
+
+
+@extend_schema(request=shapes.RiskSerializer, responses=shapes.RiskSerializer(many=True))
+@api_view(["GET", "POST"])
+@scopes(GET=Scope.READ, POST=Scope.PLAN_WRITE)
+def risk_list(request: Request, slug: str) -> Response:
+    """Every risk as it stands, triggered ones first."""
+    roadmap = roadmap_or_404(request, slug)
+    if request.method == "POST":
+        return create(request, RISK, roadmap)
+    now = timezone.now()
+    report = risks(roadmap, by_kpi(scorecard_standings(roadmap, now)), now=now)
+    return Response({"next": None, "results": [_judged(row) for row in report.rows]})
+
+
+@extend_schema(request=shapes.RiskSerializer, responses=shapes.RiskSerializer)
+@api_view(["GET", "PATCH", "DELETE"])
+@scopes(GET=Scope.READ, PATCH=Scope.PLAN_WRITE, DELETE=Scope.PLAN_WRITE)
+def risk_detail(request: Request, pk: int) -> Response:
+    return detail(request, RISK, pk)
+
+
+@extend_schema(request=serializers.ListSerializer(child=serializers.SlugField()), responses=shapes.RiskSerializer)
+@api_view(["PUT"])
+@scopes(PUT=Scope.PLAN_WRITE)
+def risk_triggers(request: Request, pk: int) -> Response:
+    """The KPIs that trigger it while they are breached: `["database-connections"]` replaces what was said before."""
+    row = RISK.one(request, pk=pk)
+    form = serializers.ListSerializer(child=serializers.SlugField(), data=request.data)
+    form.is_valid(raise_exception=True)
+    found = shapes.kpis_by_key(row.roadmap.scorecard_id, form.validated_data)
+    actor, token = audit.actor_of(request)
+    version = asked_version(request, row)
+    done = written(
+        lambda: editing.listen_to(risk=row, kpis=list(found.values()), actor=actor, version=version, token=token), RISK, request
+    )
+    if isinstance(done, Response):
+        return done
+    row = RISK.one(request, pk=pk)
+    return fresh(request, row, RISK.data(row))
+
+
+@extend_schema(request=shapes.MitigationSerializer, responses=shapes.MitigationSerializer)
+@api_view(["POST"])
+@scopes(POST=Scope.PLAN_WRITE)
+def mitigation_list(request: Request, pk: int) -> Response:
+    return create(request, MITIGATION, RISK.one(request, pk=pk))
+
+
+@extend_schema(request=shapes.MitigationSerializer, responses=shapes.MitigationSerializer)
+@api_view(["GET", "PATCH", "DELETE"])
+@scopes(GET=Scope.READ, PATCH=Scope.PLAN_WRITE, DELETE=Scope.PLAN_WRITE)
+def mitigation_detail(request: Request, pk: int) -> Response:
+    return detail(request, MITIGATION, pk)
+
+
+def _judged(row: RiskRow) -> dict[str, Any]:
+    judged = row.judged
+    return {
+        **RISK.data(row.risk),
+        "etag": etag(row.risk),
+        "status_now": judged.status,
+        "level": judged.level,
+        "inherent": _placement(judged.inherent),
+        "residual": _placement(judged.residual),
+        "current": _placement(judged.current),
+        "triggered_since": judged.triggered_since,
+        "triggered_by": [{"kpi": hit.kpi, "since": hit.breached_since, "waived": hit.waived} for hit in judged.triggered_by],
+        "review_overdue": judged.review_overdue,
+        "agrees_with_stated": judged.agrees_with_stated,
+    }
+
+
+def _placement(place: risk.Placement | None) -> dict[str, Any] | None:
+    if place is None:
+        return None
+    return {"likelihood": place.likelihood, "impact": place.impact, "score": place.score, "level": place.level}
