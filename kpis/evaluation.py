@@ -191,12 +191,8 @@ def _judged(
 ) -> Evaluation:
     """Attach since when: unchanged while the status is, otherwise the moment that changed it."""
     since = memory.since if memory.status == status and memory.since is not None else changed_at
-    if status == Status.NO_DATA:
-        since_shown = None
-    else:
-        since_shown = since
     kept = Memory(memory.breached, memory.bad_since, memory.good_since, memory.seen_until, status, since)
-    return Evaluation(status, since_shown, actual, way, wanted, kept)
+    return Evaluation(status, None if status == Status.NO_DATA else since, actual, way, wanted, kept)
 
 
 def _midnight(day: date) -> datetime:
