@@ -32,7 +32,7 @@ from roadmap.models import (
 class PlanAdmin(admin.ModelAdmin):
     """Keeps the version and the audit trail; `version` is shown and never typed."""
 
-    readonly_fields: tuple[str, ...] = ("version",)
+    readonly_fields = ("version",)
     list_per_page = 50
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:

@@ -13,15 +13,21 @@ from accounts.models import User
 from kpis.models import Decision
 from roadmap.editing import Refused, locked
 from roadmap.gates import GateJudgement
+from roadmap.judging import judge_gate, standings_of
 from roadmap.models import Gate, GateWaiver
-from roadmap.reports.phases import by_kpi, plan, scorecard_standings
 
 
 def judge(gate: Gate, *, now: datetime) -> GateJudgement:
     """The gate as it stands now, by the rows and KPIs of this moment."""
-    roadmap = gate.phase.roadmap
-    report = plan(roadmap, by_kpi(scorecard_standings(roadmap, now)), now=now, number=gate.phase.number)
-    return report.phases[0].gate.judgement
+    phase = gate.phase
+    return judge_gate(
+        gate,
+        tasks=list(phase.tasks.all()),
+        impacts=list(phase.impacts.all()),
+        waivers=list(gate.waivers.all()),
+        standings=standings_of(phase.roadmap, now),
+        now=now,
+    )
 
 
 def close_phase(*, gate: Gate, actor: User, now: datetime, version: int | None = None, token: str = "") -> Gate:

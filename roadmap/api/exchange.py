@@ -8,11 +8,10 @@ from typing import Any
 
 import msgspec
 import yaml
-from accounts.permissions import Scope, allowed_scorecards, scopes
-from accounts.problems import Problem
 from django.http import HttpResponse
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiTypes, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.decorators import api_view, parser_classes
 from rest_framework.parsers import BaseParser, JSONParser
@@ -20,6 +19,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit
+from accounts.permissions import Scope, allowed_scorecards, scopes
+from accounts.problems import Problem
 from roadmap import document, findings, loading
 from roadmap.api.rows import roadmap_or_404
 from roadmap.exporting import export
@@ -38,8 +39,8 @@ class YamlParser(BaseParser):
 
 
 @extend_schema(responses=OpenApiTypes.OBJECT)
-@api_view(["GET"])
 @scopes(GET=Scope.READ)
+@api_view(["GET"])
 def findings_list(request: Request, slug: str) -> Response:
     """Contradictions, notices and what is not stated."""
     found = findings.check(export(roadmap_or_404(request, slug)))
@@ -47,8 +48,8 @@ def findings_list(request: Request, slug: str) -> Response:
 
 
 @extend_schema(responses=OpenApiTypes.OBJECT)
-@api_view(["GET"])
 @scopes(GET=Scope.READ)
+@api_view(["GET"])
 def export_file(request: Request, slug: str) -> HttpResponse:
     """The whole plan with its progress; YAML, or JSON with `?as=json`."""
     plan = export(roadmap_or_404(request, slug))
@@ -60,9 +61,9 @@ def export_file(request: Request, slug: str) -> HttpResponse:
 
 
 @extend_schema(request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
+@scopes(POST=Scope.PLAN_WRITE)
 @api_view(["POST"])
 @parser_classes([JSONParser, YamlParser])
-@scopes(POST=Scope.PLAN_WRITE)
 def import_file(request: Request) -> Response:
     """Load a file (JSON or YAML). `?dry_run=1` tells what would be done, with the findings, and writes nothing."""
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from accounts.permissions import Scope, allowed_scorecards, scopes
 from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -12,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit
+from accounts.permissions import Scope, allowed_scorecards, scopes
 from roadmap import closing
 from roadmap.api import serializers as shapes
 from roadmap.api.concurrency import asked_version, etag
@@ -25,15 +25,15 @@ GATE = Resource(
 
 
 @extend_schema(request=shapes.GateSerializer, responses=shapes.GateSerializer)
-@api_view(["GET", "PATCH"])
 @scopes(GET=Scope.READ, PATCH=Scope.PLAN_WRITE)
+@api_view(["GET", "PATCH"])
 def gate_detail(request: Request, pk: int) -> Response:
     return detail(request, GATE, pk)
 
 
 @extend_schema(request=None, responses=shapes.GateSerializer)
-@api_view(["POST"])
 @scopes(POST=Scope.PLAN_WRITE)
+@api_view(["POST"])
 def gate_close(request: Request, pk: int) -> Response:
     """Close the phase; 409 naming what is missing unless its gate is passed or waived."""
     row = GATE.one(request, pk=pk)
@@ -49,8 +49,8 @@ def gate_close(request: Request, pk: int) -> Response:
 
 
 @extend_schema(request=shapes.WaiverSerializer, responses=shapes.WaiverSerializer)
-@api_view(["POST"])
 @scopes(POST=Scope.PLAN_WRITE)
+@api_view(["POST"])
 def gate_waive(request: Request, pk: int) -> Response:
     """Ask for a waiver: `{"reason": "…", "expires_at": "…"}`; another person approves it."""
     row = GATE.one(request, pk=pk)
@@ -66,15 +66,15 @@ def gate_waive(request: Request, pk: int) -> Response:
 
 
 @extend_schema(request=None, responses=shapes.WaiverSerializer)
-@api_view(["POST"])
 @scopes(POST=Scope.APPROVE)
+@api_view(["POST"])
 def waiver_approve(request: Request, pk: int) -> Response:
     return _decide(request, pk, approve=True)
 
 
 @extend_schema(request=None, responses=shapes.WaiverSerializer)
-@api_view(["POST"])
 @scopes(POST=Scope.APPROVE)
+@api_view(["POST"])
 def waiver_reject(request: Request, pk: int) -> Response:
     return _decide(request, pk, approve=False)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from accounts.permissions import Scope, scopes
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
@@ -14,21 +13,22 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit
+from accounts.permissions import Scope, scopes
 from roadmap import editing, roi
 from roadmap.api import serializers as shapes
 from roadmap.api.concurrency import asked_version, fresh
 from roadmap.api.rows import Resource, create, detail, paged, roadmap_or_404, written
+from roadmap.judging import standings_of
 from roadmap.models import Benefit, Cost
 from roadmap.reports.money import money
-from roadmap.reports.phases import by_kpi, scorecard_standings
 
 COST = Resource(Cost, shapes.CostSerializer, "roadmap", ("roadmap",), ("entries__by",))
 BENEFIT = Resource(Benefit, shapes.BenefitSerializer, "roadmap", ("roadmap",), ("links__kpi",))
 
 
 @extend_schema(request=shapes.CostSerializer, responses=shapes.CostSerializer(many=True))
-@api_view(["GET", "POST"])
 @scopes(GET=Scope.READ, POST=Scope.PLAN_WRITE)
+@api_view(["GET", "POST"])
 def cost_list(request: Request, slug: str) -> Response:
     roadmap = roadmap_or_404(request, slug)
     if request.method == "POST":
@@ -37,15 +37,15 @@ def cost_list(request: Request, slug: str) -> Response:
 
 
 @extend_schema(request=shapes.CostSerializer, responses=shapes.CostSerializer)
-@api_view(["GET", "PATCH", "DELETE"])
 @scopes(GET=Scope.READ, PATCH=Scope.PLAN_WRITE, DELETE=Scope.PLAN_WRITE)
+@api_view(["GET", "PATCH", "DELETE"])
 def cost_detail(request: Request, pk: int) -> Response:
     return detail(request, COST, pk)
 
 
 @extend_schema(request=shapes.EntrySerializer, responses=shapes.EntrySerializer)
-@api_view(["POST"])
 @scopes(POST=Scope.PLAN_WRITE)
+@api_view(["POST"])
 def cost_book(request: Request, pk: int) -> Response:
     """Book money spent; a negative amount corrects an earlier entry."""
     cost = COST.one(request, pk=pk)
@@ -57,8 +57,8 @@ def cost_book(request: Request, pk: int) -> Response:
 
 
 @extend_schema(request=shapes.BenefitSerializer, responses=shapes.BenefitSerializer(many=True))
-@api_view(["GET", "POST"])
 @scopes(GET=Scope.READ, POST=Scope.PLAN_WRITE)
+@api_view(["GET", "POST"])
 def benefit_list(request: Request, slug: str) -> Response:
     roadmap = roadmap_or_404(request, slug)
     if request.method == "POST":
@@ -67,15 +67,15 @@ def benefit_list(request: Request, slug: str) -> Response:
 
 
 @extend_schema(request=shapes.BenefitSerializer, responses=shapes.BenefitSerializer)
-@api_view(["GET", "PATCH", "DELETE"])
 @scopes(GET=Scope.READ, PATCH=Scope.PLAN_WRITE, DELETE=Scope.PLAN_WRITE)
+@api_view(["GET", "PATCH", "DELETE"])
 def benefit_detail(request: Request, pk: int) -> Response:
     return detail(request, BENEFIT, pk)
 
 
 @extend_schema(request=shapes.WeightSerializer(many=True), responses=shapes.BenefitSerializer)
-@api_view(["PUT"])
 @scopes(PUT=Scope.PLAN_WRITE)
+@api_view(["PUT"])
 def benefit_kpis(request: Request, pk: int) -> Response:
     """The KPIs that bring it about: `[{"kpi": "uptime", "weight": "2"}]` replaces what was said before."""
     row = BENEFIT.one(request, pk=pk)
@@ -98,12 +98,12 @@ def benefit_kpis(request: Request, pk: int) -> Response:
 
 
 @extend_schema(responses=dict)
-@api_view(["GET"])
 @scopes(GET=Scope.READ)
+@api_view(["GET"])
 def roi_detail(request: Request, slug: str) -> Response:
     """Planned and realised, with the inputs of every formula. Money is a decimal string in the roadmap's currency."""
     roadmap, now = roadmap_or_404(request, slug), timezone.now()
-    report = money(roadmap, by_kpi(scorecard_standings(roadmap, now)), now=now)
+    report = money(roadmap, standings_of(roadmap, now), now=now)
     return Response(
         {
             "currency": roadmap.currency,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from accounts.permissions import Scope, may, scopes
-from accounts.problems import Problem
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -14,12 +12,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit
+from accounts.permissions import Scope, may, scopes
+from accounts.problems import Problem
 from roadmap import editing
 from roadmap.api import serializers as shapes
 from roadmap.api.concurrency import asked_version, etag, fresh
 from roadmap.api.rows import Resource, create, detail, paged, roadmap_or_404, visible_roadmaps, written
+from roadmap.judging import standings_of
 from roadmap.models import Impact, LoadProfile, Phase, Roadmap, RoadmapState, Task
-from roadmap.reports.phases import PhaseReport, PlanReport, by_kpi, plan, scorecard_standings
+from roadmap.reports.phases import PhaseReport, PlanReport, plan
 
 ROADMAP = Resource(Roadmap, shapes.RoadmapSerializer, "pk", ("scorecard", "state_changed_by"))
 PHASE = Resource(Phase, shapes.PhaseSerializer, "roadmap", ("roadmap",))
@@ -28,15 +29,15 @@ IMPACT = Resource(Impact, shapes.ImpactSerializer, "phase__roadmap", ("phase", "
 
 
 @extend_schema(responses=shapes.RoadmapSerializer(many=True))
-@api_view(["GET"])
 @scopes(GET=Scope.READ)
+@api_view(["GET"])
 def roadmap_list(request: Request) -> Response:
     return paged(request, visible_roadmaps(request), ROADMAP.data, ("name", "pk"))
 
 
 @extend_schema(request=shapes.RoadmapSerializer, responses=shapes.RoadmapSerializer)
-@api_view(["GET", "PATCH"])
 @scopes(GET=Scope.READ, PATCH=Scope.PLAN_WRITE)
+@api_view(["GET", "PATCH"])
 def roadmap_detail(request: Request, slug: str) -> Response:
     """The plan with its phases, progress, gate states and schedule variance. A PATCH of `state` takes it one step on
     (draft → approved → active → closed); approving is for people who may approve."""
@@ -44,7 +45,7 @@ def roadmap_detail(request: Request, slug: str) -> Response:
     if request.method == "PATCH":
         return _change_roadmap(request, roadmap)
     now = timezone.now()
-    report = plan(roadmap, by_kpi(scorecard_standings(roadmap, now)), now=now)
+    report = plan(roadmap, standings_of(roadmap, now), now=now)
     data = {**ROADMAP.data(roadmap), **_schedule(report), "phases": [_phase(phase) for phase in report.phases]}
     return Response(data, headers={"ETag": etag(roadmap)})
 
@@ -69,33 +70,33 @@ def _change_roadmap(request: Request, roadmap: Roadmap) -> Response:
 
 
 @extend_schema(request=shapes.PhaseSerializer, responses=shapes.PhaseSerializer(many=True))
-@api_view(["GET", "POST"])
 @scopes(GET=Scope.READ, POST=Scope.PLAN_WRITE)
+@api_view(["GET", "POST"])
 def phase_list(request: Request, slug: str) -> Response:
     roadmap = roadmap_or_404(request, slug)
     if request.method == "POST":
         return create(request, PHASE, roadmap)
     now = timezone.now()
-    report = plan(roadmap, by_kpi(scorecard_standings(roadmap, now)), now=now)
+    report = plan(roadmap, standings_of(roadmap, now), now=now)
     return Response({"next": None, "results": [_phase(phase) for phase in report.phases]})
 
 
 @extend_schema(request=shapes.PhaseSerializer, responses=shapes.PhaseSerializer)
-@api_view(["GET", "PATCH", "DELETE"])
 @scopes(GET=Scope.READ, PATCH=Scope.PLAN_WRITE, DELETE=Scope.PLAN_WRITE)
+@api_view(["GET", "PATCH", "DELETE"])
 def phase_detail(request: Request, slug: str, number: int) -> Response:
     row = PHASE.one(request, roadmap__slug=slug, number=number)
     if request.method != "GET":
         return detail(request, PHASE, row.pk)
     now = timezone.now()
     roadmap = roadmap_or_404(request, slug)
-    report = plan(roadmap, by_kpi(scorecard_standings(roadmap, now)), now=now, number=number)
+    report = plan(roadmap, standings_of(roadmap, now), now=now, number=number)
     return Response(_phase(report.phases[0]), headers={"ETag": etag(row)})
 
 
 @extend_schema(request=shapes.TaskSerializer, responses=shapes.TaskSerializer(many=True))
-@api_view(["GET", "POST"])
 @scopes(GET=Scope.READ, POST=Scope.PLAN_WRITE)
+@api_view(["GET", "POST"])
 def task_list(request: Request, slug: str) -> Response:
     """Filters: `phase` (number), `status`, `assignee` (user name). A new task names its phase: `?phase=2`."""
     roadmap = roadmap_or_404(request, slug)
@@ -117,16 +118,16 @@ def task_list(request: Request, slug: str) -> Response:
 
 
 @extend_schema(request=shapes.TaskSerializer, responses=shapes.TaskSerializer)
-@api_view(["GET", "PATCH", "DELETE"])
 @scopes(GET=Scope.READ, PATCH=Scope.PLAN_WRITE, DELETE=Scope.PLAN_WRITE)
+@api_view(["GET", "PATCH", "DELETE"])
 def task_detail(request: Request, pk: int) -> Response:
     """`PATCH {"status": "done"}` ticks it: who and when is kept. ETag and If-Match guard against overwriting."""
     return detail(request, TASK, pk)
 
 
 @extend_schema(responses=shapes.ImpactSerializer(many=True))
-@api_view(["GET"])
 @scopes(GET=Scope.READ)
+@api_view(["GET"])
 def impact_list(request: Request, slug: str = "") -> Response:
     rows = IMPACT.rows(request)
     if slug:
@@ -135,15 +136,15 @@ def impact_list(request: Request, slug: str = "") -> Response:
 
 
 @extend_schema(request=shapes.ImpactSerializer, responses=shapes.ImpactSerializer)
-@api_view(["GET", "PATCH", "DELETE"])
 @scopes(GET=Scope.READ, PATCH=Scope.PLAN_WRITE, DELETE=Scope.PLAN_WRITE)
+@api_view(["GET", "PATCH", "DELETE"])
 def impact_detail(request: Request, pk: int) -> Response:
     return detail(request, IMPACT, pk)
 
 
 @extend_schema(request=None, responses=shapes.ImpactSerializer)
-@api_view(["POST"])
 @scopes(POST=Scope.PLAN_WRITE)
+@api_view(["POST"])
 def impact_confirm(request: Request, pk: int) -> Response:
     """`{"evidence": "…"}`: a person confirms a promise that no KPI measures."""
     row = IMPACT.one(request, pk=pk)
@@ -160,8 +161,8 @@ def impact_confirm(request: Request, pk: int) -> Response:
 
 
 @extend_schema(responses=shapes.LoadProfileSerializer(many=True))
-@api_view(["GET"])
 @scopes(GET=Scope.READ)
+@api_view(["GET"])
 def load_profile_list(request: Request, slug: str = "") -> Response:
     rows = Resource(LoadProfile, shapes.LoadProfileSerializer, "roadmap").rows(request)
     if slug:
@@ -170,8 +171,8 @@ def load_profile_list(request: Request, slug: str = "") -> Response:
 
 
 @extend_schema(responses=shapes.AlertRuleSerializer(many=True))
-@api_view(["GET"])
 @scopes(GET=Scope.READ)
+@api_view(["GET"])
 def alert_rule_list(request: Request, slug: str) -> Response:
     rows = roadmap_or_404(request, slug).alert_rules.select_related("kpi")
     return paged(request, rows, lambda row: shapes.AlertRuleSerializer(row).data, ("position", "pk"))

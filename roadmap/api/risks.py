@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from accounts.permissions import Scope, scopes
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -13,12 +12,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit
+from accounts.permissions import Scope, scopes
 from roadmap import editing, risk
 from roadmap.api import serializers as shapes
 from roadmap.api.concurrency import asked_version, etag, fresh
 from roadmap.api.rows import Resource, create, detail, roadmap_or_404, written
+from roadmap.judging import standings_of
 from roadmap.models import Mitigation, Risk
-from roadmap.reports.phases import by_kpi, scorecard_standings
 from roadmap.reports.risks import RiskRow, risks
 
 RISK = Resource(Risk, shapes.RiskSerializer, "roadmap", ("roadmap", "owner"), ("mitigations__owner", "triggers__kpi"))
@@ -26,28 +26,28 @@ MITIGATION = Resource(Mitigation, shapes.MitigationSerializer, "risk__roadmap", 
 
 
 @extend_schema(request=shapes.RiskSerializer, responses=shapes.RiskSerializer(many=True))
-@api_view(["GET", "POST"])
 @scopes(GET=Scope.READ, POST=Scope.PLAN_WRITE)
+@api_view(["GET", "POST"])
 def risk_list(request: Request, slug: str) -> Response:
     """Every risk as it stands, triggered ones first."""
     roadmap = roadmap_or_404(request, slug)
     if request.method == "POST":
         return create(request, RISK, roadmap)
     now = timezone.now()
-    report = risks(roadmap, by_kpi(scorecard_standings(roadmap, now)), now=now)
+    report = risks(roadmap, standings_of(roadmap, now), now=now)
     return Response({"next": None, "results": [_judged(row) for row in report.rows]})
 
 
 @extend_schema(request=shapes.RiskSerializer, responses=shapes.RiskSerializer)
-@api_view(["GET", "PATCH", "DELETE"])
 @scopes(GET=Scope.READ, PATCH=Scope.PLAN_WRITE, DELETE=Scope.PLAN_WRITE)
+@api_view(["GET", "PATCH", "DELETE"])
 def risk_detail(request: Request, pk: int) -> Response:
     return detail(request, RISK, pk)
 
 
 @extend_schema(request=serializers.ListSerializer(child=serializers.SlugField()), responses=shapes.RiskSerializer)
-@api_view(["PUT"])
 @scopes(PUT=Scope.PLAN_WRITE)
+@api_view(["PUT"])
 def risk_triggers(request: Request, pk: int) -> Response:
     """The KPIs that trigger it while they are breached: `["database-connections"]` replaces what was said before."""
     row = RISK.one(request, pk=pk)
@@ -66,15 +66,15 @@ def risk_triggers(request: Request, pk: int) -> Response:
 
 
 @extend_schema(request=shapes.MitigationSerializer, responses=shapes.MitigationSerializer)
-@api_view(["POST"])
 @scopes(POST=Scope.PLAN_WRITE)
+@api_view(["POST"])
 def mitigation_list(request: Request, pk: int) -> Response:
     return create(request, MITIGATION, RISK.one(request, pk=pk))
 
 
 @extend_schema(request=shapes.MitigationSerializer, responses=shapes.MitigationSerializer)
-@api_view(["GET", "PATCH", "DELETE"])
 @scopes(GET=Scope.READ, PATCH=Scope.PLAN_WRITE, DELETE=Scope.PLAN_WRITE)
+@api_view(["GET", "PATCH", "DELETE"])
 def mitigation_detail(request: Request, pk: int) -> Response:
     return detail(request, MITIGATION, pk)
 

@@ -6,9 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from accounts.pagination import CursorPagination
-from accounts.permissions import allowed_scorecards
-from accounts.problems import Problem
 from django.core.exceptions import ValidationError as ModelError
 from django.db import models, transaction
 from django.http import Http404
@@ -18,6 +15,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit
+from accounts.pagination import CursorPagination
+from accounts.permissions import allowed_scorecards
+from accounts.problems import Problem
 from roadmap import editing, working
 from roadmap.api.concurrency import asked_version, etag, fresh, stale
 from roadmap.api.serializers import PlanSerializer

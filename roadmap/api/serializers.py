@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from rest_framework import serializers
@@ -51,8 +52,8 @@ class PlanSerializer(serializers.ModelSerializer):
 
 class ImpactSerializer(PlanSerializer):
     phase = serializers.IntegerField(source="phase.number", read_only=True)
-    task = serializers.SlugRelatedField(slug_field="key", read_only=True)
-    kpi = serializers.SlugRelatedField(slug_field="key", read_only=True)
+    task: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="key", read_only=True)
+    kpi: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="key", read_only=True)
     confirmed_by = PersonField(read_only=True)
 
     class Meta:
@@ -119,7 +120,7 @@ class CostSerializer(PlanSerializer):
 
 
 class LinkSerializer(serializers.ModelSerializer):
-    kpi = serializers.SlugRelatedField(slug_field="key", read_only=True)
+    kpi: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="key", read_only=True)
 
     class Meta:
         model = BenefitKpi
@@ -139,7 +140,7 @@ class WeightSerializer(serializers.Serializer):
     """What `PUT benefits/{id}/kpis/` takes, as a list."""
 
     kpi = serializers.SlugField()
-    weight = serializers.DecimalField(max_digits=6, decimal_places=3, default="1")
+    weight = serializers.DecimalField(max_digits=6, decimal_places=3, default=Decimal(1))
 
 
 class MitigationSerializer(PlanSerializer):
@@ -176,7 +177,7 @@ class LoadProfileSerializer(serializers.ModelSerializer):
 
 
 class AlertRuleSerializer(serializers.ModelSerializer):
-    kpi = serializers.SlugRelatedField(slug_field="key", read_only=True)
+    kpi: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="key", read_only=True)
 
     class Meta:
         model = AlertRule
@@ -198,7 +199,7 @@ class WaiverSerializer(serializers.ModelSerializer):
 
 class GateSerializer(PlanSerializer):
     phase = serializers.IntegerField(source="phase.number", read_only=True)
-    kpis = serializers.SlugRelatedField(slug_field="key", many=True, read_only=True)
+    kpis: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="key", many=True, read_only=True)
     closed_by = PersonField(read_only=True)
     waivers = WaiverSerializer(many=True, read_only=True)
 
@@ -211,7 +212,7 @@ class GateSerializer(PlanSerializer):
 
 
 class RoadmapSerializer(PlanSerializer):
-    scorecard = serializers.SlugRelatedField(slug_field="slug", read_only=True)
+    scorecard: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="slug", read_only=True)
     state_changed_by = PersonField(read_only=True)
 
     class Meta:

@@ -1,0 +1,180 @@
+"""What KPI standings make of a plan: gate states, triggered risks and realised benefits, all derived when read.
+
+Callers read the standings once (`kpis.standing.standings`) and hand them in by the KPI's id.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+
+from kpis.evaluation import Status, attainment
+from kpis.models import KPI, Decision, Target
+from kpis.standing import Standing, sparklines, standings
+from kpis.targets import goal_of
+from roadmap import gates, risk, roi, schedule
+from roadmap.models import Benefit, Gate, GateWaiver, Impact, Phase, Risk, Roadmap, Task
+
+Standings = Mapping[int, Standing]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Month:
+    """One calendar month of a benefit; `share` is the part of the month that has passed."""
+
+    first: date
+    share: Decimal
+    realised: roi.Realised
+
+
+def standings_of(roadmap: Roadmap, now: datetime) -> dict[int, Standing]:
+    """Every KPI of the roadmap's scorecard as it stands, by id."""
+    kpis = KPI.objects.filter(scorecard_id=roadmap.scorecard_id, archived_at=None)
+    return {standing.kpi.pk: standing for standing in standings(kpis, now=now)}
+
+
+def is_waived(standing: Standing, now: datetime) -> bool:
+    return standing.waived_until is not None and standing.waived_until > now
+
+
+def work_of(tasks: Iterable[Task]) -> tuple[schedule.Work, ...]:
+    return tuple(schedule.Work(task.state, task.effort_planned_h, task.effort_spent_h) for task in tasks)
+
+
+def phase_work(phase: Phase, tasks: Iterable[Task]) -> schedule.PhaseWork:
+    return schedule.PhaseWork(span=schedule.Span(phase.starts_on, phase.ends_on), tasks=work_of(tasks))
+
+
+def judge_gate(
+    gate: Gate,
+    *,
+    tasks: Sequence[Task],
+    impacts: Sequence[Impact],
+    waivers: Sequence[GateWaiver],
+    standings: Standings,
+    now: datetime,
+) -> gates.GateJudgement:
+    """The gate of one phase out of rows that were read already; `gate.kpis` is best prefetched."""
+    done = schedule.progress(work_of(tasks))
+    criteria = [gates.tasks_criterion(done.done, done.total)] if gate.needs_tasks else []
+    kpi_ids = [impact.kpi_id for impact in impacts if impact.kpi_id] if gate.needs_impacts else []
+    for kpi_id in dict.fromkeys([*kpi_ids, *(kpi.pk for kpi in gate.kpis.all())]):
+        criteria.append(_kpi_criterion(kpi_id, standings, now))
+    if gate.needs_impacts:
+        criteria += [
+            gates.statement_criterion(impact.statement, impact.confirmed_at is not None)
+            for impact in impacts
+            if impact.kpi_id is None
+        ]
+    ended = now.date() > gate.phase.ends_on or (done.done == done.total and done.total > 0)
+    waived = [waiver.expires_at for waiver in waivers if waiver.decision == Decision.APPROVED]
+    return gates.judge(criteria, ended=ended, waived_until=max(waived, default=None), now=now)
+
+
+def judge_gates(roadmap: Roadmap, standings: Standings, now: datetime) -> dict[int, gates.GateJudgement]:
+    """Every gate of a roadmap, by the phase's id, in a constant number of queries."""
+    found = Gate.objects.filter(phase__roadmap=roadmap).select_related("phase__roadmap")
+    rows = found.prefetch_related("kpis", "waivers", "phase__tasks", "phase__impacts")
+    return {
+        gate.phase_id: judge_gate(
+            gate,
+            tasks=list(gate.phase.tasks.all()),
+            impacts=list(gate.phase.impacts.all()),
+            waivers=list(gate.waivers.all()),
+            standings=standings,
+            now=now,
+        )
+        for gate in rows
+    }
+
+
+def judge_risk(row: Risk, *, kpis: Sequence[KPI], standings: Standings, now: datetime) -> risk.Judgement:
+    """One risk; `kpis` are those of its triggers."""
+    return risk.judge(
+        inherent=risk.placement(row.likelihood, row.impact),
+        residual=risk.placement(row.residual_likelihood, row.residual_impact),
+        status=row.status,
+        triggers=[_trigger(kpi, standings.get(kpi.pk), now) for kpi in kpis],
+        today=now.date(),
+        review_on=row.review_on,
+        stated_level=row.stated_level,
+    )
+
+
+def realised_months(benefits: Sequence[Benefit], *, starts_on: date, now: datetime) -> dict[int, list[Month]]:
+    """For each benefit (by id, its links prefetched with their KPIs): month by month from the plan's start to today."""
+    kpis = {link.kpi_id: link.kpi for benefit in benefits for link in benefit.links.all()}
+    days = _days(starts_on, now.date())
+    daily = _daily_attainments(kpis, days, now)
+    months = _months(days)
+    return {benefit.pk: [_realised_month(benefit, first, span, daily) for first, span in months.items()] for benefit in benefits}
+
+
+def _realised_month(benefit: Benefit, first: date, days: list[date], daily: Mapping[tuple[int, date], float]) -> Month:
+    share = Decimal(len(days)) / monthrange(first.year, first.month)[1]
+    parts = [roi.part_of(link.weight, [daily.get((link.kpi_id, day)) for day in days]) for link in benefit.links.all()]
+    return Month(first=first, share=share, realised=roi.realise(benefit.monthly_amount, parts, share))
+
+
+def _daily_attainments(kpis: Mapping[int, KPI], days: list[date], now: datetime) -> dict[tuple[int, date], float]:
+    """Attainment by (KPI, day), judged by the target in force at the end of the day; without one the day is missing."""
+    if not kpis or not days:
+        return {}
+    targets = _approved_targets(kpis)
+    found: dict[tuple[int, date], float] = {}
+    for kpi_id, points in sparklines(list(kpis), now=now, days=len(days) + 1).items():
+        for at, actual in points:
+            target = _in_force(targets[kpi_id], datetime.combine(at.date(), time.max, UTC))
+            value = None if target is None else attainment(goal_of(target, kpis[kpi_id]), actual)
+            if value is not None:
+                found[kpi_id, at.date()] = value
+    return found
+
+
+def _approved_targets(kpis: Mapping[int, KPI]) -> dict[int, list[Target]]:
+    targets: dict[int, list[Target]] = defaultdict(list)
+    for target in Target.objects.filter(kpi_id__in=kpis, decision=Decision.APPROVED).order_by("number"):
+        targets[target.kpi_id].append(target)
+    return targets
+
+
+def _in_force(targets: Sequence[Target], at: datetime) -> Target | None:
+    """The newest version that was effective at that time."""
+    effective = [target for target in targets if target.effective_from is None or target.effective_from <= at]
+    return effective[-1] if effective else None
+
+
+def _kpi_criterion(kpi_id: int, standings: Standings, now: datetime) -> gates.Criterion:
+    standing = standings.get(kpi_id)
+    if standing is None:
+        return gates.kpi_criterion(kpi=str(kpi_id), name="A KPI that is archived", status="no_data")
+    return gates.kpi_criterion(
+        kpi=standing.kpi.key, name=standing.kpi.name, status=str(standing.status), waived=is_waived(standing, now)
+    )
+
+
+def _trigger(kpi: KPI, standing: Standing | None, now: datetime) -> risk.Trigger:
+    if standing is None or standing.status != Status.BREACHED:
+        return risk.Trigger(kpi=kpi.key, name=kpi.name)
+    return risk.Trigger(
+        kpi=kpi.key,
+        name=kpi.name,
+        breached_since=standing.since or now,
+        measured="" if standing.actual is None else f"{standing.actual:g} {standing.unit}",
+        waived=is_waived(standing, now),
+    )
+
+
+def _days(first: date, last: date) -> list[date]:
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+def _months(days: Iterable[date]) -> dict[date, list[date]]:
+    months: dict[date, list[date]] = defaultdict(list)
+    for day in days:
+        months[day.replace(day=1)].append(day)
+    return dict(months)
