@@ -1,0 +1,97 @@
+from datetime import date
+from decimal import Decimal as D
+from io import StringIO
+from pathlib import Path
+
+import msgspec
+import pytest
+from django.core.management import CommandError, call_command
+
+from accounts.models import AuditEntry, User
+from roadmap import document, editing, loading, working
+from roadmap.models import Cost, Gate, Mitigation, Phase, Risk, Roadmap, Task
+from tests.roadmap.factories import FIXTURES, NOW, START, load_source, source
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def person() -> User:
+    return User.objects.create(username="somebody")
+
+
+def test_load_brings_everything() -> None:
+    plan = load_source()
+    assert (plan.phases.count(), Task.objects.count(), Gate.objects.count()) == (6, 19, 6)
+    assert (plan.costs.count(), plan.benefits.count(), plan.risks.count(), Mitigation.objects.count()) == (3, 4, 5, 13)
+    assert (plan.load_profiles.count(), plan.alert_rules.count(), plan.scorecard.kpis.count()) == (8, 1, 17)
+    assert (plan.starts_on, Phase.objects.get(number=6).ends_on) == (START, date(2026, 12, 20))
+    assert AuditEntry.objects.get(action="roadmap.load").after["created"] == 78
+
+
+def test_loading_again_changes_nothing() -> None:
+    load_source()
+    receipt = loading.load(source(), now=NOW)
+    assert (receipt.created, receipt.changed, receipt.kept) == ([], [], [])
+    assert set(Task.objects.values_list("version", flat=True)) == {1}
+    assert Roadmap.objects.get().starts_on == START
+
+
+def test_what_people_changed_stays(person: User) -> None:
+    load_source()
+    task = Task.objects.get(key="indexes")
+    working.tick(task=task, actor=person, now=NOW)
+    editing.change(row=Cost.objects.get(key="infrastructure"), changes={"amount": D(650)}, actor=person)
+    editing.remove(row=Risk.objects.get(key="dependencies"), actor=person)
+    loading.load(source(), now=NOW)
+    assert Task.objects.get(pk=task.pk).state == "done"
+    assert Cost.objects.get(key="infrastructure").amount == 650
+    assert not Risk.objects.filter(key="dependencies").exists()
+
+
+def test_untouched_fields_follow_a_newer_file(person: User) -> None:
+    load_source()
+    editing.change(row=Cost.objects.get(key="infrastructure"), changes={"name": "Servers"}, actor=person)
+    newer = source()
+    newer.costs[1] = msgspec.structs.replace(newer.costs[1], name="Hosting", amount=D(550))
+    receipt = loading.load(newer, now=NOW)
+    cost = Cost.objects.get(key="infrastructure")
+    assert (cost.name, cost.amount, cost.version) == ("Servers", 550, 3)
+    assert (receipt.changed, receipt.kept) == (["cost infrastructure"], ["cost infrastructure: name"])
+
+
+def test_dry_run_tells_and_writes_nothing() -> None:
+    receipt = loading.load(source(), now=NOW, dry_run=True)
+    assert len(receipt.created) == 78
+    assert not Roadmap.objects.exists()
+
+
+def test_start_defaults_to_monday_of_this_week() -> None:
+    loading.load(source(), now=NOW)
+    assert Roadmap.objects.get().starts_on == date(2026, 11, 16)
+
+
+def test_unknown_people_are_said_not_invented() -> None:
+    plan = source()
+    plan.phases[0].tasks[0].assignee = "nobody"
+    receipt = loading.load(plan, now=NOW)
+    assert receipt.unknown_people == ["nobody"]
+    assert Task.objects.get(key="query-optimisation").assignee is None
+
+
+def test_command(tmp_path: Path) -> None:
+    out = StringIO()
+    call_command("load_roadmap", FIXTURES / "roadmap.yaml", "--start", "2026-09-28", stdout=out)
+    assert out.getvalue() == "fastapi-easy-performance: 78 created, 0 changed, 0 unchanged\n"
+    assert Roadmap.objects.get().starts_on == START
+    (tmp_path / "bad.yaml").write_text("format: 1", encoding="utf-8")
+    with pytest.raises(CommandError, match=r"\$"):
+        call_command("load_roadmap", tmp_path / "bad.yaml")
+
+
+def test_bad_value_leaves_nothing_behind() -> None:
+    plan = source()
+    plan.phases[0].tasks[0].title = "x" * 500
+    with pytest.raises(document.Malformed, match="title"):
+        loading.load(plan, now=NOW)
+    assert not Roadmap.objects.exists()
