@@ -39,8 +39,3 @@ def factor(from_unit: str, to_unit: str) -> float:
 def convert(value: float, from_unit: str, to_unit: str) -> float:
     """The same figure in another unit. Raises UnitMismatch."""
     return value if from_unit == to_unit else value * factor(from_unit, to_unit)
-
-
-def bounds(unit: str) -> tuple[float | None, float | None]:
-    """The physical range of a unit: nothing of these is negative; a share of 100 % may be passed (CPU on two cores)."""
-    return (None, None) if family(unit) == "money" else (0.0, None)

@@ -1,0 +1,133 @@
+"""A scorecard out of a file: made where it is missing, renewed where nobody changed it, never overwriting people's work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+import msgspec
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from accounts import audit
+from accounts.models import User
+from kpis import targets
+from kpis.models import KPI, Decision, Scorecard, Target
+
+CHANGED = "kpi.load"
+
+
+class TargetEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A target as a file states it; what is None was not stated."""
+
+    comparator: str
+    value: float
+    alert_threshold: float | None = None
+    for_s: int = 0
+    recover_s: int = 0
+    severity: str = "medium"
+    baseline: float | None = None
+    baseline_on: date | None = None
+    baseline_stated: str = ""
+    due_on: date | None = None
+    due_week: int | None = None
+    stated: str = ""
+    rationale: str = "as stated in the source"
+    effective_from: datetime | date | None = None
+
+
+class KpiEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A KPI as a file defines it, in the words of `kpis.models.KPI`."""
+
+    key: str
+    name: str
+    unit: str
+    direction: str
+    category: str = "technical"
+    metric: str = ""
+    aggregation: str = "last"
+    across: str = "worst"
+    across_subject: str = ""
+    window_s: int = 3600
+    freshness_s: int = 86400
+    description: str = ""
+    public_badge: bool = False
+    target: TargetEntry | None = None
+
+
+class ScorecardEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    slug: str
+    name: str
+    description: str = ""
+    kpis: tuple[KpiEntry, ...] = ()
+
+
+def read(data: Mapping[str, Any]) -> ScorecardEntry:
+    """The typed form of a file's `scorecard` part. Raises ValidationError, naming the place."""
+    try:
+        return msgspec.convert(dict(data), ScorecardEntry, strict=True)
+    except msgspec.ValidationError as error:
+        raise ValidationError(f"scorecard: {error}") from error
+
+
+@transaction.atomic
+def load_scorecard(data: Mapping[str, Any], *, actor: User | None = None, now: datetime) -> Scorecard:
+    """Load a scorecard with its KPIs and their first targets; again and again gives the same.
+
+    A KPI follows the file until a person has changed it (its version passed 1); a KPI that has a target keeps it.
+    Raises ValidationError.
+    """
+    entry = read(data)
+    scorecard, made = Scorecard.objects.get_or_create(
+        slug=entry.slug, defaults={"name": entry.name, "description": entry.description}
+    )
+    if made:
+        audit.record(actor=actor, action="scorecard.load", subject=scorecard, after={"kpis": len(entry.kpis)})
+    there = {kpi.key: kpi for kpi in KPI.objects.select_for_update().filter(scorecard=scorecard)}
+    having = set(Target.objects.filter(kpi__scorecard=scorecard).values_list("kpi_id", flat=True))
+    for position, kpi_entry in enumerate(entry.kpis):
+        kpi = _kpi(scorecard, there.get(kpi_entry.key), kpi_entry, position, actor)
+        if kpi_entry.target is not None and kpi.pk not in having:
+            _first_target(kpi, kpi_entry.target, actor, now)
+    return scorecard
+
+
+def _kpi(scorecard: Scorecard, kpi: KPI | None, entry: KpiEntry, position: int, actor: User | None) -> KPI:
+    fields = {name: value for name, value in msgspec.structs.asdict(entry).items() if name != "target"} | {"position": position}
+    if kpi is None:
+        kpi = KPI(scorecard=scorecard, **fields)
+        before: dict[str, Any] = {}
+    elif kpi.version > 1:
+        return kpi
+    else:
+        before = {name: getattr(kpi, name) for name, value in fields.items() if getattr(kpi, name) != value}
+        if not before:
+            return kpi
+        for name, value in fields.items():
+            setattr(kpi, name, value)
+    try:
+        kpi.full_clean()
+    except ValidationError as error:
+        raise ValidationError([f"scorecard.kpis[{position}]: {message}" for message in error.messages]) from error
+    kpi.save()
+    after = {name: fields[name] for name in before} if before else fields
+    audit.record(actor=actor, action=CHANGED, subject=kpi, before=before, after=after)
+    return kpi
+
+
+def _first_target(kpi: KPI, entry: TargetEntry, actor: User | None, now: datetime) -> Target:
+    """Version 1, approved by the document that it comes from: nobody decided it here, and it says so."""
+    fields = {name: value for name, value in msgspec.structs.asdict(entry).items() if name != "due_week"}
+    start = fields.pop("effective_from") or now
+    if not isinstance(start, datetime):
+        start = datetime.combine(start, time(), UTC)
+    try:
+        targets.check(kpi, comparator=entry.comparator, value=entry.value, alert_threshold=entry.alert_threshold)
+    except targets.BadTarget as error:
+        raise ValidationError([f"scorecard.kpis.{kpi.key}.target: {message}" for message in error.errors.values()]) from error
+    target = Target.objects.create(
+        kpi=kpi, number=1, decision=Decision.APPROVED, decided_at=now, effective_from=start, proposed_by=actor, **fields
+    )
+    audit.record(actor=actor, action="target.load", subject=target, after=targets.figures(target), why="as stated in the source")
+    return target

@@ -1,0 +1,27 @@
+"""Scorecards, KPIs, their targets, and what was measured."""
+
+from kpis.models.measurements import CurrentValue, IngestReceipt, KpiState, Measurement, Rollup, Series
+from kpis.models.scorecards import KPI, Across, Aggregation, Category, Direction, Scorecard
+from kpis.models.submissions import Sample, Submission
+from kpis.models.targets import Decision, Severity, Target, Waiver
+
+__all__ = [
+    "KPI",
+    "Across",
+    "Aggregation",
+    "Category",
+    "CurrentValue",
+    "Decision",
+    "Direction",
+    "IngestReceipt",
+    "KpiState",
+    "Measurement",
+    "Rollup",
+    "Sample",
+    "Scorecard",
+    "Series",
+    "Severity",
+    "Submission",
+    "Target",
+    "Waiver",
+]

@@ -1,0 +1,103 @@
+"""What was measured, rolled up, and where it stands now."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from kpis.models.scorecards import KPI
+
+
+class Series(models.Model):
+    """One stream of measurements of one KPI."""
+
+    kpi = models.ForeignKey(KPI, on_delete=models.PROTECT, related_name="series")
+    subject = models.CharField(max_length=80)
+    environment = models.CharField(max_length=40, blank=True)
+    enabled = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["kpi", "subject", "environment"], name="series_identity")]
+        verbose_name_plural = "series"
+
+    def __str__(self) -> str:
+        return f"{self.subject} {self.environment}".strip()
+
+
+class Measurement(models.Model):
+    """One point of a series, in the KPI's unit. Append-only."""
+
+    series = models.ForeignKey(Series, on_delete=models.PROTECT, related_name="measurements")
+    at = models.DateTimeField()
+    origin = models.CharField(max_length=80, help_text="What produced it: run:<id>, result:<uuid>, api:<token>, manual:<user>.")
+    value = models.FloatField()
+    count = models.PositiveBigIntegerField(default=1)
+    histogram = models.BinaryField(null=True, blank=True)
+    reported = models.BooleanField(default=False, help_text="A percentile that the source gave ready-made.")
+    recorded_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["series", "at", "origin"], name="measurement_identity")]
+        indexes = [models.Index(fields=["series", "at"], include=["value", "count"], name="measurement_cover")]
+
+    def __str__(self) -> str:
+        return f"{self.value:g} at {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+class Rollup(models.Model):
+    """The measurements of one series in one hour or day, UTC."""
+
+    series = models.ForeignKey(Series, on_delete=models.CASCADE, related_name="rollups")
+    resolution = models.CharField(max_length=4, choices=[("hour", "hour"), ("day", "day")])
+    at = models.DateTimeField(help_text="Start of the bucket.")
+    points = models.PositiveIntegerField()
+    count = models.PositiveBigIntegerField()
+    total = models.FloatField(help_text="Sum of value × count.")
+    plain_total = models.FloatField(help_text="Sum of value.")
+    low = models.FloatField()
+    high = models.FloatField()
+    last = models.FloatField()
+    last_at = models.DateTimeField()
+    reported = models.BooleanField(default=False)
+    histogram = models.BinaryField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["series", "resolution", "at"], name="rollup_identity")]
+
+
+class CurrentValue(models.Model):
+    """The newest state of a series: its window's aggregate, so that a page reads one row, whatever the history."""
+
+    series = models.OneToOneField(Series, on_delete=models.CASCADE, primary_key=True, related_name="current")
+    at = models.DateTimeField(help_text="Time of the newest measurement.")
+    value = models.FloatField(help_text="Aggregate over the KPI's window that ends at `at`.")
+    count = models.PositiveBigIntegerField()
+    histogram = models.BinaryField(null=True, blank=True)
+    reported = models.BooleanField(default=False)
+    origin = models.CharField(max_length=80)
+
+
+class KpiState(models.Model):
+    """What the judge must remember of a KPI between two looks (hysteresis), and since when its status holds."""
+
+    kpi = models.OneToOneField(KPI, on_delete=models.CASCADE, primary_key=True, related_name="state")
+    status = models.CharField(max_length=10)
+    since = models.DateTimeField()
+    memory = models.JSONField(default=dict, blank=True, help_text="evaluation.Memory as written by the judge.")
+
+
+class IngestReceipt(models.Model):
+    """The answer to a batch that came with an Idempotency-Key, so that the same key gets the same answer again."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=200)
+    payload_sha256 = models.CharField(max_length=64)
+    stored = models.PositiveIntegerField()
+    ignored = models.PositiveIntegerField()
+    at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "key"], name="ingest_idempotency")]
+
+    def __str__(self) -> str:
+        return f"{self.stored} stored, {self.ignored} ignored"

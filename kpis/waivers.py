@@ -1,0 +1,93 @@
+"""Waivers: asked for, decided by somebody else, ended by their date. A waiver mutes nothing; it stands beside the status."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+
+from accounts import audit
+from accounts.models import User
+from kpis.models import KPI, Decision, Waiver
+from kpis.targets import Refused
+
+
+@transaction.atomic
+def request_waiver(
+    *, kpi: KPI, actor: User, reason: str, expires_at: datetime, now: datetime, subject: str = "", token: str = ""
+) -> Waiver:
+    """Ask that the KPI (on one subject, or everywhere) does not count until a day. Raises Refused."""
+    if not reason.strip():
+        raise Refused("A waiver needs a reason.")
+    if expires_at <= now:
+        raise Refused("A waiver ends in the future.")
+    waiver = Waiver.objects.create(kpi=kpi, subject=subject, reason=reason, expires_at=expires_at, requested_by=actor)
+    audit.record(actor=actor, action="waiver.request", subject=waiver, after=figures(waiver), why=reason, token=token)
+    return waiver
+
+
+def approve_waiver(*, waiver: Waiver, actor: User, now: datetime, note: str = "") -> Waiver:
+    """Let the waiver count from now on. Raises Refused for one's own request or one that is decided or over."""
+    return _decide(waiver, Decision.APPROVED, actor, now, note)
+
+
+def reject_waiver(*, waiver: Waiver, actor: User, now: datetime, note: str = "") -> Waiver:
+    """Turn the request down. Raises Refused."""
+    return _decide(waiver, Decision.REJECTED, actor, now, note)
+
+
+def withdraw_waiver(*, waiver: Waiver, actor: User, now: datetime, note: str = "") -> Waiver:
+    """Take one's own request back. Raises Refused."""
+    if waiver.requested_by_id != actor.pk:
+        raise Refused("Only the person who asked withdraws a request.")
+    return _decide(waiver, Decision.WITHDRAWN, actor, now, note)
+
+
+@transaction.atomic
+def end_waiver(*, waiver: Waiver, actor: User, now: datetime, note: str = "") -> Waiver:
+    """End an approved waiver before its date. Raises Refused."""
+    waiver = Waiver.objects.select_for_update(of=("self",)).select_related("kpi").get(pk=waiver.pk)
+    if waiver.decision != Decision.APPROVED or waiver.expires_at <= now:
+        raise Refused("Only a waiver that counts can be ended.")
+    before = figures(waiver)
+    waiver.expires_at = now
+    waiver.save(update_fields=["expires_at"])
+    audit.record(actor=actor, action="waiver.end", subject=waiver, before=before, after=figures(waiver), why=note)
+    return waiver
+
+
+def in_force(at: datetime) -> QuerySet[Waiver]:
+    """Those that count at a time: approved by then and not over."""
+    return Waiver.objects.filter(decision=Decision.APPROVED, decided_at__lte=at, expires_at__gt=at)
+
+
+def figures(waiver: Waiver) -> dict[str, Any]:
+    """What the waiver says, ready for JSON."""
+    return {
+        "kpi": str(waiver.kpi),
+        "subject": waiver.subject,
+        "expires_at": waiver.expires_at.isoformat(),
+        "decision": str(waiver.decision),
+    }
+
+
+@transaction.atomic
+def _decide(waiver: Waiver, decision: Decision, actor: User, now: datetime, note: str) -> Waiver:
+    waiver = Waiver.objects.select_for_update(of=("self",)).select_related("kpi").get(pk=waiver.pk)
+    if waiver.decision != Decision.PROPOSED:
+        raise Refused(f"This waiver is already {waiver.get_decision_display()}.")
+    if decision == Decision.APPROVED:
+        waiver.self_approved = waiver.requested_by_id == actor.pk
+        if waiver.self_approved and not settings.ALLOW_SELF_APPROVAL:
+            raise Refused("Somebody other than the person who asked approves a waiver.")
+        if waiver.expires_at <= now:
+            raise Refused("The day that it was asked for is over.")
+    before = figures(waiver)
+    waiver.decision, waiver.decided_by, waiver.decided_at, waiver.decision_note = decision, actor, now, note
+    waiver.save()
+    after = figures(waiver) | ({"self_approved": True} if waiver.self_approved else {})
+    audit.record(actor=actor, action=f"waiver.{decision.value}", subject=waiver, before=before, after=after, why=note)
+    return waiver
