@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -13,6 +12,12 @@ from roadmap import document as doc
 from roadmap.models import Benefit, Cost, Gate, Phase, Risk, Roadmap
 
 Made = TypeVar("Made", bound=doc.Record)
+TARGET = (
+    "comparator", "value", "alert_threshold", "for_s", "recover_s", "severity", "baseline", "baseline_on", "baseline_stated",
+    "due_on", "stated", "rationale",
+)  # fmt: skip
+DEFAULTS = {"for_s": 0, "recover_s": 0, "severity": "medium", "rationale": "as stated in the source"}
+UNSAID = {name: (None, "", DEFAULTS[name]) if name in DEFAULTS else (None, "") for name in TARGET}
 
 
 def export(roadmap: Roadmap) -> doc.Document:
@@ -118,10 +123,5 @@ def _kpi(kpi: KPI, target: Target | None) -> dict[str, Any]:
     fields: dict[str, Any] = {name: getattr(kpi, name) for name in names}
     fields["description"] = kpi.description
     if target is not None:
-        fields["target"] = _told(target, ("comparator", "value", "alert_threshold", "baseline", "baseline_stated", "stated"))
+        fields["target"] = {name: value for name in TARGET if (value := getattr(target, name)) not in UNSAID[name]}
     return fields
-
-
-def _told(row: models.Model, names: Iterable[str]) -> dict[str, Any]:
-    """Without what is not stated."""
-    return {name: value for name in names if (value := getattr(row, name)) not in (None, "")}

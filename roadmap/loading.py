@@ -90,7 +90,7 @@ class _Loader:
 
     def __init__(self, document: doc.Document, receipt: Receipt, now: datetime, actor: User | None) -> None:
         self.document, self.receipt, self.now = document, receipt, now
-        self.scorecard: Scorecard = load_scorecard(document.scorecard, actor=actor, now=now)
+        self.scorecard = _scorecard(document.scorecard, actor, now)
         self.kpis = {kpi.key: kpi for kpi in KPI.objects.filter(scorecard=self.scorecard)}
         self.people = {user.username: user for user in User.objects.all()}
         self.known: set[str] = set()
@@ -233,6 +233,13 @@ class _Loader:
         if username and username not in self.people and username not in self.receipt.unknown_people:
             self.receipt.unknown_people.append(username)
         return self.people.get(username or "")
+
+
+def _scorecard(data: dict[str, Any], actor: User | None, now: datetime) -> Scorecard:
+    try:
+        return load_scorecard(data, actor=actor, now=now)
+    except ValidationError as error:
+        raise doc.Malformed(" ".join(error.messages), "$.scorecard") from error
 
 
 def _plain(record: doc.Record, *without: str) -> dict[str, Any]:

@@ -247,4 +247,4 @@ def test_kpis_of_other_scorecards_are_refused(as_manager: Client, plan: Roadmap)
 
 def test_fixture_file_imports_as_it_is(as_manager: Client) -> None:
     answer = as_manager.post(f"{API}/roadmaps/import/", (FIXTURES / "roadmap.yaml").read_bytes(), content_type="application/yaml")
-    assert (answer.status_code, len(answer.json()["created"])) == (201, 78)
+    assert (answer.status_code, len(answer.json()["created"])) == (201, 76)

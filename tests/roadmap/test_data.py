@@ -102,7 +102,7 @@ def test_promised_change(phase: int, impact: str, kpi: str | None, change: str) 
 
 def test_other_promises() -> None:
     impacts = {(phase.number, item.key): item for phase in PLAN.phases for item in phase.impacts}
-    assert len(impacts) == 18
+    assert len(impacts) == 16
     filtered = impacts[1, "filtered-queries"]
     assert (filtered.change_pct, filtered.change_pct_to) == (-50, -80)
     assert impacts[2, "hit-rate"].to_value == 95

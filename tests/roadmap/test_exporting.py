@@ -62,5 +62,5 @@ def test_export_keeps_progress(worked_in: Roadmap) -> None:
 
 def test_export_asks_a_constant_number_of_queries(django_assert_num_queries: Any) -> None:
     plan = load_source()
-    with django_assert_num_queries(22):
+    with django_assert_num_queries(20):
         export(plan)

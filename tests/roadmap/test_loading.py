@@ -26,7 +26,7 @@ def test_load_brings_everything() -> None:
     assert (plan.costs.count(), plan.benefits.count(), plan.risks.count(), Mitigation.objects.count()) == (3, 4, 5, 13)
     assert (plan.load_profiles.count(), plan.alert_rules.count(), plan.scorecard.kpis.count()) == (8, 1, 17)
     assert (plan.starts_on, Phase.objects.get(number=6).ends_on) == (START, date(2026, 12, 20))
-    assert AuditEntry.objects.get(action="roadmap.load").after["created"] == 78
+    assert AuditEntry.objects.get(action="roadmap.load").after["created"] == 76
 
 
 def test_loading_again_changes_nothing() -> None:
@@ -62,7 +62,7 @@ def test_untouched_fields_follow_a_newer_file(person: User) -> None:
 
 def test_dry_run_tells_and_writes_nothing() -> None:
     receipt = loading.load(source(), now=NOW, dry_run=True)
-    assert len(receipt.created) == 78
+    assert len(receipt.created) == 76
     assert not Roadmap.objects.exists()
 
 
@@ -82,7 +82,7 @@ def test_unknown_people_are_said_not_invented() -> None:
 def test_command(tmp_path: Path) -> None:
     out = StringIO()
     call_command("load_roadmap", FIXTURES / "roadmap.yaml", "--start", "2026-09-28", stdout=out)
-    assert out.getvalue() == "fastapi-easy-performance: 78 created, 0 changed, 0 unchanged\n"
+    assert out.getvalue() == "fastapi-easy-performance: 76 created, 0 changed, 0 unchanged\n"
     assert Roadmap.objects.get().starts_on == START
     (tmp_path / "bad.yaml").write_text("format: 1", encoding="utf-8")
     with pytest.raises(CommandError, match=r"\$"):
