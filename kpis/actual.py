@@ -106,6 +106,20 @@ def counted(figures: Sequence[SeriesFigure]) -> list[SeriesFigure]:
     return live or list(figures)
 
 
+def _combined(figures: Sequence[SeriesFigure], across: str, aggregation: str, count: int) -> float:
+    """Figures that are no percentiles: `merged` is what the aggregation over all measurements would give."""
+    values = [figure.value for figure in figures]
+    if across == "sum" or (across == "merged" and aggregation == "sum"):
+        return sum(values)
+    if across == "mean":
+        return sum(values) / len(values)
+    if aggregation == "mean":
+        return sum(figure.value * figure.count for figure in figures) / count if count else sum(values) / len(values)
+    if aggregation in ("min", "max"):
+        return min(values) if aggregation == "min" else max(values)
+    return max(figures, key=lambda figure: figure.at).value
+
+
 def combine(
     figures: Sequence[SeriesFigure], *, across: str, aggregation: str, lower_is_better: bool, named: str = ""
 ) -> tuple[float, int, SeriesFigure] | None:
@@ -125,8 +139,6 @@ def combine(
     if across == "merged" and percent is not None and all(figure.histogram is not None for figure in figures):
         merged = Histogram.merge([figure.histogram for figure in figures if figure.histogram is not None])
         return merged.percentile(percent), merged.count, worst
-    if across == "mean" and percent is None:
-        return sum(figure.value for figure in figures) / len(figures), count, worst
-    if across == "sum" and percent is None:
-        return sum(figure.value for figure in figures), count, worst
+    if percent is None and across in ("merged", "mean", "sum"):
+        return _combined(figures, across, aggregation, count), count, worst
     return worst.value, worst.count, worst

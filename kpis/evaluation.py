@@ -141,10 +141,12 @@ def evaluate(
     now: datetime,
     previous: Memory | None = None,
     freshness_s: int,
+    oldest_at: datetime | None = None,
 ) -> Evaluation:
     """Judge a KPI by its points (any order; those of the *for* and *recover* windows, the newest being the actual).
 
-    `previous` is the memory of the last look. The result depends on nothing else: no clock, no database.
+    `previous` is the memory of the last look; `oldest_at` the newest measurement of the series that is the furthest
+    behind, where several count. The result depends on nothing else: no clock, no database.
     """
     previous = previous or Memory()
     ordered = sorted((point for point in points if math.isfinite(point.value)), key=lambda point: point.at)
@@ -152,8 +154,9 @@ def evaluate(
         return _judged(Status.NO_DATA, None, None, None, previous, now)
     newest = ordered[-1]
     actual = newest.value
-    if newest.at + timedelta(seconds=freshness_s) < now:
-        return _judged(Status.STALE, actual, None, None, previous, newest.at + timedelta(seconds=freshness_s))
+    stale_from = min(newest.at, oldest_at or newest.at) + timedelta(seconds=freshness_s)
+    if stale_from < now:
+        return _judged(Status.STALE, actual, None, None, previous, stale_from)
     if goal is None:
         return _judged(Status.NO_TARGET, actual, None, None, Memory(status=previous.status, since=previous.since), newest.at)
     breach = _follow(goal, ordered, previous)

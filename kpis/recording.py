@@ -11,7 +11,7 @@ from django.db import transaction
 
 from kpis import rollups
 from kpis.actual import Stretch, aggregate
-from kpis.models import KPI, CurrentValue, Measurement, Rollup, Series
+from kpis.models import KPI, PERCENTILES, CurrentValue, Measurement, Rollup, Series
 from kpis.readings import Reading
 from kpis.standing import remember
 from kpis.stats.histogram import Histogram
@@ -22,6 +22,8 @@ AHEAD = timedelta(seconds=60)
 """How far a sender's clock may run before ours."""
 
 MOST_POINTS = 10_000
+MOST_COUNT = 2**63 - 1
+LONGEST = {"subject": 80, "environment": 40, "origin": 80}
 RAW_WINDOW = timedelta(hours=6)
 """Longer windows are read from hourly rollups, so their start is that of an hour."""
 
@@ -140,28 +142,33 @@ def faults(points: Sequence[Point], now: datetime) -> list[tuple[int, str, str]]
             found.append((index, "at", "lies in the future"))
         elif point.at < EARLIEST:
             found.append((index, "at", "lies before the year 2000"))
-        if point.count < 1:
-            found.append((index, "count", "a count is at least 1"))
+        if not 1 <= point.count <= MOST_COUNT:
+            found.append((index, "count", "a count is at least 1, and below 2^63"))
         if not point.subject:
             found.append((index, "subject", "a subject is needed"))
+        for name, longest in LONGEST.items():
+            text = getattr(point, name)
+            if len(text) > longest or "\0" in text:
+                found.append((index, name, f"at most {longest} characters, none of them NUL"))
     return found
 
 
 def _series_of(points: Sequence[Point]) -> dict[tuple[int, str, str], Series]:
-    """The series of all points, made where missing, locked in the order of their ids."""
+    """The series of all points, made where missing, locked in the order of their ids.
+
+    Missing ones are made before anything is locked, in sorted order, so that two writers never wait for each other.
+    """
     kpis = {point.kpi.pk: point.kpi for point in points}
     keys = {(point.kpi.pk, point.subject, point.environment) for point in points}
-
-    def found() -> dict[tuple[int, str, str], Series]:
-        rows = Series.objects.select_for_update().filter(kpi_id__in=kpis, subject__in={key[1] for key in keys}).order_by("pk")
-        return {key: row for row in rows if (key := (row.kpi_id, row.subject, row.environment)) in keys}
-
-    there = found()
-    if len(there) < len(keys):
+    wanted = Series.objects.filter(kpi_id__in=kpis, subject__in={key[1] for key in keys})
+    missing = keys - set(wanted.values_list("kpi_id", "subject", "environment"))
+    if missing:
         Series.objects.bulk_create(
-            [Series(kpi_id=k, subject=s, environment=e) for k, s, e in sorted(keys - there.keys())], ignore_conflicts=True
+            [Series(kpi_id=k, subject=s, environment=e) for k, s, e in sorted(missing)], ignore_conflicts=True
         )
-        there = found()
+    ids = [pk for pk, *key in wanted.values_list("pk", "kpi_id", "subject", "environment") if tuple(key) in keys]
+    locked = Series.objects.select_for_update().filter(pk__in=ids).order_by("pk")
+    there = {(row.kpi_id, row.subject, row.environment): row for row in locked}
     for row in there.values():
         row.kpi = kpis[row.kpi_id]
     return there
@@ -176,18 +183,17 @@ def _new_measurements(points: Sequence[Point], series: dict[tuple[int, str, str]
     fresh: list[Measurement] = []
     conflicts = []
     for index, (identity, point) in enumerate(zip(identities, points, strict=True)):
-        content = (point.value, point.count)
         if identity not in known:
-            known[identity] = content
+            known[identity] = point.value
             fresh.append(_measurement(identity, point))
-        elif known[identity] != content:
+        elif known[identity] != point.value:
             conflicts.append(index)
     if conflicts:
         raise Conflict(conflicts)
     return fresh
 
 
-def _stored_values(identities: Sequence[Identity]) -> dict[Identity, tuple[float, int]]:
+def _stored_values(identities: Sequence[Identity]) -> dict[Identity, float]:
     times = [at for _, at, _ in identities]
     rows = Measurement.objects.filter(
         series_id__in={series for series, _, _ in identities}, at__gte=min(times), at__lte=max(times)
@@ -196,21 +202,25 @@ def _stored_values(identities: Sequence[Identity]) -> dict[Identity, tuple[float
     if len(origins) <= 100:
         rows = rows.filter(origin__in=origins)
     wanted = set(identities)
-    values = rows.values_list("series_id", "at", "origin", "value", "count").iterator(chunk_size=2000)
-    return {(s, at, origin): (value, count) for s, at, origin, value, count in values if (s, at, origin) in wanted}
+    values = rows.values_list("series_id", "at", "origin", "value").iterator(chunk_size=2000)
+    return {(s, at, origin): value for s, at, origin, value in values if (s, at, origin) in wanted}
 
 
 def _measurement(identity: Identity, point: Point) -> Measurement:
     series_id, at, origin = identity
-    histogram = point.histogram.to_bytes() if point.histogram else None
+    histogram, reported = point.histogram, point.reported
+    if histogram is None and not reported and point.kpi.aggregation in PERCENTILES:
+        # A single sample is its own histogram. A bare figure over many samples can only be a ready-made percentile.
+        reported = point.count > 1 or point.value < 0
+        histogram = None if reported else Histogram.from_values([point.value])
     return Measurement(
         series_id=series_id,
         at=at,
         origin=origin,
         value=point.value,
         count=point.count,
-        histogram=histogram,
-        reported=point.reported,
+        histogram=histogram.to_bytes() if histogram else None,
+        reported=reported,
     )
 
 

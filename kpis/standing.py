@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import F, Min, Q
 
+from kpis import following
 from kpis.actual import SeriesFigure, combine, counted
 from kpis.evaluation import Goal, Memory, Point, Status, evaluate
-from kpis.models import KPI, Aggregation, CurrentValue, Decision, Direction, KpiState, Rollup, Target, Waiver
+from kpis.models import KPI, Across, Aggregation, CurrentValue, Decision, Direction, KpiState, Rollup, Target, Waiver
 from kpis.stats.histogram import Histogram
 from kpis.targets import goal_of, in_force
 
@@ -88,8 +89,11 @@ def standing(kpi: KPI, *, now: datetime) -> Standing:
     return standings([kpi], now=now)[0]
 
 
-def standings(kpis: Iterable[KPI], *, now: datetime) -> list[Standing]:
-    """Where KPIs stand at `now`, in their order; a constant number of queries, independent of history."""
+def standings(kpis: Iterable[KPI], *, now: datetime, paths: Mapping[int, Sequence[Point]] | None = None) -> list[Standing]:
+    """Where KPIs stand at `now`, in their order; a constant number of queries, independent of history.
+
+    `paths` are actuals since the judge last looked (`kpis.following`); a page does without.
+    """
     listed = list(kpis)
     ids = [kpi.pk for kpi in listed]
     figures = _figures(ids)
@@ -97,7 +101,15 @@ def standings(kpis: Iterable[KPI], *, now: datetime) -> list[Standing]:
     waivers = _waivers(ids, now)
     memories = {state.kpi_id: Memory.from_dict(state.memory) for state in KpiState.objects.filter(kpi_id__in=ids)}
     return [
-        judged(kpi, figures.get(kpi.pk, []), targets.get(kpi.pk), waivers.get(kpi.pk), memories.get(kpi.pk), now)
+        judged(
+            kpi,
+            figures.get(kpi.pk, []),
+            targets.get(kpi.pk),
+            waivers.get(kpi.pk),
+            memories.get(kpi.pk),
+            now,
+            (paths or {}).get(kpi.pk, ()),
+        )
         for kpi in listed
     ]
 
@@ -109,10 +121,13 @@ def judged(
     waived_until: datetime | None,
     memory: Memory | None,
     now: datetime,
+    path: Sequence[Point] = (),
 ) -> Standing:
-    """Judge one KPI by what its series say: it is as old as the oldest series that counts."""
+    """Judge one KPI by what its series say: it is stale as soon as any series that counts is."""
     goal = goal_of(target, kpi) if target else None
     counting = counted(figures)
+    if kpi.across == Across.NAMED:  # the others are no part of the figure, so neither is their age
+        counting = counted([figure for figure in figures if figure.subject == kpi.across_subject])
     combined = combine(
         counting,
         across=kpi.across,
@@ -121,8 +136,9 @@ def judged(
         named=kpi.across_subject,
     )
     limit = timedelta(seconds=kpi.freshness_s)
-    points = [Point(min(figure.at for figure in counting), combined[0])] if combined else []
-    verdict = evaluate(goal, points, now=now, previous=memory, freshness_s=kpi.freshness_s)
+    times = [figure.at for figure in counting]
+    points = [*(point for point in path if point.at < max(times)), Point(max(times), combined[0])] if combined else []
+    verdict = evaluate(goal, points, now=now, previous=memory, freshness_s=kpi.freshness_s, oldest_at=min(times, default=None))
     stands = combined[2] if combined else None
     return Standing(
         kpi=kpi,
@@ -150,7 +166,9 @@ def remember(kpi_ids: Iterable[int], *, now: datetime) -> None:
     ids = sorted(set(kpi_ids))
     KpiState.objects.bulk_create([KpiState(kpi_id=pk, status=Status.NO_DATA, since=now) for pk in ids], ignore_conflicts=True)
     states = {state.kpi_id: state for state in KpiState.objects.select_for_update().filter(kpi_id__in=ids).order_by("pk")}
-    for found in standings(KPI.objects.filter(pk__in=ids), now=now):
+    kpis = list(KPI.objects.filter(pk__in=ids))
+    memories = {pk: Memory.from_dict(state.memory) for pk, state in states.items()}
+    for found in standings(kpis, now=now, paths=following.paths(kpis, in_force(kpis, now), memories)):
         state = states[found.kpi.pk]
         state.status, state.since, state.memory = found.status, found.memory.since or now, found.memory.to_dict()
     KpiState.objects.bulk_update(states.values(), ["status", "since", "memory"])

@@ -1,12 +1,13 @@
 """Scorecards, KPIs, their targets, and what was measured."""
 
 from kpis.models.measurements import CurrentValue, IngestReceipt, KpiState, Measurement, Rollup, Series
-from kpis.models.scorecards import KPI, Across, Aggregation, Category, Direction, Scorecard
+from kpis.models.scorecards import KPI, PERCENTILES, Across, Aggregation, Category, Direction, Scorecard
 from kpis.models.submissions import Sample, Submission
 from kpis.models.targets import Decision, Severity, Target, Waiver
 
 __all__ = [
     "KPI",
+    "PERCENTILES",
     "Across",
     "Aggregation",
     "Category",
