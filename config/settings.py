@@ -2,9 +2,10 @@
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import dj_database_url
-from csp.constants import NONCE, NONE, SELF
+from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
@@ -60,9 +61,27 @@ def local_secret_key() -> str:
 DEBUG = env_bool("DEBUG", False)
 PRODUCTION = env_bool("PRODUCTION", False)
 SECRET_KEY = os.environ.get("SECRET_KEY") or ("" if PRODUCTION else local_secret_key())
+SECRET_KEY_FALLBACKS = env_list("SECRET_KEY_FALLBACKS")
+# Keys that encrypt secrets at rest, newest first; without any, one is derived from SECRET_KEY.
+FIELD_KEYS = env_list("FIELD_KEYS")
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS")
 BASE_URL = os.environ.get("BASE_URL", "http://127.0.0.1:8000")
+
+if PRODUCTION:
+    SECURE_SSL_REDIRECT = env_bool("SECURE_SSL_REDIRECT", True)
+    SECURE_HSTS_SECONDS = env_int("SECURE_HSTS_SECONDS", 31_536_000)
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    if env_bool("BEHIND_PROXY", False):
+        SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 14 * 86400
+DATA_UPLOAD_MAX_MEMORY_SIZE = 25_000_000
 
 INSTALLED_APPS = [
     "config",
@@ -112,6 +131,8 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "accounts.permissions.context",
+                "roadmap.context.current",
             ]
         },
     }
@@ -198,5 +219,60 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "accounts.problems.handle",
 }
 
+CELERY_BEAT_SCHEDULE = {
+    "scheduler-alive": {"task": "config.scheduler_alive", "schedule": 10.0, "options": {"expires": 10}},
+    "probes-tick": {"task": "probes.tick", "schedule": 1.0, "options": {"expires": 2}},
+    "probes-prune": {"task": "probes.prune", "schedule": 600.0, "options": {"expires": 300}},
+}
+
+# Mail: printed on the console unless a server is named.
+EMAIL_HOST = os.environ.get("EMAIL_HOST", "")
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
+EMAIL_PORT = env_int("EMAIL_PORT", 587)
+EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = env_bool("EMAIL_USE_TLS", True)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "milepost@localhost")
+
+RESULTS_MAX_BYTES = env_int("RESULTS_MAX_BYTES", 20_000_000)
+INCONCLUSIVE_PASSES = env_bool("INCONCLUSIVE_PASSES", False)
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Milepost",
+    "DESCRIPTION": "Plans that prove themselves: KPIs of running services, targets, CI results, roadmaps.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {"django.request": {"level": "ERROR"}},
+}
+
 # Addresses inside a private network that probes may reach, as host-or-CIDR[:port]; see docs for the policy.
 PROBE_ALLOW = env_list("PROBE_ALLOW")
+
+
+def own_parts() -> list[tuple[str, int]]:
+    """Where Milepost itself, its database and its broker listen: never a target of a probe."""
+    database = DATABASES["default"]
+    parts = [urlsplit(BASE_URL), urlsplit(REDIS_URL)]
+    found = [(part.hostname, part.port or {"https": 443, "redis": 6379}.get(part.scheme, 80)) for part in parts if part.hostname]
+    if database.get("HOST"):
+        found.append((database["HOST"], int(database.get("PORT") or 5432)))
+    local = [("127.0.0.1", port) for host, port in found if host == "localhost"]
+    return [*found, *local]
+
+
+PROBE_DENY = own_parts()

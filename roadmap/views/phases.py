@@ -1,0 +1,93 @@
+"""Decisions about a phase: close it at its gate, open it again, ask for a waiver, decide on one."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from accounts.audit import actor_of
+from accounts.permissions import Scope, require
+from roadmap import closing
+from roadmap.models import Gate, GateWaiver
+from roadmap.views.pages import TROUBLES, complain
+
+
+def _gate(slug: str, number: int) -> Gate:
+    gates = Gate.objects.select_related("phase__roadmap__scorecard")
+    return get_object_or_404(gates, phase__roadmap__slug=slug, phase__number=number)
+
+
+def _version(request: HttpRequest) -> int | None:
+    text = request.POST.get("version", "")
+    return int(text) if text.isdecimal() else None
+
+
+@require_POST
+@require(Scope.PLAN_WRITE)
+def phase_close(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    actor, token = actor_of(request)
+    try:
+        closing.close_phase(gate=_gate(slug, number), actor=actor, now=timezone.now(), version=_version(request), token=token)
+        messages.success(request, f"Phase {number} is closed.")
+    except TROUBLES as error:
+        complain(request, error)
+    return redirect("roadmap:phase-detail", slug, number)
+
+
+@require_POST
+@require(Scope.PLAN_WRITE)
+def phase_reopen(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    actor, token = actor_of(request)
+    try:
+        closing.reopen_phase(gate=_gate(slug, number), actor=actor, why=request.POST.get("why", ""), token=token)
+        messages.success(request, f"Phase {number} is open again.")
+    except TROUBLES as error:
+        complain(request, error)
+    return redirect("roadmap:phase-detail", slug, number)
+
+
+@require_POST
+@require(Scope.PLAN_WRITE)
+def waiver_request(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    actor, token = actor_of(request)
+    try:
+        closing.request_waiver(
+            gate=_gate(slug, number),
+            actor=actor,
+            reason=request.POST.get("reason", ""),
+            expires_at=_end_of(request.POST.get("expires_on", "")),
+            now=timezone.now(),
+            token=token,
+        )
+        messages.success(request, "The waiver waits for approval by somebody else.")
+    except TROUBLES as error:
+        complain(request, error)
+    return redirect("roadmap:phase-detail", slug, number)
+
+
+def _end_of(text: str) -> datetime:
+    try:
+        return datetime.combine(date.fromisoformat(text), time(23, 59, 59), UTC)
+    except ValueError as error:
+        raise ValidationError({"expires_at": "Write the last day as YYYY-MM-DD."}) from error
+
+
+@require_POST
+@require(Scope.APPROVE)
+def waiver_decide(request: HttpRequest, pk: int) -> HttpResponse:
+    waiver = get_object_or_404(GateWaiver.objects.select_related("gate__phase__roadmap"), pk=pk)
+    actor, _ = actor_of(request)
+    decide = closing.approve_waiver if request.POST.get("decision") == "approve" else closing.reject_waiver
+    try:
+        decided = decide(waiver=waiver, actor=actor, now=timezone.now(), note=request.POST.get("note", ""))
+        messages.success(request, f"The waiver is {decided.get_decision_display()}.")
+    except TROUBLES as error:
+        complain(request, error)
+    phase = waiver.gate.phase
+    return redirect("roadmap:phase-detail", phase.roadmap.slug, phase.number)
