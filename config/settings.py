@@ -216,7 +216,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PAGINATION_CLASS": "accounts.pagination.CursorPagination",
-    "EXCEPTION_HANDLER": "accounts.problems.handle",
+    "EXCEPTION_HANDLER": "accounts.handling.handle",
 }
 
 CELERY_BEAT_SCHEDULE = {

@@ -1,8 +1,27 @@
 """Pages and API of this application; `config.urls` mounts both."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
+
+from probes import api, views
 
 app_name = "probes"
 
-urlpatterns: list[URLPattern | URLResolver] = []
-api_urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("services/", views.service_list, name="service-list"),
+    path("services/new/", views.service_create, name="service-create"),
+    path("services/<slug:slug>/", views.service_detail, name="service-detail"),
+    path("services/<slug:slug>/edit/", views.service_edit, name="service-edit"),
+    path("services/<slug:slug>/probes/new/<slug:kind>/", views.probe_create, name="probe-create"),
+    path("probes/<int:pk>/edit/", views.probe_edit, name="probe-edit"),
+    path("probes/<int:pk>/run/", views.probe_run, name="probe-run"),
+    path("runs/<int:pk>/", views.run_detail, name="run-detail"),
+]
+api_urlpatterns: list[URLPattern | URLResolver] = [
+    path("services/", api.services, name="service-list"),
+    path("services/<slug:slug>/", api.service, name="service-detail"),
+    path("services/<slug:slug>/probes/", api.probes, name="probe-list"),
+    path("probes/<int:pk>/", api.probe, name="probe-detail"),
+    path("probes/<int:pk>/run/", api.probe_run, name="probe-run"),
+    path("runs/", api.runs, name="run-list"),
+    path("runs/<int:pk>/", api.run, name="run-detail"),
+]

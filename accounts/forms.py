@@ -1,0 +1,77 @@
+"""Forms of people and tokens. `Styled` gives every field the look and the attributes that assistive technology needs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.contrib.auth.forms import AuthenticationForm
+from django.utils import timezone
+
+from accounts import throttling
+from accounts.models import User
+from accounts.permissions import PEOPLE_ONLY, scopes_of
+
+
+class Styled:
+    """Mix-in for forms: classes of the kit, and errors tied to their field."""
+
+    fields: dict[str, forms.Field]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            widget = field.widget
+            if isinstance(widget, forms.Select) and not isinstance(widget, (forms.CheckboxSelectMultiple, forms.RadioSelect)):
+                widget.attrs.setdefault("class", "form-select")
+            elif not isinstance(widget, (forms.CheckboxInput, forms.CheckboxSelectMultiple, forms.RadioSelect)):
+                widget.attrs.setdefault("class", "form-control")
+
+
+class LoginForm(Styled, AuthenticationForm):
+    """Log-in that waits after too many failures, by user name and by address."""
+
+    def clean(self) -> dict[str, Any]:
+        keys = self.keys()
+        for key in keys:
+            left = throttling.wait(key, now=timezone.now())
+            if left:
+                minutes = int(left.total_seconds() // 60) + 1
+                raise forms.ValidationError(f"Too many failed attempts. Try again in {minutes} min.", code="throttled")
+        try:
+            cleaned = super().clean()
+        except forms.ValidationError:
+            for key in keys:
+                throttling.note_failure(key, now=timezone.now())
+            raise
+        throttling.forget(keys[0])
+        return cleaned
+
+    def keys(self) -> list[str]:
+        username = str(self.cleaned_data.get("username", ""))[:150].lower()
+        address = throttling.address_of(self.request)
+        return [f"login:{username}@{address}", f"login-address:{address}"]
+
+
+class TokenForm(Styled, forms.Form):
+    name = forms.CharField(max_length=100, help_text="What it is for, such as “orders CI”.")
+    scopes = forms.MultipleChoiceField(widget=forms.CheckboxSelectMultiple, help_text="Only what it needs.")
+    services = forms.CharField(required=False, help_text="Slugs, separated by commas; empty means every service.")
+    scorecards = forms.CharField(required=False, help_text="Slugs, separated by commas; empty means every scorecard.")
+    days = forms.IntegerField(min_value=1, max_value=3650, initial=365, required=False, label="Days until it expires")
+
+    def __init__(self, *args: Any, owner: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        mine = sorted(str(scope) for scope in scopes_of(owner) - PEOPLE_ONLY)
+        self.fields["scopes"].choices = [(scope, scope) for scope in mine]  # type: ignore[attr-defined]
+
+    def clean_services(self) -> list[str]:
+        return [part.strip() for part in self.cleaned_data["services"].split(",") if part.strip()]
+
+    def clean_scorecards(self) -> list[str]:
+        return [part.strip() for part in self.cleaned_data["scorecards"].split(",") if part.strip()]
+
+    def expires_at(self) -> Any:
+        days = self.cleaned_data.get("days")
+        return timezone.now() + timedelta(days=days) if days else None

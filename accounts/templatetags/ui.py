@@ -1,0 +1,155 @@
+"""What every page needs: icons, figures with their unit, ages, times, money, a safe subset of Markdown."""
+
+from __future__ import annotations
+
+import math
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from django import template
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+from markdown_it import MarkdownIt
+
+register = template.Library()
+
+MARKDOWN = MarkdownIt("js-default", {"html": False, "linkify": False}).disable("image")
+MINUS = "−"
+CURRENCIES = {"USD": "$", "EUR": "€", "GBP": "£"}
+
+
+@register.simple_tag
+def icon(name: str, classes: str = "") -> SafeString:
+    """An outline icon out of the sprite; it carries no meaning of its own, the word beside it does."""
+    return format_html(
+        '<svg class="i {}" aria-hidden="true"><use href="{}#tabler-{}"></use></svg>', classes, static("icons.svg"), name
+    )
+
+
+def plain(value: float) -> str:
+    """A figure as people read it: three significant digits, thousands by comma, a true minus sign."""
+    if not math.isfinite(value):
+        return "?"
+    size = abs(value)
+    if size and (size >= 1e9 or size < 1e-4):
+        text = f"{value:.3g}"
+    else:
+        digits = 0 if size >= 100 or value == int(value) else 1 if size >= 10 else 2 if size >= 1 else 3
+        text = f"{value:,.{digits}f}"
+        if "." in text:
+            text = text.rstrip("0").rstrip(".")
+    return text.replace("-", MINUS)
+
+
+UNIT_WORDS = {"count": "", "score": "of 5", "1/s": "req/s", "us": "µs"}
+
+
+def unit_word(unit: str) -> str:
+    return UNIT_WORDS.get(unit, unit)
+
+
+@register.filter
+def figure(value: float | None, unit: str = "") -> SafeString:
+    """A figure with its unit in grey; a dash where there is none."""
+    if value is None:
+        return mark_safe('<span class="dim">—</span>')
+    word = unit_word(unit)
+    return format_html('{} <span class="dim">{}</span>', plain(value), word) if word else format_html("{}", plain(value))
+
+
+@register.filter
+def plain_figure(value: float | None) -> str:
+    return "—" if value is None else plain(value)
+
+
+@register.filter
+def unit(value: str) -> str:
+    return unit_word(value)
+
+
+@register.filter
+def percent(value: float | None) -> str:
+    """A share as a whole percentage."""
+    return "—" if value is None else f"{value * 100:.0f} %".replace("-", MINUS)
+
+
+def span(length: timedelta) -> str:
+    """A length of time in its largest sensible unit."""
+    seconds = max(0, int(length.total_seconds()))
+    for size, word in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size * (2 if word == "d" else 1):
+            return f"{seconds // size} {word}"
+    return f"{seconds} s"
+
+
+@register.filter
+def age(moment: datetime | None) -> str:
+    """How long ago; a dash where it never was."""
+    return "—" if moment is None else span(timezone.now() - moment)
+
+
+@register.filter
+def seconds(value: float | None) -> str:
+    return "—" if value is None else span(timedelta(seconds=value))
+
+
+@register.simple_tag
+def time(moment: datetime | date | None, form: str = "") -> SafeString:
+    """A time for people and machines, in UTC."""
+    if moment is None:
+        return mark_safe('<span class="dim">—</span>')
+    if not isinstance(moment, datetime):
+        return format_html('<time datetime="{}">{}</time>', moment.isoformat(), f"{moment:%-d %b %Y}")
+    shown = f"{moment:{form}}" if form else f"{moment:%-d %b %Y %H:%M:%S}"
+    return format_html('<time datetime="{}" title="{} UTC">{}</time>', moment.isoformat(), f"{moment:%Y-%m-%d %H:%M:%S}", shown)
+
+
+@register.filter
+def money(amount: Decimal | None, currency: str = "USD") -> str:
+    """An amount with its currency, without cents where there are none."""
+    if amount is None:
+        return "—"
+    sign = CURRENCIES.get(currency, f"{currency} ")
+    text = f"{abs(amount):,.0f}" if amount == amount.to_integral_value() else f"{abs(amount):,.2f}"
+    return f"{MINUS if amount < 0 else ''}{sign}{text}"
+
+
+@register.filter
+def markdown(text: str) -> SafeString:
+    """Markdown without HTML and images; links only to http, https and mailto."""
+    return mark_safe(MARKDOWN.render(text or ""))  # noqa: S308 - the parser escapes all HTML
+
+
+@register.filter
+def initials(name: object) -> str:
+    words = str(name).split()
+    return "".join(word[0] for word in words[:2]).upper() or "?"
+
+
+SECTIONS = {
+    "overview": "overview",
+    "roi": "roi",
+    "risks": "risks",
+    "scorecard": "scorecard",
+    "kpi": "scorecard",
+    "target": "scorecard",
+    "submission": "results",
+    "service": "services",
+    "probe": "services",
+    "run": "services",
+    "activity": "activity",
+    "roadmap": "roadmap",
+    "phase": "roadmap",
+}
+
+
+@register.simple_tag(takes_context=True)
+def nav_link(context: template.Context, section: str, url: str, name: str, word: str, classes: str = "") -> SafeString:
+    """A link of the navigation, marked as the current one by the noun that the page's URL name begins with."""
+    request = context.get("request")
+    match = getattr(request, "resolver_match", None)
+    noun = (match.url_name or "").split("-")[0] if match else ""
+    current = format_html(' aria-current="page"') if SECTIONS.get(noun) == section else ""
+    return format_html('<a href="{}" class="{}"{}>{}{}</a>', url, classes, current, icon(name), word)

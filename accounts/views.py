@@ -1,0 +1,107 @@
+"""Pages about the person who is logged in, their tokens, and the audit trail."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import LoginView, PasswordResetView
+from django.core.paginator import Paginator
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.dateparse import parse_date
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts import throttling, tokens
+from accounts.forms import LoginForm, TokenForm
+from accounts.models import ApiToken, AuditEntry
+from accounts.permissions import Scope, require, scopes_of
+
+login = LoginView.as_view(template_name="accounts/login.html", authentication_form=LoginForm, redirect_authenticated_user=True)
+
+
+@method_decorator(login_not_required, name="dispatch")
+class _PasswordReset(PasswordResetView):
+    """Asks for at most a few mails per address: nobody's mailbox is flooded."""
+
+    template_name = "accounts/password_reset.html"
+    email_template_name = "accounts/password_reset_email.txt"
+    subject_template_name = "accounts/password_reset_subject.txt"
+    success_url = "/password/reset/sent/"
+
+    def form_valid(self, form):  # type: ignore[no-untyped-def]
+        key = f"reset:{throttling.address_of(self.request)}"
+        if throttling.wait(key, now=timezone.now()):
+            form.add_error(None, "Too many requests. Try again in a few minutes.")
+            return self.form_invalid(form)
+        throttling.note_failure(key, now=timezone.now())
+        return super().form_valid(form)
+
+
+password_reset = _PasswordReset.as_view()
+
+
+@require_GET
+def account(request: HttpRequest) -> HttpResponse:
+    """Who I am, what I may do, and the way to everything that the phone's tab bar leaves out."""
+    context = {"scopes": sorted(scopes_of(request.user)), "roles": request.user.groups.values_list("name", flat=True)}
+    return render(request, "accounts/account.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+def token_list(request: HttpRequest) -> HttpResponse:
+    """My tokens; a new one's secret is shown in the answer to its form, and never again."""
+    form = TokenForm(request.POST or None, owner=request.user)
+    secret = ""
+    if request.method == "POST" and form.is_valid():
+        try:
+            _, secret = tokens.issue(
+                owner=request.user,
+                name=form.cleaned_data["name"],
+                scopes=form.cleaned_data["scopes"],
+                services=form.cleaned_data["services"],
+                scorecards=form.cleaned_data["scorecards"],
+                expires_at=form.expires_at(),
+            )
+        except tokens.BadToken as error:
+            form.add_error("scopes", str(error))
+        else:
+            form = TokenForm(owner=request.user)
+    context = {"form": form, "secret": secret, "tokens": request.user.api_tokens.all(), "now": timezone.now()}
+    response = render(request, "accounts/tokens.html", context, status=422 if form.errors else 200)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_POST
+def token_revoke(request: HttpRequest, pk: int) -> HttpResponse:
+    token = get_object_or_404(ApiToken, pk=pk, owner=request.user)
+    tokens.revoke(token=token, actor=request.user, now=timezone.now())
+    messages.success(request, f"Token {token.name} revoked.")
+    return redirect("accounts:token-list")
+
+
+@require(Scope.AUDIT)
+@require_GET
+def activity(request: HttpRequest) -> HttpResponse:
+    """Who changed what, before and after, and why."""
+    entries = AuditEntry.objects.select_related("actor")
+    if person := request.GET.get("person", "").strip():
+        entries = entries.filter(actor__username__icontains=person)
+    if thing := request.GET.get("thing", "").strip():
+        entries = entries.filter(Q(subject__icontains=thing) | Q(action__icontains=thing) | Q(subject_type__icontains=thing))
+    for name, lookup in (("from", "at__date__gte"), ("to", "at__date__lte")):
+        day = _day(request.GET.get(name, ""))
+        if day:
+            entries = entries.filter(**{lookup: day})
+    page = Paginator(entries, 50).get_page(request.GET.get("page"))
+    return render(request, "accounts/activity.html", {"page": page})
+
+
+def _day(text: str):  # type: ignore[no-untyped-def]
+    try:
+        return parse_date(text)
+    except ValueError:
+        return None

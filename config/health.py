@@ -1,0 +1,94 @@
+"""Is it alive, is it ready: for load balancers and for people on duty."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+from rest_framework.exceptions import APIException
+from rest_framework.request import Request
+
+from accounts.authentication import TokenAuthentication
+from accounts.permissions import Scope, may
+from accounts.problems import answer
+from probes import heartbeat
+
+View = Callable[[HttpRequest], HttpResponse]
+
+
+def reader_or_loopback(view: View) -> View:
+    """Open to whoever may read, and to this machine itself unless a proxy stands between."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest) -> HttpResponse:
+        local = request.META.get("REMOTE_ADDR") in ("127.0.0.1", "::1") and "HTTP_X_FORWARDED_FOR" not in request.META
+        if local or may(request.user, Scope.READ) or _token_reads(request):
+            return view(request)
+        return answer(401, "unauthorized", "Unauthorized", "This needs a token with the scope read.")
+
+    return login_not_required(guarded)
+
+
+def _token_reads(request: HttpRequest) -> bool:
+    try:
+        found = TokenAuthentication().authenticate(Request(request))
+    except APIException:
+        return False
+    return found is not None and Scope.READ in found[1].scopes
+
+
+@login_not_required
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers; nothing else is asked."""
+    return JsonResponse({"status": "alive"})
+
+
+@reader_or_loopback
+@require_safe
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Everything that measuring needs: 200 with each part, or 503 with what is wrong."""
+    parts = {"database": database(), "broker": broker()}
+    parts |= engine() if parts["database"]["ok"] else {}
+    ready = all(part["ok"] for part in parts.values())
+    return JsonResponse({"status": "ready" if ready else "not ready", "parts": parts}, status=200 if ready else 503)
+
+
+def database() -> dict[str, Any]:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError as error:
+        return {"ok": False, "detail": type(error).__name__}
+    return {"ok": True, "detail": connection.vendor}
+
+
+def broker() -> dict[str, Any]:
+    if not settings.REDIS_URL:
+        return {"ok": True, "detail": "in memory"}
+    client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
+    try:
+        client.ping()
+    except redis.RedisError as error:
+        return {"ok": False, "detail": f"Redis does not answer ({type(error).__name__})"}
+    finally:
+        client.close()
+    return {"ok": True, "detail": "Redis"}
+
+
+def engine() -> dict[str, dict[str, Any]]:
+    """Heartbeats of scheduler and worker, and how far the schedule lags."""
+    state = heartbeat.state(now=timezone.now())
+    return {
+        "scheduler": {"ok": state.scheduler_ok, "detail": state.scheduler_text},
+        "worker": {"ok": state.worker_ok, "detail": state.worker_text},
+        "schedule": {"ok": state.schedule_ok, "detail": state.schedule_text},
+    }

@@ -1,0 +1,58 @@
+"""`/metrics`: KPI actuals, targets and statuses, and the lag of probes, for Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from config.health import reader_or_loopback
+from kpis.evaluation import Status
+from kpis.models import KPI
+from kpis.standing import Standing, standings
+from probes import heartbeat
+
+
+class Milepost(Collector):
+    """Read when scraped; nothing is kept between scrapes."""
+
+    def collect(self) -> Iterator[Metric]:
+        now = timezone.now()
+        found = standings(KPI.objects.filter(archived_at=None).select_related("scorecard"), now=now)
+        yield from _kpis(found)
+        state = heartbeat.state(now=now)
+        yield GaugeMetricFamily("milepost_probe_lag_seconds", "How long the oldest due probe has been waiting", state.lag_s)
+        yield GaugeMetricFamily("milepost_probes_due", "Probes that are due and not yet claimed", state.due)
+
+
+def _kpis(found: list[Standing]) -> Iterator[Metric]:
+    actual = GaugeMetricFamily("milepost_kpi_actual", "Actual in the KPI's unit", labels=["scorecard", "kpi", "unit"])
+    target = GaugeMetricFamily("milepost_kpi_target", "Target in force", labels=["scorecard", "kpi", "unit"])
+    status = GaugeMetricFamily("milepost_kpi_status", "1 for the status that holds", labels=["scorecard", "kpi", "status"])
+    stale = 0
+    for one in found:
+        labels = [one.kpi.scorecard.slug, one.kpi.key]
+        if one.actual is not None:
+            actual.add_metric([*labels, one.unit], one.actual)
+        if one.target is not None:
+            target.add_metric([*labels, one.unit], one.target.value)
+        for name in Status:
+            status.add_metric([*labels, str(name)], float(one.status == name))
+        stale += one.status == Status.STALE
+    yield from (actual, target, status)
+    yield GaugeMetricFamily("milepost_kpis_stale", "KPIs whose newest measurement is too old", stale)
+
+
+@reader_or_loopback
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Milepost())
+    encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+    return HttpResponse(encode(registry), content_type=content_type)

@@ -1,0 +1,118 @@
+"""Geometry of way bars, sparklines, status bars and distributions as numbers for SVG attributes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from kpis.stats.histogram import Histogram
+
+WIDTH, BASELINE_X, TARGET_X = 200.0, 36.0, 164.0
+SPARK_WIDTH, SPARK_HEIGHT = 104.0, 26.0
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way bar, 200 wide: where the fill begins and how long it is, where the actual and today's ask stand."""
+
+    fill_x: float
+    fill_width: float
+    mark_x: float
+    ask_x: float | None
+
+
+def way(attainment: float, asked: float | None) -> Way:
+    """Baseline at 36, target at 164; ends are clipped."""
+    mark = _at(attainment)
+    return Way(min(BASELINE_X, mark), abs(mark - BASELINE_X), mark, None if asked is None else _at(asked))
+
+
+def _at(share: float) -> float:
+    return round(min(WIDTH - 3, max(3, BASELINE_X + share * (TARGET_X - BASELINE_X))), 1)
+
+
+@dataclass(frozen=True)
+class Spark:
+    path: str
+    last_x: float
+    last_y: float
+    target_y: float | None
+
+
+def spark(points: Sequence[tuple[datetime, float]], target: float | None) -> Spark | None:
+    """A line through all points by their time; None with fewer than two."""
+    if len(points) < 2:
+        return None
+    values = [value for _, value in points]
+    low, high = min(values), max(values)
+    if target is not None:
+        low, high = min(low, target), max(high, target)
+    height = (high - low) or 1.0
+    start, length = points[0][0], (points[-1][0] - points[0][0]).total_seconds() or 1.0
+
+    def y(value: float) -> float:
+        return round(SPARK_HEIGHT - 3 - (value - low) / height * (SPARK_HEIGHT - 6), 1)
+
+    xs = [round((at - start).total_seconds() / length * (SPARK_WIDTH - 4), 1) for at, _ in points]
+    path = "M" + " L".join(f"{x} {y(value)}" for x, value in zip(xs, values, strict=True))
+    return Spark(path, xs[-1], y(values[-1]), None if target is None else y(target))
+
+
+@dataclass(frozen=True)
+class Segment:
+    name: str
+    x: float
+    width: float
+    count: int
+
+
+def segments(counts: dict[str, int], width: float = 1000.0) -> list[Segment]:
+    """A bar of statuses, each as wide as its share, 4 apart."""
+    total = sum(counts.values())
+    found, x = [], 0.0
+    for name, count in counts.items():
+        if count:
+            size = width * count / total
+            found.append(Segment(name, round(x + 2, 1), round(max(size - 4, 1), 1), count))
+            x += size
+    return found
+
+
+@dataclass(frozen=True)
+class Column:
+    x: float
+    y: float
+    width: float
+    height: float
+    low: float
+    high: float
+    count: int
+    past: bool
+
+
+@dataclass(frozen=True)
+class Distribution:
+    columns: list[Column]
+    marks: list[tuple[str, float, float]]
+    high: float
+
+
+def distribution(histogram: Histogram, target: float | None, *, columns: int = 40) -> Distribution:
+    """Columns of even width up to the 99.5th percentile, 600 × 120; what lies past the target is marked."""
+    high = max(histogram.percentile(99.5) * 1.05, 1e-9)
+    step = high / columns
+    counts = [0] * columns
+    for low_bound, high_bound, count in histogram.buckets():
+        counts[min(columns - 1, int((low_bound + high_bound) / 2 / step))] += count
+    tallest = max(counts) or 1
+    drawn = [
+        Column(
+            round(i * 600 / columns + 1, 1), round(120 - 110 * count / tallest, 1), round(600 / columns - 2, 1),
+            round(110 * count / tallest, 1), i * step, (i + 1) * step, count, target is not None and i * step >= target,
+        )
+        for i, count in enumerate(counts)
+    ]  # fmt: skip
+    marks = [(f"p{percent:g}", value, round(min(596, value / high * 600), 1)) for percent in (50, 95, 99)
+             for value in [histogram.percentile(percent)]]  # fmt: skip
+    return Distribution(drawn, marks, high)

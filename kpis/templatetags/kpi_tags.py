@@ -1,0 +1,94 @@
+"""Status chips, way bars, sparklines: server-rendered, with attributes only. Colour never stands alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django import template
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+
+from accounts.templatetags.ui import icon, percent, plain
+from kpis.drawing import segments, spark, way
+from kpis.standing import Standing
+
+register = template.Library()
+
+LOOKS = {
+    "met": ("circle-check", "Met"),
+    "on_track": ("trending-up", "On track"),
+    "behind": ("hourglass", "Behind"),
+    "breached": ("alert-octagon", "Breached"),
+    "waived": ("shield-half", "Waived"),
+    "stale": ("history", "Stale"),
+    "no_target": ("circle", "No target"),
+    "no_data": ("circle-dashed", "No data"),
+}
+
+
+@register.simple_tag
+def status_chip(status: str, waived_until: datetime | None = None, filled: bool = False) -> SafeString:
+    """Icon and word; a waiver stands beside the measured status, never instead of it."""
+    name, word = LOOKS[str(status)]
+    classes = f"s-{status}{' fill' if filled or status == 'breached' else ''}"
+    waived = format_html(' <span class="st s-waived">{}waived until {}</span>', icon("shield-half"), f"{waived_until:%-d %b}") if waived_until else ""  # fmt: skip  # noqa: E501
+    return format_html('<span class="st {}">{}{}</span>{}', classes, icon(name), word, waived)
+
+
+@register.simple_tag
+def way_bar(standing: Standing) -> SafeString:
+    """From the baseline towards the target; dashed and empty without data, hatched when stale."""
+    base = '<rect class="w-bad" x="0" y="9" width="36" height="4"/><rect class="w-mid" x="36" y="9" width="128" height="4"/><rect class="w-good" x="164" y="9" width="36" height="4"/>'  # noqa: E501
+    ends = '<rect class="w-base" x="35" y="4" width="1.5" height="14"/><rect class="w-target" x="163" y="4" width="2" height="14"/>'
+    if standing.attainment is None and not (standing.status == "stale" and standing.goal and standing.actual is not None):
+        word = "no way to draw: " + ("nothing measured" if standing.actual is None else "no baseline stated")
+        body = '<rect class="w-none" x="36" y="9" width="128" height="4"/>'
+        return format_html(
+            '<svg class="way s-{}" viewBox="0 0 200 22" preserveAspectRatio="none" role="img" aria-label="{}">{}{}{}</svg>',
+            standing.status, word, mark_safe(base), mark_safe(body), mark_safe(ends),
+        )  # fmt: skip
+    share = standing.attainment or 0.0
+    drawn = way(share, standing.asked)
+    if standing.status == "stale":
+        fill = f'<path class="w-hatch" d="M{drawn.fill_x} 11h{drawn.fill_width}"/>'
+    else:
+        fill = f'<rect class="w-fill" x="{drawn.fill_x}" y="7" width="{drawn.fill_width}" height="8"/>'
+    mark = f'<rect class="w-mark" x="{drawn.mark_x - 2}" y="4" width="4" height="14"/>'
+    ask = f'<path class="w-ask" d="M{drawn.ask_x - 4} 22l4 -5l4 5z"/>' if drawn.ask_x is not None else ""
+    return format_html(
+        '<svg class="way s-{}" viewBox="0 0 200 22" preserveAspectRatio="none" role="img" aria-label="{} of the way">{}</svg>',
+        standing.status, percent(share), mark_safe(base + fill + ends + mark + ask),  # noqa: S308 - numbers only
+    )  # fmt: skip
+
+
+@register.simple_tag
+def sparkline(points: Sequence[tuple[datetime, float]], standing: Standing) -> SafeString:
+    drawn = spark(points or (), standing.target.value if standing.target else None)
+    if drawn is None:
+        return mark_safe('<span class="dim xs">—</span>')
+    target = f'<line x1="0" x2="100" y1="{drawn.target_y}" y2="{drawn.target_y}"/>' if drawn.target_y is not None else ""
+    body = f'{target}<path d="{drawn.path}"/><circle cx="{drawn.last_x}" cy="{drawn.last_y}" r="2.8"/>'
+    label = f"from {plain(points[0][1])} to {plain(points[-1][1])}"
+    return format_html(
+        '<svg class="spark s-{}" viewBox="0 0 104 26" role="img" aria-label="{}">{}</svg>',
+        standing.status, label, mark_safe(body),  # noqa: S308 - numbers only
+    )  # fmt: skip
+
+
+@register.simple_tag
+def status_bar(counts: dict[str, int]) -> SafeString:
+    """All statuses side by side, each counted apart, and their key."""
+    order = {name: counts.get(name, 0) for name in LOOKS}
+    bars = format_html_join(
+        "", '<g class="s-{}"><rect x="{}" y="1" width="{}" height="10" rx="2"/></g>',
+        ((part.name, part.x, part.width) for part in segments(order)),
+    )  # fmt: skip
+    key = format_html_join(
+        "", '<span class="it"><span class="st s-{}">{}{}</span> {}</span>',
+        ((name, icon(LOOKS[name][0]), LOOKS[name][1], count) for name, count in order.items() if count),
+    )  # fmt: skip
+    return format_html(
+        '<svg class="seg" viewBox="0 0 1000 12" preserveAspectRatio="none" aria-hidden="true">{}</svg><div class="legend">{}</div>',
+        bars, key,
+    )  # fmt: skip

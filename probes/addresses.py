@@ -1,0 +1,169 @@
+"""Which addresses may be reached. A registered URL makes this server connect to it, so this is a security boundary. Pure
+but for the resolver, which is handed in."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import re
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
+
+NEVER: tuple[Network, ...] = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        "0.0.0.0/8",
+        "169.254.0.0/16",  # link-local, cloud metadata
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+        "100.100.100.200/32",  # cloud metadata
+        "192.0.0.192/32",  # cloud metadata
+        "::/128",
+        "fe80::/10",
+        "ff00::/8",
+        "fd00:ec2::254/128",  # cloud metadata
+    )
+)
+"""Denied whatever an operator allows."""
+
+WRAPPERS: tuple[Network, ...] = tuple(
+    ipaddress.ip_network(text)
+    for text in ("::ffff:0:0/96", "::/96", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::ffff:0:0:0/96")
+)
+"""IPv6 forms that carry an IPv4 address inside: never needed for a service, and a way around every list."""
+
+NAME = re.compile(r"^(?=.{1,253}\.?$)(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*\.?$", re.I)
+NUMERIC = re.compile(r"^(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*\.?$", re.I)
+RESOLVE_S = 5.0
+
+
+class Refused(Exception):
+    """An address that may not be reached, with the reason in words."""
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """One entry of the allow-list: a host name or a network, and a port or any."""
+
+    host: str | None
+    network: Network | None
+    port: int | None
+
+    def covers(self, host: str, address: Address, port: int) -> bool:
+        if self.port is not None and self.port != port:
+            return False
+        if self.network is not None:
+            return address.version == self.network.version and address in self.network
+        return self.host == host
+
+
+@dataclass(frozen=True)
+class AddressPolicy:
+    """Globally routable addresses, and what an operator allowed; `denied` are (host, port) of Milepost's own parts."""
+
+    allowed: tuple[Allowance, ...] = ()
+    denied: tuple[tuple[str, int], ...] = ()
+
+    @classmethod
+    def of(cls, allow: Sequence[str], deny: Sequence[tuple[str, int]] = ()) -> AddressPolicy:
+        """Read an allow-list of `host-or-CIDR[:port]`. Raises ValueError for an entry that makes no sense."""
+        return cls(tuple(allowance(entry) for entry in allow), tuple((host.lower(), port) for host, port in deny))
+
+    def judge(self, host: str, address: Address, port: int) -> None:
+        """Raise Refused unless the address may be reached under that name."""
+        own = any(port == p and (host == h or str(address) == h) for h, p in self.denied)
+        if own:
+            raise Refused(f"{host}:{port} is a part of Milepost itself")
+        if any(address.version == net.version and address in net for net in (*NEVER, *WRAPPERS)):
+            raise Refused(f"{address} is never reached (link-local, metadata, multicast, unspecified or a disguised form)")
+        if any(entry.covers(host, address, port) for entry in self.allowed):
+            return
+        if not address.is_global:
+            raise Refused(f"{address} is not a public address; an operator can allow it with PROBE_ALLOW={address}:{port}")
+
+    async def resolve(self, host: str, port: int, resolver: Resolver | None = None) -> list[Address]:
+        """Resolve once; every address must be allowed, and only these may be connected to. Raises Refused or OSError."""
+        name = checked_host(host)
+        literal = literal_address(name)
+        if literal is not None:
+            self.judge(name, literal, port)
+            return [literal]
+        found = await asyncio.wait_for((resolver or system_resolver)(name, port), RESOLVE_S)
+        addresses = [ipaddress.ip_address(text.partition("%")[0]) for text in dict.fromkeys(found)]
+        if not addresses:
+            raise Refused(f"{name} has no address")
+        for address in addresses:
+            self.judge(name, address, port)
+        return addresses
+
+
+def checked_host(host: str) -> str:
+    """The host in lower case. Raises Refused for what is neither a name nor a plainly written address."""
+    name = host.strip("[]").rstrip(".").lower()
+    if literal_address(name) is not None:
+        return name
+    if NUMERIC.match(name):
+        raise Refused(f"{host} is a disguised address (decimal, octal or hexadecimal); write it plainly")
+    if not NAME.match(name):
+        raise Refused(f"{host!r} is not a host name")
+    return name
+
+
+def literal_address(name: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(name)
+    except ValueError:
+        return None
+
+
+def checked_url(url: str) -> SplitResult:
+    """Parse an address that a person typed. Raises Refused for anything but http and https with a plain host."""
+    try:
+        parts = urlsplit(url.strip())
+        port = parts.port
+    except ValueError as error:
+        raise Refused(f"{url!r} is not an address: {error}") from None
+    if parts.scheme not in ("http", "https"):
+        raise Refused("only http and https addresses are measured")
+    if not parts.hostname:
+        raise Refused("the address names no host")
+    if parts.username or parts.password:
+        raise Refused("an address holds no password; use headers")
+    if port == 0:
+        raise Refused("port 0 does not exist")
+    checked_host(parts.hostname)
+    return parts
+
+
+def port_of(parts: SplitResult) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def allowance(entry: str) -> Allowance:
+    """Read `host-or-CIDR[:port]`; IPv6 in brackets when a port follows. Raises ValueError."""
+    text, port = entry.strip(), None
+    bracketed = re.match(r"^\[([^\]]+)\](?::(\d+))?$", text)
+    if bracketed:
+        text, port = bracketed.group(1), int(bracketed.group(2)) if bracketed.group(2) else None
+    elif text.count(":") == 1:
+        text, _, digits = text.partition(":")
+        port = int(digits)
+    if port is not None and not 0 < port < 65536:
+        raise ValueError(f"{entry!r}: a port lies between 1 and 65535")
+    try:
+        return Allowance(None, ipaddress.ip_network(text, strict=False), port)
+    except ValueError:
+        if "/" in text or not NAME.match(text) or NUMERIC.match(text):
+            raise ValueError(f"{entry!r} is neither a host name nor a network") from None
+        return Allowance(text.lower(), None, port)
+
+
+async def system_resolver(host: str, port: int) -> list[str]:
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(entry[4][0]) for entry in found]

@@ -1,0 +1,218 @@
+"""The API of services, probes and runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.audit import actor_of
+from accounts.models import User
+from accounts.pagination import CursorPagination
+from accounts.permissions import Scope, allowed_services, scopes
+from accounts.problems import Problem, invalid
+from kpis.models import KPI
+from probes.kinds import kinds
+from probes.models import Probe, Run, Service
+from probes.registering import Wrong, save_probe, save_service
+from probes.running import ask
+
+
+class ServiceSerializer(serializers.ModelSerializer[Service]):
+    """`headers` is a secret: taken, never given."""
+
+    headers: Any = serializers.DictField(child=serializers.CharField(), write_only=True, required=False)
+    owner: Any = serializers.SlugRelatedField(slug_field="username", queryset=User.objects.all(), required=False, allow_null=True)
+    tags: Any = serializers.ListField(child=serializers.CharField(max_length=60), required=False)
+    base_url: Any = serializers.CharField(max_length=200)
+
+    class Meta:
+        model = Service
+        fields = [
+            "slug", "name", "base_url", "environment", "owner", "tags", "metrics_url", "health_path", "headers", "paused_at",
+            "created_at", "version",
+        ]  # fmt: skip
+        read_only_fields = ["paused_at", "created_at", "version"]
+
+
+class FeedSerializer(serializers.Serializer[Any]):
+    metric = serializers.CharField()
+    kpi = serializers.CharField(help_text="scorecard/key")
+
+
+class ProbeSerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField(read_only=True)
+    service = serializers.CharField(source="service.slug", read_only=True)
+    kind = serializers.ChoiceField(choices=[(name, name) for name in kinds()])
+    interval_s = serializers.IntegerField(min_value=5, max_value=86400, required=False)
+    params = serializers.DictField(required=False)
+    enabled = serializers.BooleanField(required=False)
+    feeds = FeedSerializer(many=True, required=False)
+    next_run_at = serializers.DateTimeField(read_only=True)
+
+
+class RunSerializer(serializers.ModelSerializer[Run]):
+    url: Any = serializers.SerializerMethodField()
+    service: Any = serializers.CharField(source="probe.service.slug", read_only=True)
+    kind: Any = serializers.CharField(source="probe.kind", read_only=True)
+
+    class Meta:
+        model = Run
+        fields = [
+            "id", "url", "service", "kind", "probe", "state", "outcome", "reason", "error", "due_at", "started_at", "finished_at",
+            "queue_delay_ms", "readings", "recorded", "details",
+        ]  # fmt: skip
+
+    def get_url(self, run: Run) -> str:
+        return reverse("probes-api:run-detail", args=[run.pk])
+
+
+def visible(request: Request) -> QuerySet[Service]:
+    """The services that the caller may see; what it may not see is 404."""
+    found = Service.objects.filter(archived_at=None)
+    only = allowed_services(request)
+    return found if only is None else found.filter(slug__in=only)
+
+
+@extend_schema(methods=["GET"], responses=ServiceSerializer(many=True), summary="Registered services")
+@extend_schema(methods=["POST"], request=ServiceSerializer, responses={201: ServiceSerializer}, summary="Register a service")
+@scopes(GET=Scope.READ, POST=Scope.PROBES_WRITE)
+@api_view(["GET", "POST"])
+def services(request: Request) -> Response:
+    if request.method == "POST":
+        if allowed_services(request) is not None:
+            raise Problem(403, "forbidden", "Forbidden", "A token that is restricted to services cannot register another.")
+        return Response(_saved(request, Service()), status=201)
+    pages = CursorPagination()
+    rows = pages.paginate_queryset(visible(request).select_related("owner"), request)
+    return pages.get_paginated_response(ServiceSerializer(rows, many=True).data)
+
+
+@extend_schema(methods=["GET"], responses=ServiceSerializer, summary="One service")
+@extend_schema(
+    methods=["PATCH"], request=ServiceSerializer(partial=True), responses=ServiceSerializer, summary="Change a service"
+)
+@scopes(GET=Scope.READ, PATCH=Scope.PROBES_WRITE)
+@api_view(["GET", "PATCH"])
+def service(request: Request, slug: str) -> Response:
+    one = get_object_or_404(visible(request), slug=slug)
+    return Response(_saved(request, one) if request.method == "PATCH" else ServiceSerializer(one).data)
+
+
+def _saved(request: Request, one: Service) -> Any:
+    serializer = ServiceSerializer(instance=one if one.pk else None, data=request.data, partial=bool(one.pk))
+    serializer.is_valid(raise_exception=True)
+    if one.pk and serializer.validated_data.get("slug", one.slug) != one.slug:
+        raise invalid([{"path": "$.slug", "detail": "A slug names measurements and cannot change."}])
+    for name, value in serializer.validated_data.items():
+        setattr(one, name, value)
+    actor, token = actor_of(request)
+    try:
+        save_service(service=one, actor=actor, token=token)
+    except Wrong as wrong:
+        raise _problem(wrong) from None
+    return ServiceSerializer(one).data
+
+
+@extend_schema(methods=["GET"], responses=ProbeSerializer(many=True), summary="The probes of a service")
+@extend_schema(methods=["POST"], request=ProbeSerializer, responses={201: ProbeSerializer}, summary="Add a probe")
+@scopes(GET=Scope.READ, POST=Scope.PROBES_WRITE)
+@api_view(["GET", "POST"])
+def probes(request: Request, slug: str) -> Response:
+    one = get_object_or_404(visible(request), slug=slug)
+    if request.method == "POST":
+        return Response(_saved_probe(request, Probe(service=one)), status=201)
+    pages = CursorPagination()
+    rows = pages.paginate_queryset(one.probes.prefetch_related("feeds__kpi__scorecard"), request)
+    return pages.get_paginated_response([_probe(row) for row in rows])
+
+
+@extend_schema(methods=["GET"], responses=ProbeSerializer, summary="One probe")
+@extend_schema(methods=["PATCH"], request=ProbeSerializer(partial=True), responses=ProbeSerializer, summary="Change a probe")
+@scopes(GET=Scope.READ, PATCH=Scope.PROBES_WRITE)
+@api_view(["GET", "PATCH"])
+def probe(request: Request, pk: int) -> Response:
+    one = get_object_or_404(Probe.objects.select_related("service").filter(service__in=visible(request)), pk=pk)
+    return Response(_saved_probe(request, one) if request.method == "PATCH" else _probe(one))
+
+
+def _saved_probe(request: Request, one: Probe) -> dict[str, Any]:
+    serializer = ProbeSerializer(data=request.data, partial=bool(one.pk))
+    serializer.is_valid(raise_exception=True)
+    data = serializer.validated_data
+    if not one.pk:
+        one.kind = data["kind"]
+        one.interval_s = kinds()[one.kind].DEFAULT_INTERVAL_S
+    for name in ("interval_s", "params", "enabled"):
+        if name in data:
+            setattr(one, name, data[name])
+    feeds = _feeds(data["feeds"]) if "feeds" in data else [(feed.metric, feed.kpi) for feed in one.feeds.all()] if one.pk else []
+    actor, token = actor_of(request)
+    try:
+        save_probe(probe=one, feeds=feeds, actor=actor, token=token, now=timezone.now())
+    except Wrong as wrong:
+        raise _problem(wrong) from None
+    return _probe(one)
+
+
+def _feeds(rows: list[dict[str, str]]) -> list[tuple[str, KPI]]:
+    found = []
+    for index, row in enumerate(rows):
+        scorecard, _, key = row["kpi"].partition("/")
+        kpi = KPI.objects.filter(scorecard__slug=scorecard, key=key, archived_at=None).first()
+        if kpi is None:
+            raise invalid([{"path": f"$.feeds[{index}].kpi", "detail": f"There is no KPI {row['kpi']}; write scorecard/key."}])
+        found.append((row["metric"], kpi))
+    return found
+
+
+def _probe(one: Probe) -> dict[str, Any]:
+    feeds = [{"metric": feed.metric, "kpi": f"{feed.kpi.scorecard.slug}/{feed.kpi.key}"} for feed in one.feeds.all()]
+    return {
+        "id": one.pk, "service": one.service.slug, "kind": one.kind, "interval_s": one.interval_s, "params": one.params,
+        "enabled": one.enabled, "feeds": feeds, "next_run_at": one.next_run_at,
+    }  # fmt: skip
+
+
+def _problem(wrong: Wrong) -> Problem:
+    return invalid([{"path": f"$.{field}", "detail": text} for field, text in wrong.errors.items()])
+
+
+@extend_schema(request=None, responses={202: RunSerializer}, summary="Run now")
+@scopes(POST=Scope.PROBES_WRITE)
+@api_view(["POST"])
+def probe_run(request: Request, pk: int) -> Response:
+    one = get_object_or_404(Probe.objects.select_related("service").filter(service__in=visible(request)), pk=pk)
+    run_ = ask(probe=one, actor=actor_of(request)[0], now=timezone.now())
+    data = RunSerializer(run_).data
+    return Response(data, status=202, headers={"Location": data["url"]})
+
+
+@extend_schema(
+    responses=RunSerializer(many=True), summary="Runs, newest first",
+    parameters=[OpenApiParameter("service", str, description="Only of this service")],
+)  # fmt: skip
+@scopes(GET=Scope.READ)
+@api_view(["GET"])
+def runs(request: Request) -> Response:
+    found = Run.objects.filter(probe__service__in=visible(request)).select_related("probe__service")
+    if slug := request.query_params.get("service"):
+        found = found.filter(probe__service__slug=slug)
+    pages = CursorPagination()
+    return pages.get_paginated_response(RunSerializer(pages.paginate_queryset(found, request), many=True).data)
+
+
+@extend_schema(responses=RunSerializer, summary="One run: its state, and its readings at the end")
+@scopes(GET=Scope.READ)
+@api_view(["GET"])
+def run(request: Request, pk: int) -> Response:
+    found = Run.objects.filter(probe__service__in=visible(request)).select_related("probe__service")
+    return Response(RunSerializer(get_object_or_404(found, pk=pk)).data)

@@ -1,0 +1,133 @@
+"""Forms of services and probes; a probe's fields are made from its kind's Params."""
+
+from __future__ import annotations
+
+import typing
+from typing import Any
+
+import msgspec
+from django import forms
+
+from accounts.forms import Styled
+from kpis.models import KPI
+from kpis.units import family
+from probes.kinds import kinds
+from probes.models import Probe, Service
+from probes.registering import Wrong, checked_params
+
+
+class ServiceForm(Styled, forms.ModelForm):  # type: ignore[type-arg]
+    tags = forms.CharField(required=False, help_text="Separated by commas.")
+    headers = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2, "autocomplete": "off", "spellcheck": "false"}),
+        label="Secret headers",
+        help_text="One a line, Name: value. Stored encrypted and never shown; empty keeps what is stored.",
+    )
+
+    class Meta:
+        model = Service
+        fields = ["name", "slug", "base_url", "environment", "metrics_url", "health_path", "tags"]
+        labels = {"base_url": "Base address", "metrics_url": "Metrics", "health_path": "Health"}
+        help_texts = {"slug": "Names its measurements for good: letters, digits, hyphens."}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.fields["slug"].disabled = True
+            self.initial["tags"] = ", ".join(self.instance.tags)
+
+    def clean_tags(self) -> list[str]:
+        return [part.strip() for part in self.cleaned_data["tags"].split(",") if part.strip()]
+
+    def clean_headers(self) -> dict[str, str]:
+        found = {}
+        for line in filter(str.strip, self.cleaned_data["headers"].splitlines()):
+            name, colon, value = line.partition(":")
+            if not colon or not name.strip() or not value.strip():
+                raise forms.ValidationError("Write one header a line, as Name: value.")
+            found[name.strip()] = value.strip()
+        return found
+
+    def filled(self) -> Service:
+        """The instance with what was typed; secret headers replaced only where new ones were given."""
+        service: Service = self.save(commit=False)
+        service.headers = self.cleaned_data["headers"] or service.headers
+        return service
+
+
+class ProbeForm(Styled, forms.Form):
+    """Interval, parameters of the kind, and which KPI each metric feeds."""
+
+    interval_s = forms.IntegerField(label="Every, seconds", min_value=5, max_value=86400)
+    enabled = forms.BooleanField(label="Enabled", required=False, initial=True)
+
+    def __init__(self, *args: Any, probe: Probe, **kwargs: Any) -> None:
+        self.probe = probe
+        self.kind = kinds()[probe.kind]
+        super().__init__(*args, **kwargs)
+        stored = checked_params(probe.kind, probe.params)
+        hints = typing.get_type_hints(self.kind.Params, include_extras=True)
+        for info in msgspec.structs.fields(self.kind.Params):
+            self.fields[f"params.{info.name}"] = _field(hints[info.name], stored[info.name], info.name)
+        feeds = {feed.metric: feed.kpi_id for feed in probe.feeds.all()} if probe.pk else {}
+        candidates = list(KPI.objects.filter(archived_at=None).select_related("scorecard"))
+        for metric, unit in self.kind.METRICS.items():
+            fitting = [kpi for kpi in candidates if family(kpi.unit) == family(unit)]
+            proposed = next((kpi.pk for kpi in fitting if kpi.metric == metric and not probe.pk), None)
+            self.fields[f"feed.{metric}"] = forms.ChoiceField(
+                label=f"{metric.replace('_', ' ')} feeds",
+                choices=[("", "no KPI"), *((str(kpi.pk), f"{kpi.name} ({kpi.scorecard})") for kpi in fitting)],
+                required=False,
+                initial=str(feeds.get(metric) or proposed or ""),
+            )
+        self.initial |= {"interval_s": probe.interval_s, "enabled": probe.enabled}
+        for field in self.fields.values():
+            css = "form-select" if isinstance(field.widget, forms.Select) else "form-control"
+            if not isinstance(field.widget, forms.CheckboxInput):
+                field.widget.attrs.setdefault("class", css)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        names = [info.name for info in msgspec.structs.fields(self.kind.Params)]
+        if not any(f"params.{name}" in self.errors for name in names):
+            try:
+                cleaned["params"] = checked_params(self.probe.kind, {name: cleaned.get(f"params.{name}") for name in names})
+            except Wrong as wrong:
+                for field, text in wrong.errors.items():
+                    self.add_error(field.partition("[")[0] if field.partition("[")[0] in self.fields else None, text)
+        return cleaned
+
+    def feeds(self) -> list[tuple[str, KPI]]:
+        chosen = {metric: self.cleaned_data.get(f"feed.{metric}") for metric in self.kind.METRICS}
+        found = KPI.objects.in_bulk([int(pk) for pk in chosen.values() if pk])
+        return [(metric, found[int(pk)]) for metric, pk in chosen.items() if pk and int(pk) in found]
+
+
+class Lines(forms.CharField):
+    """A list of texts, one a line."""
+
+    widget = forms.Textarea
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> list[str]:
+        return [line.strip() for line in str(super().clean(value) or "").splitlines() if line.strip()]
+
+
+def _field(hint: Any, value: Any, name: str) -> forms.Field:
+    """A form field for one parameter of a kind, from its annotation."""
+    meta = next((extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, msgspec.Meta)), msgspec.Meta())
+    kind = hint.__origin__ if hasattr(hint, "__metadata__") else hint
+    base: dict[str, Any] = {
+        "label": meta.title or name.replace("_", " "), "help_text": meta.description or "", "initial": value, "required": False,
+    }  # fmt: skip
+    if kind is bool:
+        return forms.BooleanField(**base)
+    if kind in (int, float):
+        number = forms.IntegerField if kind is int else forms.FloatField
+        return number(**(base | {"required": True}), min_value=meta.ge, max_value=meta.le)
+    if typing.get_origin(kind) is list:
+        return Lines(**base)
+    return forms.CharField(**base, max_length=meta.max_length)

@@ -1,0 +1,77 @@
+"""Signs of life of the engine, and whether the schedule can be kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import F, Min, Q
+
+from probes.models import Heartbeat, Probe
+
+SILENT_AFTER = timedelta(seconds=30)
+LATE_AFTER = timedelta(seconds=30)
+
+
+@dataclass(frozen=True)
+class EngineState:
+    """`lag_s` is how long the oldest due, unclaimed probe has been waiting."""
+
+    scheduler_at: datetime | None
+    worker_at: datetime | None
+    due: int
+    lag_s: float
+    now: datetime
+
+    @property
+    def scheduler_ok(self) -> bool:
+        return self._alive(self.scheduler_at)
+
+    @property
+    def worker_ok(self) -> bool:
+        return self._alive(self.worker_at)
+
+    @property
+    def schedule_ok(self) -> bool:
+        return self.lag_s <= LATE_AFTER.total_seconds()
+
+    @property
+    def scheduler_text(self) -> str:
+        return self._text(self.scheduler_at)
+
+    @property
+    def worker_text(self) -> str:
+        return self._text(self.worker_at)
+
+    @property
+    def schedule_text(self) -> str:
+        return f"{self.due} due, the oldest for {self.lag_s:.0f} s" if self.due else "nothing is late"
+
+    @property
+    def ok(self) -> bool:
+        return self.scheduler_ok and self.worker_ok and self.schedule_ok
+
+    def _alive(self, at: datetime | None) -> bool:
+        return at is not None and self.now - at <= SILENT_AFTER
+
+    def _text(self, at: datetime | None) -> str:
+        return "never seen" if at is None else f"seen {(self.now - at).total_seconds():.0f} s ago"
+
+
+def beat(role: str, *, now: datetime) -> None:
+    """Note that a part of the engine is alive."""
+    Heartbeat.objects.update_or_create(role=role, defaults={"at": now})
+
+
+def due(now: datetime):  # type: ignore[no-untyped-def]
+    """Probes that should run now and that nobody has claimed."""
+    unclaimed = Q(claimed_until=None) | Q(claimed_until__lte=now)
+    return Probe.objects.filter(unclaimed, enabled=True, next_run_at__lte=now, service__paused_at=None, service__archived_at=None)
+
+
+def state(*, now: datetime) -> EngineState:
+    beats = dict(Heartbeat.objects.values_list("role", "at"))
+    waiting = due(now).aggregate(oldest=Min(F("next_run_at")))
+    oldest = waiting["oldest"]
+    lag = (now - oldest).total_seconds() if oldest else 0.0
+    return EngineState(beats.get("scheduler"), beats.get("worker"), due(now).count(), lag, now)

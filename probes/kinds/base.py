@@ -1,0 +1,88 @@
+"""What a probe kind is given, and what it gives back. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol, runtime_checkable
+
+import msgspec
+
+from kpis.readings import Reading
+from probes.addresses import AddressPolicy
+
+
+class Outcome(StrEnum):
+    OK = "ok"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    REFUSED = "refused"
+    INVALID = "invalid"
+    GENERATOR_LIMITED = "generator_limited"
+    STOPPED = "stopped"
+    ABANDONED = "abandoned"
+
+
+@dataclass(frozen=True)
+class Target:
+    """The service that is measured."""
+
+    slug: str
+    base_url: str
+    environment: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    metrics_url: str = "/metrics"
+    health_path: str = "/health"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A fetched document: text of at most the cap, its media type, status, and when it was asked for."""
+
+    status: int
+    text: str
+    media_type: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What a kind may use: nothing else reaches the outside.
+
+    `scrape` fetches the service's metrics, once per service and batch, however many kinds ask; it raises
+    `probes.http.Unreachable` (or its `TimedOut`, `Refused`) with a plain reason. `previous` is what the kind kept last time.
+    """
+
+    policy: AddressPolicy
+    scrape: Callable[[], Awaitable[Page]]
+    now: Callable[[], datetime]
+    previous: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What a run brought: readings only when they are true. `availability` readings may accompany a failure."""
+
+    outcome: Outcome
+    readings: list[Reading] = field(default_factory=list)
+    error: str = ""
+    reason: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+    memory: dict[str, Any] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Kind(Protocol):
+    """A module of `probes.kinds`. METRICS maps each metric it may read to the base unit it comes in."""
+
+    LABEL: str
+    METRICS: dict[str, str]
+    DEFAULT_INTERVAL_S: int
+    TIMED: bool
+    """Whether it times requests: timed runs on one service go one after another."""
+
+    Params: type[msgspec.Struct]
+
+    def measure(self, target: Target, params: Any, tools: Tools) -> Awaitable[Measured]: ...

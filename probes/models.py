@@ -1,0 +1,112 @@
+"""Services, the standing orders to measure them, and what came of each run."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.core.validators import MinValueValidator
+from django.db import models
+
+from kpis.models import KPI
+from probes.kinds import kind_choices
+from probes.kinds.base import Outcome
+from probes.secrets import EncryptedJSONField
+
+
+class Service(models.Model):
+    """A running application that an engineer registered."""
+
+    slug = models.SlugField(unique=True, max_length=80)
+    name = models.CharField(max_length=120)
+    base_url = models.URLField(help_text="Such as http://orders.internal:8000")
+    environment = models.CharField(max_length=40, default="production", blank=True)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    tags = models.JSONField(default=list, blank=True)
+    links = models.JSONField(default=list, blank=True, help_text='Shown on its page: [{"name": "Switches", "url": "…"}]')
+    metrics_url = models.CharField(max_length=300, default="/metrics", blank=True, help_text="Path or full address.")
+    health_path = models.CharField(max_length=200, default="/health", blank=True)
+    headers = EncryptedJSONField(default=dict, blank=True, help_text="Sent with every request; stored encrypted, never shown.")
+    paused_at = models.DateTimeField(null=True, blank=True)
+    archived_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Probe(models.Model):
+    """A standing order: measure one service in one way at an interval."""
+
+    service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="probes")
+    kind = models.CharField(max_length=20, choices=kind_choices)
+    params = models.JSONField(default=dict, blank=True)
+    interval_s = models.PositiveIntegerField(default=60, validators=[MinValueValidator(5)])
+    enabled = models.BooleanField(default=True)
+    next_run_at = models.DateTimeField(db_index=True)
+    claimed_until = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveIntegerField(default=0, help_text="Failed runs in a row.")
+    memory = models.JSONField(default=dict, blank=True, help_text="What the kind keeps between runs, such as the last scrape.")
+
+    class Meta:
+        ordering = ["service_id", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} of {self.service}"
+
+
+class Feed(models.Model):
+    """Which KPI a metric of a probe feeds."""
+
+    probe = models.ForeignKey(Probe, on_delete=models.CASCADE, related_name="feeds")
+    metric = models.CharField(max_length=40)
+    kpi = models.ForeignKey(KPI, on_delete=models.CASCADE, related_name="feeds")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["probe", "metric", "kpi"], name="feed_identity")]
+
+    def __str__(self) -> str:
+        return f"{self.metric} → {self.kpi}"
+
+
+class RunState(models.TextChoices):
+    QUEUED = "queued", "queued"
+    RUNNING = "running", "running"
+    DONE = "done", "done"
+
+
+class Run(models.Model):
+    """One execution of a probe. A failed one has no readings."""
+
+    probe = models.ForeignKey(Probe, on_delete=models.CASCADE, related_name="runs")
+    state = models.CharField(max_length=10, choices=RunState, default=RunState.QUEUED)
+    outcome = models.CharField(max_length=20, blank=True, choices=[(o.value, o.value.replace("_", " ")) for o in Outcome])
+    reason = models.CharField(max_length=80, blank=True)
+    error = models.TextField(blank=True)
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    due_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    queue_delay_ms = models.PositiveIntegerField(null=True, blank=True)
+    readings = models.JSONField(default=list, blank=True, help_text="What was read: metric, value, unit, count, note.")
+    recorded = models.JSONField(default=list, blank=True, help_text="What reached a KPI, or why it did not.")
+    details = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        ordering = ["-due_at", "-pk"]
+        indexes = [models.Index(fields=["probe", "-due_at"]), models.Index(fields=["state", "due_at"])]
+
+    def __str__(self) -> str:
+        return f"Run {self.pk}"
+
+
+class Heartbeat(models.Model):
+    """When a part of the engine was last alive."""
+
+    role = models.CharField(max_length=20, primary_key=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.at:%H:%M:%S}"

@@ -1,0 +1,114 @@
+"""Registering services and giving standing orders; every change is checked and written into the audit trail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from django.db import transaction
+
+from accounts import audit
+from accounts.models import User
+from kpis.models import KPI
+from kpis.units import UnitMismatch, factor
+from probes.addresses import Refused, checked_url, literal_address, port_of
+from probes.kinds import kinds
+from probes.models import Feed, Probe, Service
+from probes.running import policy
+
+SHORTEST_INTERVAL_S = 5
+FIELDS = ("slug", "name", "base_url", "environment", "owner", "tags", "links", "metrics_url", "health_path")
+
+
+class Wrong(ValueError):
+    """What was asked for cannot be: field → what is wrong with it."""
+
+    def __init__(self, errors: dict[str, str]) -> None:
+        super().__init__("; ".join(f"{field}: {text}" for field, text in errors.items()))
+        self.errors = errors
+
+
+def check_url(url: str) -> None:
+    """Refuse an address that could never be reached: a wrong scheme, a disguised or private literal. Raises Refused.
+
+    Names are resolved, and judged, at every connection.
+    """
+    parts = checked_url(url)
+    host = (parts.hostname or "").lower()
+    if parts.query or parts.fragment:
+        raise Refused("the base address has no query and no fragment; paths belong to probes")
+    address = literal_address(host)
+    if address is not None:
+        policy().judge(host, address, port_of(parts))
+
+
+@transaction.atomic
+def save_service(*, service: Service, actor: User | None, token: str = "") -> Service:
+    """Store a new or changed service. Raises Wrong."""
+    try:
+        check_url(service.base_url)
+        if service.metrics_url.startswith("http"):
+            check_url(service.metrics_url.partition("?")[0])
+    except Refused as refused:
+        raise Wrong({"base_url": str(refused)}) from None
+    before = _figures(Service.objects.filter(pk=service.pk).first())
+    service.version = service.version + 1 if before else 1
+    service.save()
+    action = "service.change" if before else "service.register"
+    audit.record(actor=actor, action=action, subject=service, before=before, after=_figures(service), token=token)
+    return service
+
+
+@transaction.atomic
+def save_probe(*, probe: Probe, feeds: Sequence[tuple[str, KPI]], actor: User | None, now: datetime, token: str = "") -> Probe:
+    """Store a standing order with the KPIs that it feeds. A new one is due at once. Raises Wrong."""
+    kind = kinds().get(probe.kind)
+    if kind is None:
+        raise Wrong({"kind": f"There is no kind {probe.kind!r}: {', '.join(kinds())}."})
+    probe.params = checked_params(probe.kind, probe.params)
+    if probe.interval_s < SHORTEST_INTERVAL_S:
+        raise Wrong({"interval_s": f"At least {SHORTEST_INTERVAL_S} seconds."})
+    for metric, kpi in feeds:
+        check_feed(kind.METRICS, metric, kpi)
+    before = _probe_figures(Probe.objects.filter(pk=probe.pk).first())
+    if not before:
+        probe.next_run_at = now
+    probe.save()
+    probe.feeds.all().delete()
+    Feed.objects.bulk_create([Feed(probe=probe, metric=metric, kpi=kpi) for metric, kpi in dict.fromkeys(feeds)])
+    action = "probe.change" if before else "probe.create"
+    audit.record(actor=actor, action=action, subject=probe, before=before, after=_probe_figures(probe), token=token)
+    return probe
+
+
+def checked_params(kind: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters in full, with the kind's defaults. Raises Wrong, naming the parameter."""
+    try:
+        found = msgspec.convert(dict(params), kinds()[kind].Params)
+    except msgspec.ValidationError as error:
+        text, _, place = str(error).partition(" - at `$.")
+        raise Wrong({f"params.{place.rstrip('`')}" if place else "params": text}) from None
+    return msgspec.to_builtins(found)  # type: ignore[no-any-return]
+
+
+def check_feed(metrics: Mapping[str, str], metric: str, kpi: KPI) -> None:
+    if metric not in metrics:
+        raise Wrong({"feeds": f"This kind reads {', '.join(metrics)}, not {metric}."})
+    try:
+        factor(metrics[metric], kpi.unit)
+    except UnitMismatch as error:
+        raise Wrong({"feeds": f"{metric} cannot feed {kpi}: {error}."}) from None
+
+
+def _figures(service: Service | None) -> dict[str, Any]:
+    """What the trail keeps of a service: never its headers."""
+    return {name: str(getattr(service, name)) for name in FIELDS if getattr(service, name)} if service else {}
+
+
+def _probe_figures(probe: Probe | None) -> dict[str, Any]:
+    if probe is None:
+        return {}
+    feeds = [f"{feed.metric} → {feed.kpi}" for feed in probe.feeds.select_related("kpi")]
+    return {"kind": probe.kind, "interval_s": probe.interval_s, "enabled": probe.enabled, "params": probe.params, "feeds": feeds}

@@ -1,0 +1,129 @@
+"""Pages of services, probes and runs."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.permissions import Scope, require
+from probes import heartbeat, reports
+from probes.forms import ProbeForm, ServiceForm
+from probes.kinds import kinds
+from probes.models import Probe, Run, Service
+from probes.registering import Wrong, save_probe, save_service
+from probes.running import ask
+
+
+@require(Scope.READ)
+@require_GET
+def service_list(request: HttpRequest) -> HttpResponse:
+    services = Service.objects.filter(archived_at=None)
+    if text := request.GET.get("q", "").strip():
+        services = services.filter(name__icontains=text) | services.filter(slug__icontains=text)
+    if environment := request.GET.get("environment", ""):
+        services = services.filter(environment=environment)
+    page = Paginator(services.order_by("name"), 100).get_page(request.GET.get("page"))
+    rows = reports.services(page.object_list, now=timezone.now())
+    context = {
+        "rows": rows,
+        "page": page,
+        "headline": reports.headline(rows),
+        "engine": heartbeat.state(now=timezone.now()),
+        "environments": Service.objects.filter(archived_at=None).values_list("environment", flat=True).distinct().order_by(),
+    }
+    return render(request, "probes/service_list.html", context)
+
+
+@require(Scope.PROBES_WRITE)
+@require_http_methods(["GET", "POST"])
+def service_create(request: HttpRequest) -> HttpResponse:
+    return _service_form(request, Service())
+
+
+@require(Scope.PROBES_WRITE)
+@require_http_methods(["GET", "POST"])
+def service_edit(request: HttpRequest, slug: str) -> HttpResponse:
+    return _service_form(request, get_object_or_404(Service, slug=slug))
+
+
+def _service_form(request: HttpRequest, service: Service) -> HttpResponse:
+    new = service.pk is None
+    form = ServiceForm(request.POST or None, instance=service)
+    if request.method == "POST" and form.is_valid():
+        try:
+            saved = save_service(service=form.filled(), actor=request.user)
+        except Wrong as wrong:
+            for field, text in wrong.errors.items():
+                form.add_error(field if field in form.fields else None, text)
+        else:
+            messages.success(request, f"{saved.name} is {'registered; now say how it is measured' if new else 'saved'}.")
+            if new:
+                return redirect("probes:probe-create", slug=saved.slug, kind="http")
+            return redirect("probes:service-detail", slug=saved.slug)
+    context = {"form": form, "service": None if new else Service.objects.get(pk=service.pk)}
+    return render(request, "probes/service_form.html", context, status=422 if form.errors else 200)
+
+
+@require(Scope.READ)
+@require_GET
+def service_detail(request: HttpRequest, slug: str) -> HttpResponse:
+    service = get_object_or_404(Service.objects.select_related("owner"), slug=slug)
+    report = reports.service(service, now=timezone.now())
+    template = "probes/_service.html" if request.htmx.target == "service" else "probes/service_detail.html"
+    response = render(request, template, {"report": report, "service": service, "kinds": kinds()})
+    response["Vary"] = "HX-Target"
+    return response
+
+
+@require(Scope.PROBES_WRITE)
+@require_http_methods(["GET", "POST"])
+def probe_create(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
+    service = get_object_or_404(Service, slug=slug)
+    if kind not in kinds():
+        messages.error(request, f"There is no kind {kind}.")
+        return redirect("probes:service-detail", slug=slug)
+    return _probe_form(request, Probe(service=service, kind=kind, interval_s=kinds()[kind].DEFAULT_INTERVAL_S))
+
+
+@require(Scope.PROBES_WRITE)
+@require_http_methods(["GET", "POST"])
+def probe_edit(request: HttpRequest, pk: int) -> HttpResponse:
+    return _probe_form(request, get_object_or_404(Probe.objects.select_related("service"), pk=pk))
+
+
+def _probe_form(request: HttpRequest, probe: Probe) -> HttpResponse:
+    form = ProbeForm(request.POST or None, probe=probe)
+    if request.method == "POST" and form.is_valid():
+        probe.params = form.cleaned_data["params"]
+        probe.interval_s, probe.enabled = form.cleaned_data["interval_s"], form.cleaned_data["enabled"]
+        try:
+            save_probe(probe=probe, feeds=form.feeds(), actor=request.user, now=timezone.now())
+        except Wrong as wrong:
+            for field, text in wrong.errors.items():
+                form.add_error(field if field in form.fields else None, text)
+        else:
+            messages.success(request, f"{probe.get_kind_display()}: measured every {probe.interval_s} s.")
+            return redirect("probes:service-detail", slug=probe.service.slug)
+    return render(request, "probes/probe_form.html", {"form": form, "probe": probe}, status=422 if form.errors else 200)
+
+
+@require(Scope.PROBES_WRITE)
+@require_POST
+def probe_run(request: HttpRequest, pk: int) -> HttpResponse:
+    probe = get_object_or_404(Probe.objects.select_related("service"), pk=pk)
+    run = ask(probe=probe, actor=request.user, now=timezone.now())
+    return redirect("probes:run-detail", pk=run.pk)
+
+
+@require(Scope.READ)
+@require_GET
+def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    run = get_object_or_404(Run.objects.select_related("probe__service", "requested_by"), pk=pk)
+    template = "probes/_run.html" if request.htmx.target == "run" else "probes/run_detail.html"
+    response = render(request, template, {"run": run, "report": reports.run(run)})
+    response["Vary"] = "HX-Target"
+    return response

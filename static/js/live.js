@@ -1,0 +1,27 @@
+// Renews figures in place: `data-live="10"` on an element with `hx-trigger="refresh"` renews it every 10 s,
+// paused in hidden tabs, and says when it last did.
+(() => {
+  "use strict";
+  let last = new Map();
+  setInterval(() => {
+    if (document.hidden) return;
+    for (const element of document.querySelectorAll("[data-live]")) {
+      const every = Number(element.dataset.live) * 1000;
+      const id = element.id;
+      if (!last.has(id)) last.set(id, Date.now());
+      if (Date.now() - last.get(id) < every || element.contains(document.activeElement) && element.querySelector(":focus:is(input,textarea,select)")) continue;
+      last.set(id, Date.now());
+      if (window.htmx) window.htmx.trigger(element, "refresh");
+    }
+  }, 1000);
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const status = event.detail.xhr && event.detail.xhr.status;
+    if (!event.detail.elt.matches || !event.detail.elt.matches("[data-live]")) return;
+    const shown = document.querySelector("[data-renewed]");
+    if (!shown) return;
+    const now = new Date().toLocaleTimeString([], { hour12: false });
+    if (status === 200 || status === 304) shown.textContent = `renewed ${now}`;
+    else shown.textContent = `not renewed since ${shown.dataset.good || "the page was opened"}`;
+    if (status === 200 || status === 304) shown.dataset.good = now;
+  });
+})();
