@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Model
@@ -32,7 +32,7 @@ from roadmap.models import (
 class PlanAdmin(admin.ModelAdmin):
     """Keeps the version and the audit trail; `version` is shown and never typed."""
 
-    readonly_fields = ("version",)
+    readonly_fields: ClassVar[tuple[str, ...]] = ("version",)
     list_per_page = 50
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:

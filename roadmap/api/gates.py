@@ -89,6 +89,6 @@ def _decide(request: Request, pk: int, *, approve: bool) -> Response:
         raise Http404("There is no such waiver.")
     actor, _ = audit.actor_of(request)
     verb = closing.approve_waiver if approve else closing.reject_waiver
-    note = str(request.data.get("note", ""))
+    note = str(request.data.get("note", "")) if isinstance(request.data, dict) else ""
     done = written(lambda: verb(waiver=waiver, actor=actor, now=timezone.now(), note=note), GATE, request)
     return Response(shapes.WaiverSerializer(done).data)

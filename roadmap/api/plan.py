@@ -149,7 +149,7 @@ def impact_confirm(request: Request, pk: int) -> Response:
     """`{"evidence": "…"}`: a person confirms a promise that no KPI measures."""
     row = IMPACT.one(request, pk=pk)
     actor, token = audit.actor_of(request)
-    evidence = str(request.data.get("evidence", ""))
+    evidence = _text_field(request, "evidence")
     done = written(
         lambda: editing.confirm(
             impact=row, actor=actor, now=timezone.now(), evidence=evidence, version=asked_version(request, row), token=token
@@ -176,6 +176,11 @@ def load_profile_list(request: Request, slug: str = "") -> Response:
 def alert_rule_list(request: Request, slug: str) -> Response:
     rows = roadmap_or_404(request, slug).alert_rules.select_related("kpi")
     return paged(request, rows, lambda row: shapes.AlertRuleSerializer(row).data, ("position", "pk"))
+
+
+def _text_field(request: Request, name: str) -> str:
+    """One text of a JSON object; empty where it is not there."""
+    return str(request.data.get(name, "")) if isinstance(request.data, dict) else ""
 
 
 def _schedule(report: PlanReport) -> dict[str, Any]:

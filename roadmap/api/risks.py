@@ -51,7 +51,7 @@ def risk_detail(request: Request, pk: int) -> Response:
 def risk_triggers(request: Request, pk: int) -> Response:
     """The KPIs that trigger it while they are breached: `["database-connections"]` replaces what was said before."""
     row = RISK.one(request, pk=pk)
-    form = serializers.ListSerializer(child=serializers.SlugField(), data=request.data)
+    form: serializers.ListSerializer[Any] = serializers.ListSerializer(child=serializers.SlugField(), data=request.data)
     form.is_valid(raise_exception=True)
     found = shapes.kpis_by_key(row.roadmap.scorecard_id, form.validated_data)
     actor, token = audit.actor_of(request)
