@@ -136,17 +136,21 @@ def rebuild(series: Series, *, since: datetime | None = None) -> int:
     return written
 
 
-def differences(series: Series) -> list[str]:
-    """What the stored rollups of one series say otherwise than its raw measurements, in words."""
+def differences(series: Series, *, since: datetime | None = None) -> list[str]:
+    """What the stored rollups of one series say otherwise than its raw measurements, in words; from a day on."""
     found = []
-    stored = {(rollup.resolution, rollup.at): rollup for rollup in Rollup.objects.filter(series=series)}
-    for day in _by_day(series, None):
+    start = bucket(since, "day") if since else None
+    rows = Rollup.objects.filter(series=series)
+    stored = {(rollup.resolution, rollup.at): rollup for rollup in (rows.filter(at__gte=start) if start else rows)}
+    for day in _by_day(series, start):
         for (_, resolution, at), group in _grouped(day).items():
-            rollup, fresh = stored.get((resolution, at)), summed(series.pk, resolution, at, group)
+            rollup, fresh = stored.pop((resolution, at), None), summed(series.pk, resolution, at, group)
             if rollup is None:
                 found.append(f"{resolution} {at:%Y-%m-%d %H:%M}: missing")
             elif wrong := [name for name in FIELDS if not _same(name, rollup, fresh)]:
                 found.append(f"{resolution} {at:%Y-%m-%d %H:%M}: {', '.join(wrong)} differ")
+    if start is not None:  # further back, raw measurements may have been pruned away
+        found += [f"{resolution} {at:%Y-%m-%d %H:%M}: nothing was measured" for resolution, at in stored]
     return found
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.db.models import F, Min, Q
 
 from kpis import following
@@ -172,6 +173,17 @@ def remember(kpi_ids: Iterable[int], *, now: datetime) -> None:
         state = states[found.kpi.pk]
         state.status, state.since, state.memory = found.status, found.memory.since or now, found.memory.to_dict()
     KpiState.objects.bulk_update(states.values(), ["status", "since", "memory"])
+
+
+def remember_changes(kpis: Iterable[KPI], *, now: datetime) -> int:
+    """Keep the statuses that time alone has changed (a KPI turned stale); returns how many there were."""
+    listed = list(kpis)
+    known = dict(KpiState.objects.filter(kpi_id__in=[kpi.pk for kpi in listed]).values_list("kpi_id", "status"))
+    changed = [found.kpi.pk for found in standings(listed, now=now) if known.get(found.kpi.pk, found.status) != found.status]
+    if changed:
+        with transaction.atomic():
+            remember(changed, now=now)
+    return len(changed)
 
 
 def counts(standings: Iterable[Standing]) -> dict[str, int]:

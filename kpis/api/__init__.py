@@ -1,0 +1,1 @@
+"""The API of KPIs: edges only; every write ends in one verb."""

@@ -1,0 +1,135 @@
+"""`scorecards/` and `kpis/`: definitions, where they stand, and their course."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.http import Http404
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.pagination import CursorPagination
+from accounts.permissions import Scope, scopes
+from accounts.problems import invalid
+from kpis.api import payload, shapes
+from kpis.api.lookup import kpi_or_404, visible_kpis, visible_scorecards
+from kpis.evaluation import Status
+from kpis.history import history
+from kpis.models import Category, Scorecard
+from kpis.standing import counts, headline, standing, standings
+
+MOST_HISTORY_POINTS = 5000
+
+
+@extend_schema(responses=OpenApiTypes.OBJECT)
+@scopes(GET=Scope.READ)
+@api_view(["GET"])
+def scorecard_list(request: Request) -> Response:
+    """Scorecards, each with how many of its KPIs have which status."""
+    pages = CursorPagination()
+    pages.ordering = ("name", "pk")
+    page = pages.paginate_queryset(visible_scorecards(request), request) or []
+    found = standings(visible_kpis(request).filter(scorecard__in=page), now=timezone.now())
+    return pages.get_paginated_response(
+        [_scorecard(row) | {"counts": counts(one for one in found if one.kpi.scorecard_id == row.pk)} for row in page]
+    )
+
+
+@extend_schema(responses=OpenApiTypes.OBJECT)
+@scopes(GET=Scope.READ)
+@api_view(["GET"])
+def scorecard_detail(request: Request, slug: str) -> Response:
+    """One scorecard with all its KPIs, judged now."""
+    row = visible_scorecards(request).filter(slug=slug).first()
+    if row is None:
+        raise Http404("There is no such scorecard.")
+    found = standings(visible_kpis(request).filter(scorecard=row), now=timezone.now())
+    more = {"headline": headline(found), "counts": counts(found), "kpis": [shapes.kpi(one) for one in found]}
+    return Response(_scorecard(row) | more)
+
+
+def _scorecard(row: Scorecard) -> dict[str, Any]:
+    return {"slug": row.slug, "name": row.name, "description": row.description}
+
+
+@extend_schema(
+    responses=OpenApiTypes.OBJECT,
+    parameters=[
+        OpenApiParameter("scorecard", str),
+        OpenApiParameter("status", str, enum=list(Status)),
+        OpenApiParameter("category", str, enum=Category.values),
+        OpenApiParameter("service", str, description="Subject of a series."),
+    ],
+)
+@scopes(GET=Scope.READ)
+@api_view(["GET"])
+def kpi_list(request: Request) -> Response:
+    """KPIs as they stand now."""
+    now = timezone.now()
+    asked = request.query_params
+    rows = visible_kpis(request)
+    if asked.get("scorecard"):
+        rows = rows.filter(scorecard__slug=asked["scorecard"])
+    if asked.get("category"):
+        rows = rows.filter(category=asked["category"])
+    if asked.get("service"):
+        rows = rows.filter(series__subject=asked["service"], series__enabled=True).distinct()
+    if status := asked.get("status"):
+        if status not in list(Status):
+            raise invalid([{"path": "status", "detail": f"Use one of {', '.join(Status)}."}])
+        rows = rows.filter(pk__in=[one.kpi.pk for one in standings(rows, now=now) if one.status == status])
+    pages = CursorPagination()
+    pages.ordering = ("scorecard_id", "position", "key", "pk")
+    page = pages.paginate_queryset(rows, request) or []
+    return pages.get_paginated_response([shapes.kpi(one) for one in standings(page, now=now)])
+
+
+@extend_schema(responses=OpenApiTypes.OBJECT)
+@scopes(GET=Scope.READ)
+@api_view(["GET"])
+def kpi_detail(request: Request, scorecard: str, key: str) -> Response:
+    """Definition, actual, status, attainment, target in force, since when, and every series."""
+    return Response(shapes.kpi(standing(kpi_or_404(request, scorecard, key), now=timezone.now())))
+
+
+@extend_schema(
+    responses=OpenApiTypes.OBJECT,
+    parameters=[
+        OpenApiParameter("from", datetime, description="Default: 24 hours before `to`."),
+        OpenApiParameter("to", datetime, description="Default: now."),
+        OpenApiParameter("points", int, description="At most so many points; default 500."),
+        OpenApiParameter("subject", str),
+        OpenApiParameter("environment", str),
+    ],
+)
+@scopes(GET=Scope.READ)
+@api_view(["GET"])
+def kpi_measurements(request: Request, scorecard: str, key: str) -> Response:
+    """The course of a KPI at the resolution that fits `points`; percentiles come from merged histograms, gaps stay gaps."""
+    kpi = kpi_or_404(request, scorecard, key)
+    asked = request.query_params
+    end = _moment(asked.get("to"), "to") or timezone.now() + timedelta(microseconds=1)
+    start = _moment(asked.get("from"), "from") or end - timedelta(days=1)
+    if start >= end:
+        raise invalid([{"path": "from", "detail": "Lies before `to`."}])
+    points = asked.get("points", "500")
+    if not points.isascii() or not points.isdigit() or not 1 <= int(points) <= MOST_HISTORY_POINTS:
+        raise invalid([{"path": "points", "detail": f"A whole number from 1 to {MOST_HISTORY_POINTS}."}])
+    found = history(
+        kpi, start=start, end=end, points=int(points), subject=asked.get("subject", ""), environment=asked.get("environment", "")
+    )
+    return Response(shapes.course(found))
+
+
+def _moment(text: str | None, name: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        return payload.moment(text.replace(" ", "+"))  # a plus sign in a query string arrives as a space
+    except (ValueError, OverflowError) as error:
+        raise invalid([{"path": name, "detail": "Write an ISO 8601 time with its offset."}]) from error

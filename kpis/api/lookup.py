@@ -1,0 +1,60 @@
+"""Which KPI is meant: `scorecard/key`, or the bare key where only one KPI has it; never one that a token may not see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import Http404
+from rest_framework.request import Request
+
+from accounts.permissions import allowed_scorecards
+from kpis.models import KPI, Scorecard
+
+
+def visible_kpis(request: Request) -> QuerySet[KPI]:
+    found = KPI.objects.filter(archived_at=None, scorecard__archived_at=None).select_related("scorecard", "owner")
+    allowed = allowed_scorecards(request)
+    return found if allowed is None else found.filter(scorecard__slug__in=allowed)
+
+
+def visible_scorecards(request: Request) -> QuerySet[Scorecard]:
+    found = Scorecard.objects.filter(archived_at=None)
+    allowed = allowed_scorecards(request)
+    return found if allowed is None else found.filter(slug__in=allowed)
+
+
+def kpi_or_404(request: Request, scorecard: str, key: str) -> KPI:
+    kpi = visible_kpis(request).filter(scorecard__slug=scorecard, key=key).first()
+    if kpi is None:
+        raise Http404("There is no such KPI.")
+    return kpi
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """The KPIs that a payload may mean, by key."""
+
+    by_key: dict[str, list[KPI]]
+
+    @classmethod
+    def of(cls, request: Request, names: Iterable[str]) -> Lookup:
+        """One query for all names."""
+        keys = {name.rpartition("/")[2] for name in names}
+        by_key: dict[str, list[KPI]] = {}
+        for kpi in visible_kpis(request).filter(key__in=keys):
+            by_key.setdefault(kpi.key, []).append(kpi)
+        return cls(by_key)
+
+    def find(self, name: str) -> KPI | dict[str, Any]:
+        """The KPI, or why there is none: `{"detail", "candidates"?}`."""
+        scorecard, _, key = name.rpartition("/")
+        found = [kpi for kpi in self.by_key.get(key, []) if scorecard in ("", kpi.scorecard.slug)]
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            return {"detail": f"There is no KPI {name!r}."}
+        candidates = sorted(f"{kpi.scorecard.slug}/{kpi.key}" for kpi in found)
+        return {"detail": f"{name!r} is ambiguous; write one of {', '.join(candidates)}.", "candidates": candidates}

@@ -1,0 +1,184 @@
+"""`measurements/`: many at once, all or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import audit
+from accounts.models import ApiToken
+from accounts.permissions import Scope, allowed_services, scopes
+from accounts.problems import Problem, invalid
+from kpis.api import payload
+from kpis.api.lookup import Lookup
+from kpis.models import KPI, IngestReceipt
+from kpis.recording import Conflict, Point, Receipt, Rejected, record
+from kpis.stats.histogram import Histogram
+from kpis.units import UnitMismatch, factor
+
+MOST_BYTES = 20_000_000
+MOST_ERRORS = 100
+LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
+Errors = list[dict[str, Any]]
+
+
+@extend_schema(
+    request={"application/json": OpenApiTypes.OBJECT, "application/x-ndjson": OpenApiTypes.STR},
+    responses={201: OpenApiTypes.OBJECT, 200: OpenApiTypes.OBJECT},
+    parameters=[OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)],
+)
+@scopes(POST=Scope.RESULTS_WRITE)
+@api_view(["POST"])
+def measurement_post(request: Request) -> Response:
+    """Store up to 10,000 measurements: a JSON array, `{"measurements": […]}` or one object a line (NDJSON).
+
+    Each has `kpi`, `subject`, `environment`, `at`, `value`, and may have `count`, `unit` and `histogram`. Answers 201 with
+    how many were stored and how many were there already (`ignored`), or stores nothing and says what is wrong where.
+    """
+    body, lines = _body(request)
+    key = request.headers.get("Idempotency-Key", "")
+    if len(key) > 200:
+        raise invalid([{"path": "Idempotency-Key", "detail": "At most 200 characters."}])
+    batch = _read(body, lines)
+    points = _points(request, batch)
+    if not key:
+        receipt = _record(points, batch.prefix)
+        return Response({"stored": receipt.stored, "ignored": receipt.ignored}, status=201)
+    return _once(request, key, hashlib.sha256(body).hexdigest(), points, batch.prefix)
+
+
+def _body(request: Request) -> tuple[bytes, bool]:
+    kind = (request.content_type or "").partition(";")[0].strip().lower()
+    if kind not in LINES and kind != "application/json":
+        raise Problem(
+            415, "media-type", "Unsupported media type", f"Send application/json or {LINES[0]}, not {kind or 'nothing'}."
+        )
+    body = request.stream.read(MOST_BYTES + 1) if request.stream is not None else b""
+    if len(body) > MOST_BYTES:
+        raise Problem(413, "too-large", "Too large", f"At most {MOST_BYTES:,} bytes at once.")
+    return body, kind in LINES
+
+
+def _read(body: bytes, lines: bool) -> payload.Batch:
+    try:
+        return payload.read(body, lines=lines)
+    except payload.Malformed as error:
+        raise Problem(400, "malformed", "Not readable", str(error)) from error
+    except payload.Faulty as error:
+        raise invalid([{"path": path, "detail": detail} for path, detail in error.errors]) from error
+
+
+def _once(request: Request, key: str, digest: str, points: list[Point], prefix: str) -> Response:
+    """Do it once for a key: the same key again gets the same answer, with 200."""
+    user, _ = audit.actor_of(request)
+    with transaction.atomic():
+        known, made = IngestReceipt.objects.get_or_create(
+            user=user, key=key, defaults={"payload_sha256": digest, "stored": 0, "ignored": 0}
+        )
+        if not made and known.payload_sha256 != digest:
+            raise Problem(422, "idempotency-key", "Key used before", "This Idempotency-Key came with another body before.")
+        if made:
+            receipt = _record(points, prefix)
+            known.stored, known.ignored = receipt.stored, receipt.ignored
+            known.save(update_fields=["stored", "ignored"])
+    return Response({"stored": known.stored, "ignored": known.ignored}, status=201 if made else 200)
+
+
+def _record(points: list[Point], prefix: str) -> Receipt:
+    try:
+        return record(points, now=timezone.now())
+    except Rejected as error:
+        raise invalid(
+            [{"path": f"{prefix}[{index}].{field}", "detail": detail} for index, field, detail in error.errors[:MOST_ERRORS]]
+        ) from error
+    except Conflict as error:
+        detail = "Another value is stored already for this KPI, subject, environment, time and sender."
+        places: Errors = [{"path": f"{prefix}[{index}].value", "detail": detail} for index in error.indices[:MOST_ERRORS]]
+        raise Problem(
+            409, "conflict", "Conflict", "Nothing was stored: some measurements contradict stored ones.", places
+        ) from error
+
+
+def _points(request: Request, batch: payload.Batch) -> list[Point]:
+    """The rows as points in their KPIs' units. Raises a problem with the place of everything that is wrong."""
+    lookup = Lookup.of(request, {row.kpi for row in batch.rows})
+    allowed = allowed_services(request)
+    origin = _origin(request)
+    errors: Errors = []
+    refused: Errors = []
+    points = []
+    for index, row in enumerate(batch.rows):
+        place = f"{batch.prefix}[{index}]"
+        if allowed is not None and row.subject not in allowed:
+            refused.append({"path": f"{place}.subject", "detail": "This token may not write for this service."})
+            continue
+        found = lookup.find(row.kpi)
+        if not isinstance(found, KPI):
+            errors.append({"path": f"{place}.kpi", **found})
+            continue
+        wrong, point = _point(row, found, origin)
+        errors += [{"path": f"{place}{field}", "detail": detail} for field, detail in wrong]
+        if point is not None:
+            points.append(point)
+    if refused:
+        raise Problem(403, "restricted", "Forbidden", "The token is restricted to other services.", refused[:MOST_ERRORS])
+    if errors:
+        raise invalid(errors[:MOST_ERRORS])
+    return points
+
+
+def _origin(request: Request) -> str:
+    token = request.auth
+    return f"api:{token.prefix}" if isinstance(token, ApiToken) else f"manual:{request.user.get_username()}"[:80]
+
+
+def _point(row: payload.MeasurementIn, kpi: KPI, origin: str) -> tuple[list[tuple[str, str]], Point | None]:
+    wrong: list[tuple[str, str]] = []
+    try:
+        at = payload.moment(row.at)
+    except (ValueError, OverflowError):
+        wrong.append((".at", "Write an ISO 8601 time with its offset, such as 2026-03-01T12:00:00Z."))
+    try:
+        scale = factor(row.unit, kpi.unit) if row.unit and row.unit != kpi.unit else 1.0
+    except UnitMismatch as error:
+        wrong.append((".unit", str(error)))
+    histogram, faults = _histogram(row.histogram, kpi) if row.histogram is not None else (None, [])
+    wrong += faults
+    if histogram is not None and row.count not in (None, histogram.count):
+        wrong.append((".count", f"The histogram holds {histogram.count} samples."))
+    if wrong:
+        return wrong, None
+    count = histogram.count if histogram is not None else (1 if row.count is None else row.count)
+    return [], Point(
+        kpi=kpi, subject=row.subject, environment=row.environment, at=at, value=row.value * scale, count=count,
+        histogram=histogram, reported=row.reported, origin=origin,
+    )  # fmt: skip
+
+
+def _histogram(sent: payload.HistogramIn, kpi: KPI) -> tuple[Histogram | None, list[tuple[str, str]]]:
+    try:
+        scale = factor(sent.unit, kpi.unit) if sent.unit and sent.unit != kpi.unit else 1.0
+    except UnitMismatch as error:
+        return None, [(".histogram.unit", str(error))]
+    if len(sent.values) != len(sent.counts):
+        return None, [(".histogram.counts", "There are as many counts as values.")]
+    if place := _first_bad(sent.values, lambda i, v: not math.isfinite(v) or v < 0 or (i > 0 and v <= sent.values[i - 1])):
+        return None, [(f".histogram.values[{place - 1}]", "Values are finite, not negative, and ascend.")]
+    if place := _first_bad(sent.counts, lambda _, c: not 0 < c < 2**53):
+        return None, [(f".histogram.counts[{place - 1}]", "Counts are whole and positive.")]
+    return Histogram.from_counts([value * scale for value in sent.values], sent.counts), []
+
+
+def _first_bad(items: Sequence[Any], bad: Any) -> int:
+    """One more than the index of the first bad item; 0 where all are good."""
+    return next((index + 1 for index, item in enumerate(items) if bad(index, item)), 0)

@@ -1,0 +1,176 @@
+"""What the API shows of KPIs, and what it takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from kpis.history import History
+from kpis.models import KPI, Severity, Target, Waiver
+from kpis.standing import SeriesStanding, Standing
+from kpis.thresholds import BadThreshold, parse
+from kpis.units import UnitMismatch, convert
+
+
+def definition(kpi: KPI) -> dict[str, Any]:
+    return {
+        "scorecard": kpi.scorecard.slug,
+        "key": kpi.key,
+        "name": kpi.name,
+        "description": kpi.description,
+        "category": kpi.category,
+        "metric": kpi.metric,
+        "unit": kpi.unit,
+        "direction": kpi.direction,
+        "aggregation": kpi.aggregation,
+        "across": kpi.across,
+        "across_subject": kpi.across_subject,
+        "window_s": kpi.window_s,
+        "freshness_s": kpi.freshness_s,
+        "owner": kpi.owner.get_username() if kpi.owner else None,
+    }
+
+
+def kpi(standing: Standing) -> dict[str, Any]:
+    return definition(standing.kpi) | {
+        "status": standing.status,
+        "since": standing.since,
+        "actual": standing.actual,
+        "count": standing.count,
+        "at": standing.at,
+        "source": standing.origin,
+        "reported": standing.reported,
+        "worst_subject": standing.worst_subject or None,
+        "stale_subjects": list(standing.stale_subjects),
+        "attainment": standing.attainment,
+        "asked_attainment": standing.asked,
+        "waived_until": standing.waived_until,
+        "target": target(standing.target) if standing.target else None,
+        "series": [series(one) for one in standing.series],
+    }
+
+
+def series(one: SeriesStanding) -> dict[str, Any]:
+    return {
+        "subject": one.subject,
+        "environment": one.environment,
+        "status": one.status,
+        "value": one.value,
+        "count": one.count,
+        "at": one.at,
+        "source": one.origin,
+        "counts": one.counts,
+    }
+
+
+def target(version: Target) -> dict[str, Any]:
+    return {
+        "id": version.pk,
+        "version": version.number,
+        "target": f"{version.comparator} {version.value:g}",
+        "comparator": version.comparator,
+        "value": version.value,
+        "alert_threshold": version.alert_threshold,
+        "for_s": version.for_s,
+        "recover_s": version.recover_s,
+        "severity": version.severity,
+        "baseline": version.baseline,
+        "baseline_on": version.baseline_on,
+        "baseline_stated": version.baseline_stated,
+        "due_on": version.due_on,
+        "stated": version.stated,
+        "rationale": version.rationale,
+        "decision": version.decision,
+        "effective_from": version.effective_from,
+        "proposed_by": str(version.proposed_by) if version.proposed_by else None,
+        "proposed_at": version.proposed_at,
+        "decided_by": str(version.decided_by) if version.decided_by else None,
+        "decided_at": version.decided_at,
+        "decision_note": version.decision_note,
+        "self_approved": version.self_approved,
+    }
+
+
+def waiver(one: Waiver) -> dict[str, Any]:
+    return {
+        "id": one.pk,
+        "kpi": f"{one.kpi.scorecard.slug}/{one.kpi.key}",
+        "subject": one.subject,
+        "reason": one.reason,
+        "expires_at": one.expires_at,
+        "decision": one.decision,
+        "requested_by": str(one.requested_by),
+        "requested_at": one.requested_at,
+        "decided_by": str(one.decided_by) if one.decided_by else None,
+        "decided_at": one.decided_at,
+        "decision_note": one.decision_note,
+        "self_approved": one.self_approved,
+    }
+
+
+def course(found: History) -> dict[str, Any]:
+    return {
+        "unit": found.unit,
+        "resolution": found.resolution,
+        "step_s": found.step_s,
+        "points": [
+            {
+                "at": point.at,
+                "value": point.value,
+                "count": point.count,
+                "low": point.low,
+                "high": point.high,
+                "source": point.source or None,
+                "subject": point.subject or None,
+                "reported": point.reported,
+            }
+            for point in found.points
+        ],
+    }
+
+
+class ProposalIn(serializers.Serializer[Any]):
+    """A new version: `target` as text (`< 500 ms`), or `comparator` and `value` in the KPI's unit."""
+
+    target = serializers.CharField(required=False)
+    comparator = serializers.ChoiceField(["<", "<=", ">", ">="], required=False)
+    value = serializers.FloatField(required=False)
+    alert_threshold = serializers.FloatField(required=False, allow_null=True)
+    for_s = serializers.IntegerField(min_value=0, required=False)
+    recover_s = serializers.IntegerField(min_value=0, required=False)
+    severity = serializers.ChoiceField(Severity.choices, required=False)
+    baseline = serializers.FloatField(required=False, allow_null=True)
+    baseline_on = serializers.DateField(required=False, allow_null=True)
+    baseline_stated = serializers.CharField(required=False, allow_blank=True, max_length=200)
+    due_on = serializers.DateField(required=False, allow_null=True)
+    effective_from = serializers.DateTimeField(required=False, allow_null=True)
+    rationale = serializers.CharField(required=False, allow_blank=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        text = attrs.pop("target", None)
+        if text is not None:
+            try:
+                criterion = parse(text)
+                unit = self.context["unit"]
+                attrs["comparator"] = criterion.comparator
+                attrs["value"] = convert(criterion.value, criterion.unit or unit, unit)
+            except (BadThreshold, UnitMismatch) as error:
+                raise serializers.ValidationError({"target": str(error)}) from error
+            if criterion.relative:
+                raise serializers.ValidationError({"target": "A target is a figure, not a change."})
+        missing = {name: "This field is required." for name in ("comparator", "value") if name not in attrs}
+        if missing:
+            raise serializers.ValidationError(missing)
+        return attrs
+
+
+class DecisionIn(serializers.Serializer[Any]):
+    note = serializers.CharField(required=False, allow_blank=True, default="")
+
+
+class WaiverIn(serializers.Serializer[Any]):
+    kpi = serializers.CharField()
+    reason = serializers.CharField()
+    expires_at = serializers.DateTimeField()
+    subject = serializers.CharField(required=False, allow_blank=True, default="", max_length=80)

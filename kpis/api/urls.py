@@ -1,0 +1,21 @@
+"""Endpoints of KPIs, below /api/v1/."""
+
+from django.urls import URLPattern, path
+
+from kpis.api import kpis, measurements, targets
+
+urlpatterns: list[URLPattern] = [
+    path("scorecards/", kpis.scorecard_list, name="scorecard-list"),
+    path("scorecards/<slug:slug>/", kpis.scorecard_detail, name="scorecard-detail"),
+    path("kpis/", kpis.kpi_list, name="kpi-list"),
+    path("kpis/<slug:scorecard>/<slug:key>/", kpis.kpi_detail, name="kpi-detail"),
+    path("kpis/<slug:scorecard>/<slug:key>/measurements/", kpis.kpi_measurements, name="kpi-measurements"),
+    path("kpis/<slug:scorecard>/<slug:key>/targets/", targets.target_list, name="target-list"),
+    path("measurements/", measurements.measurement_post, name="measurement-post"),
+    path("targets/<int:pk>/approve/", targets.target_approve, name="target-approve"),
+    path("targets/<int:pk>/reject/", targets.target_reject, name="target-reject"),
+    path("targets/<int:pk>/withdraw/", targets.target_withdraw, name="target-withdraw"),
+    path("waivers/", targets.waiver_list, name="waiver-list"),
+    path("waivers/<int:pk>/approve/", targets.waiver_approve, name="waiver-approve"),
+    path("waivers/<int:pk>/reject/", targets.waiver_reject, name="waiver-reject"),
+]

@@ -1,0 +1,55 @@
+"""How long measurements are kept at each resolution; what is older lives on in the coarser one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max
+
+from kpis.models import IngestReceipt, Measurement, Rollup, Series
+from kpis.rollups import bucket
+
+CHUNK = 2000
+"""Rows deleted in one transaction, so that nobody waits long for a lock."""
+
+RECEIPTS_KEPT = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Pruned:
+    measurements: int
+    hours: int
+    receipts: int
+
+
+def raw_from(now: datetime) -> datetime:
+    """The day from which raw measurements are kept; rollups of that time can be checked against them."""
+    return bucket(now - timedelta(days=getattr(settings, "KEEP_RAW_DAYS", 90)), "day")
+
+
+def prune(*, now: datetime) -> Pruned:
+    """Delete raw measurements and hourly rollups that are past their time; days stay for good.
+
+    The newest measurement of every series is kept whatever its age: a stale KPI still says what it was.
+    """
+    newest = {pk: at for pk, at in Series.objects.annotate(newest=Max("measurements__at")).values_list("pk", "newest") if at}
+    raw, measurements = raw_from(now), 0
+    for pk, at in newest.items():
+        measurements += _delete(Measurement.objects.filter(series_id=pk, at__lt=min(raw, at)))
+    hour = bucket(now - timedelta(days=getattr(settings, "KEEP_HOURS_DAYS", 730)), "day")
+    hours = _delete(Rollup.objects.filter(resolution="hour", at__lt=hour))
+    receipts = _delete(IngestReceipt.objects.filter(at__lt=now - RECEIPTS_KEPT))
+    return Pruned(measurements, hours, receipts)
+
+
+def _delete(rows: object) -> int:
+    """Delete rows in chunks; returns how many there were."""
+    total = 0
+    while ids := list(rows.values_list("pk", flat=True)[:CHUNK]):  # type: ignore[attr-defined]
+        with transaction.atomic():
+            rows.model.objects.filter(pk__in=ids).delete()  # type: ignore[attr-defined]
+        total += len(ids)
+    return total

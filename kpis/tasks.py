@@ -1,0 +1,19 @@
+"""Periodic work on KPIs: time alone makes them stale, and history old."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from kpis.models import KPI
+from kpis.retention import prune
+from kpis.standing import remember_changes
+
+
+@shared_task
+def prune_measurements() -> None:
+    prune(now=timezone.now())
+
+
+@shared_task
+def judge() -> None:
+    """Write down the statuses that changed without a new measurement."""
+    remember_changes(KPI.objects.filter(archived_at=None), now=timezone.now())
