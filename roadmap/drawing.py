@@ -60,7 +60,8 @@ class PhaseBars:
 
 
 def axis(starts_on: date, plan_weeks: int, today: date, last: date | None = None) -> Axis:
-    """An axis for the plan's weeks, and as many more as `today` or `last` need while the plan is not over for long."""
+    """An axis for the plan's weeks, and as many more as `today` or `last` need while the plan is not over for long. A month
+    whose name would lie under the flag of today is left out."""
     plan_days = 7 * max(1, plan_weeks)
     reach = max([plan_days, *([(last - starts_on).days + 1] if last else [])])
     if plan_days <= (today - starts_on).days < 2 * plan_days:
@@ -68,6 +69,7 @@ def axis(starts_on: date, plan_weeks: int, today: date, last: date | None = None
     weeks = ceil(reach / 7)
     days = 7 * weeks
     inside = 0 <= (today - starts_on).days < days
+    at = round(100 * ((today - starts_on).days + 0.5) / days, 3) if inside else None
     every = ceil(weeks / 16)
     names = tuple(
         Mark(round(100 * (week - 0.5) / weeks, 3), f"W{week}", now=inside and (today - starts_on).days // 7 + 1 == week)
@@ -77,14 +79,14 @@ def axis(starts_on: date, plan_weeks: int, today: date, last: date | None = None
         first=starts_on,
         days=days,
         weeks=names,
-        months=_months(starts_on, days),
+        months=tuple(mark for mark in _months(starts_on, days) if at is None or not -12 < mark.x - at < 6),
         plan_end=round(100 * plan_days / days, 3),
-        today=round(100 * ((today - starts_on).days + 0.5) / days, 3) if inside else None,
+        today=at,
     )
 
 
 def _months(first: date, days: int) -> tuple[Mark, ...]:
-    """The first day of each month inside the axis, without those that would stand in each other's way."""
+    """The first day of each month inside the axis; of a long one, not every month."""
     marks: list[Mark] = []
     day = first if first.day == 1 else (first.replace(day=1) + timedelta(days=32)).replace(day=1)
     step = max(1, round(days / 365))

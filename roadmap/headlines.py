@@ -6,9 +6,13 @@ from decimal import Decimal
 
 from roadmap.wording import count, days_in, joined, percent, sentence, whole_money
 
+NOTEWORTHY = 0.05
 
-def plan_state(*, week: int, weeks: int, days_to_start: int, days_left: int, late_days: int, done: int, total: int) -> str:
-    """Where the plan stands, as the first half of a sentence."""
+
+def plan_state(
+    *, week: int, weeks: int, days_to_start: int, days_left: int, late_days: int, behind: float, done: int, total: int
+) -> str:
+    """Where the plan stands, as the first half of a sentence; `behind` is the share of work 0…1 that today lacks."""
     if not total:
         return "the plan has no tasks yet"
     if done == total:
@@ -19,6 +23,8 @@ def plan_state(*, week: int, weeks: int, days_to_start: int, days_left: int, lat
         return f"the plan ended {days_in(days_left)} with {count(total - done, 'task')} open"
     if late_days > 0:
         return f"{count(late_days, 'day')} behind plan"
+    if behind >= NOTEWORTHY:
+        return f"the work is {round(100 * behind)} points behind plan in week {week} of {weeks}"
     return f"on plan in week {week} of {weeks}"
 
 
@@ -39,7 +45,7 @@ def overview(state: str, *, breached: int, triggered: int, overdue: int, unmeasu
 def overview_lede(*, phase: str, phase_end: str, met: int, kpis: int, realised: Decimal | None, currency: str) -> str:
     """Three facts below: the phase in hand, the targets, the benefit."""
     parts = [f"{phase} should close on {phase_end}." if phase else "No phase is in hand."]
-    parts.append(f"{count(met, 'KPI').capitalize()} of {kpis} {'meets its target' if met == 1 else 'meet their targets'}.")
+    parts.append(sentence(f"{met} of {kpis} KPIs {'meets its target' if met == 1 else 'meet their targets'}"))
     if realised is not None:
         parts.append(f"Benefits run at {percent(realised)} of their planned monthly rate.")
     return " ".join(parts)

@@ -18,7 +18,7 @@ from roadmap.reports.money import MoneyReport, money
 from roadmap.reports.phases import PlanReport, plan
 from roadmap.reports.risks import RiskReport, risks
 from roadmap.reports.tasks import TaskRow
-from roadmap.wording import count, day, days_in, whole_money
+from roadmap.wording import count, day, days_in, sentence, whole_money
 
 SOON_DAYS = 14
 LINES = 8
@@ -96,6 +96,7 @@ def state_of(report: PlanReport) -> str:
         days_to_start=(report.span.first - report.today).days,
         days_left=report.days_left,
         late_days=report.late_days,
+        behind=(report.planned_share or 0.0) - float(report.progress.share or 0),
         done=report.progress.done,
         total=report.progress.total,
     )
@@ -169,7 +170,7 @@ def _task_lines(roadmap: Roadmap, report: PlanReport) -> Iterator[Line]:
     if late:
         sub = late[0].title if len(late) == 1 else f"{late[0].title} and {count(len(late) - 1, 'other')}"
         yield Line(
-            icon="hourglass", look="s-behind", text=f"{count(len(late), 'task').capitalize()} past the due date", sub=sub,
+            icon="hourglass", look="s-behind", text=sentence(f"{count(len(late), 'task')} past the due date").rstrip("."), sub=sub,
             url=f"{url}#task-{late[0].id}",
         )  # fmt: skip
     for phase in report.phases:
@@ -190,7 +191,7 @@ def _decision_lines(roadmap: Roadmap, now: datetime) -> Iterator[Line]:
     for number, noun in ((proposed, "target"), (waivers + gates, "waiver")):
         if number:
             verb = "waits" if number == 1 else "wait"
-            text = f"{count(number, f'proposed {noun}').capitalize()} {verb} for approval"
+            text = sentence(f"{count(number, f'proposed {noun}')} {verb} for approval").rstrip(".")
             yield Line(icon="rubber-stamp", look="s-plain", text=text)
 
 
@@ -231,6 +232,11 @@ class BenefitBar:
     label: str
     planned: str
     realised: str
+
+    @property
+    def value_y(self) -> float:
+        """Above what is known and unknown, or inside the column where there is no room above."""
+        return max(self.unknown_y - 5, self.planned_y + 16)
 
 
 def benefit_bars(report: MoneyReport) -> tuple[BenefitBar, ...]:

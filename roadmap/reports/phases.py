@@ -56,7 +56,7 @@ class GateReport:
 
     @property
     def decided(self) -> bool:
-        return self.state != "open"
+        return self.state != "open" or self.closed_as == "passed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,7 +207,8 @@ def gate_report(
     waivers = list(gate.waivers.all()) if gate else []
     judgement = _judged(gate, rows, impacts, waivers, current, now)
     idle = state == "not_started" and judgement.state == "open"
-    icon, look, word = GATE_LOOKS["not_started" if idle else judgement.state.value]
+    kept = "passed" if gate is not None and gate.closed_as == "passed" else judgement.state.value
+    icon, look, word = GATE_LOOKS["not_started" if idle else kept]
     standings = {standing.kpi.key: standing for standing in current.values()}
     return GateReport(
         judgement=judgement,

@@ -8,7 +8,7 @@ import pytest
 
 from roadmap import headlines
 
-PLAN = {"week": 8, "weeks": 12, "days_to_start": -52, "days_left": 31, "late_days": 0, "done": 11, "total": 19}
+PLAN = {"week": 8, "weeks": 12, "days_to_start": -52, "days_left": 31, "late_days": 0, "behind": 0.01, "done": 11, "total": 19}
 QUIET = {"breached": 0, "triggered": 0, "overdue": 0, "unmeasured": 0, "kpis": 17}
 
 
@@ -17,6 +17,7 @@ QUIET = {"breached": 0, "triggered": 0, "overdue": 0, "unmeasured": 0, "kpis": 1
     [
         ({}, "on plan in week 8 of 12"),
         ({"late_days": 4}, "four days behind plan"),
+        ({"behind": 0.083}, "the work is 8 points behind plan in week 8 of 12"),
         ({"done": 19}, "all work of the plan is done"),
         ({"total": 0, "done": 0}, "the plan has no tasks yet"),
         ({"days_to_start": 3}, "the plan starts in 3 days"),

@@ -38,7 +38,7 @@ def test_overview_without_a_roadmap_says_what_to_do(as_manager: Client, as_viewe
 def test_overview_shows_the_delivered_roadmap(as_viewer: Client) -> None:
     load_source()
     told = text_of(as_viewer.get("/"))
-    for expected in ("Database optimization", "0 of 19 tasks", "stated $96,000, computed $192,000", "never measured"):
+    for expected in ("Database optimisation", "0 of 19 tasks", "stated $96,000, computed $192,000", "never measured"):
         assert expected in told
 
 
@@ -54,7 +54,7 @@ def test_overview_renews_itself_only_when_something_changed(as_viewer: Client) -
 
 
 @pytest.mark.parametrize(
-    ("name", "queries"), [("overview", 29), ("roadmap-detail", 18), ("roi", 16), ("risks", 15), ("roadmap-list", 5)]
+    ("name", "queries"), [("overview", 20), ("roadmap-detail", 11), ("roi", 10), ("risks", 9), ("roadmap-list", 5)]
 )
 @pytest.mark.parametrize("rows", [1, 30])
 def test_pages_ask_the_same_number_of_queries(as_manager: Client, name: str, queries: int, rows: int) -> None:
