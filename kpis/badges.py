@@ -1,0 +1,54 @@
+"""Badges: one KPI as a small SVG. Strangers see it only where the KPI says so."""
+
+from __future__ import annotations
+
+from html import escape
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accounts.permissions import Scope, may
+from kpis.evaluation import Status
+from kpis.models import KPI
+from kpis.standing import standing
+
+GREY = "#6b7280"
+COLOURS = {
+    Status.MET: "#15803d",
+    Status.ON_TRACK: "#0369a1",
+    Status.BEHIND: "#b45309",
+    Status.BREACHED: "#b91c1c",
+}
+WIDTH = 6.6
+"""Width of a character of the badge's text, about."""
+
+
+@login_not_required
+@require_safe
+def kpi_badge(request: HttpRequest, slug: str, key: str) -> HttpResponse:
+    """The badge of a KPI; 404 for strangers unless it is public, so that they learn nothing."""
+    kpi = get_object_or_404(KPI.objects.select_related("scorecard"), scorecard__slug=slug, key=key, archived_at=None)
+    if not kpi.public_badge and not may(request.user, Scope.READ):
+        raise Http404
+    found = standing(kpi, now=timezone.now())
+    figure = "" if found.actual is None else f"{found.actual:.4g} {kpi.unit} · "
+    response = HttpResponse(svg(kpi.name, f"{figure}{found.word}", COLOURS.get(found.status, GREY)), "image/svg+xml")
+    response["Cache-Control"] = f"{'public' if kpi.public_badge else 'private'}, max-age=60"
+    return response
+
+
+def svg(label: str, text: str, colour: str) -> str:
+    """Two boxes with a label and a text, without any style or script."""
+    left, right = (round(len(part) * WIDTH + 14) for part in (label, text))
+    title = escape(f"{label}: {text}")
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + right}" height="20" role="img" aria-label="{title}">'
+        f"<title>{title}</title>"
+        f'<rect width="{left}" height="20" fill="#374151"/><rect x="{left}" width="{right}" height="20" fill="{colour}"/>'
+        '<g fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11" text-anchor="middle">'
+        f'<text x="{left / 2}" y="14">{escape(label)}</text><text x="{left + right / 2}" y="14">{escape(text)}</text>'
+        "</g></svg>\n"
+    )

@@ -1,0 +1,156 @@
+"""`/api/v1/results/`: a CI job sends a tool's output and gets the verdict."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiTypes, extend_schema
+from rest_framework.decorators import api_view, parser_classes, renderer_classes
+from rest_framework.parsers import JSONParser
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import audit
+from accounts.pagination import CursorPagination
+from accounts.permissions import Scope, allowed_scorecards, allowed_services, scopes
+from accounts.problems import Problem, invalid
+from kpis import arrivals, comment, results
+from kpis.models import Submission
+
+
+class DocumentRenderer(BaseRenderer):
+    """A verdict document as text; anything else, such as a problem, stays JSON."""
+
+    charset = "utf-8"
+
+    def render(
+        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
+    ) -> bytes:
+        if isinstance(data, dict) and "objectives" in data:
+            return self.text(data).encode()
+        return json.dumps(data, default=str).encode()
+
+    def text(self, document: dict[str, Any]) -> str:
+        raise NotImplementedError
+
+
+class MarkdownRenderer(DocumentRenderer):
+    media_type = "text/markdown"
+    format = "markdown"
+
+    def text(self, document: dict[str, Any]) -> str:
+        return comment.markdown(document)
+
+
+class JUnitRenderer(DocumentRenderer):
+    media_type = "application/junit+xml"
+    format = "junit"
+
+    def text(self, document: dict[str, Any]) -> str:
+        return comment.junit(document)
+
+
+RENDERERS = [JSONRenderer, MarkdownRenderer, JUnitRenderer]
+
+
+@extend_schema(request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
+@scopes(GET=Scope.READ, POST=Scope.RESULTS_WRITE)
+@api_view(["GET", "POST"])
+@parser_classes(arrivals.PARSERS)
+@renderer_classes(RENDERERS)
+def result_list(request: Request) -> Response:
+    """List submissions, newest first, or send one."""
+    return _submit(request) if request.method == "POST" else _listed(request)
+
+
+@extend_schema(responses=OpenApiTypes.OBJECT)
+@scopes(GET=Scope.READ)
+@api_view(["GET"])
+@renderer_classes(RENDERERS)
+def result_detail(request: Request, pk: UUID) -> Response:
+    return Response(_answer(_one(request, pk)))
+
+
+@extend_schema(request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
+@scopes(POST=Scope.RESULTS_WRITE)
+@api_view(["POST"])
+@parser_classes([JSONParser])
+def result_invalidate(request: Request, pk: UUID) -> Response:
+    """`{"why": "…"}`: take a result out of baselines and actuals."""
+    why = request.data.get("why", "") if isinstance(request.data, dict) else ""
+    if not isinstance(why, str):
+        raise invalid([{"path": "$.why", "detail": "A text is needed."}])
+    actor, token = audit.actor_of(request)
+    try:
+        row = results.invalidate(submission=_one(request, pk), actor=actor, why=why, now=timezone.now(), token=token)
+    except results.Refused as error:
+        raise _refused(error) from error
+    return Response(_answer(row))
+
+
+def _submit(request: Request) -> Response:
+    sent, gate = arrivals.read(request)
+    allowed = allowed_services(request)
+    if allowed is not None and sent.subject not in allowed:
+        raise Problem(403, "service-not-allowed", "Service not allowed", f"This token is for {', '.join(sorted(allowed))}.")
+    actor, token = audit.actor_of(request)
+    try:
+        row, new = results.submit(sent=sent, actor=actor, now=timezone.now(), scorecards=allowed_scorecards(request), token=token)
+    except results.Refused as error:
+        raise _refused(error) from error
+    except results.KeyReused as error:
+        raise Problem(422, "idempotency-key-reused", "Idempotency-Key reused", str(error)) from error
+    status = 201 if new else 200
+    return Response(_answer(row), status=422 if gate and row.document["exit_code"] else status)
+
+
+def _listed(request: Request) -> Response:
+    rows = _visible(request)
+    for name in ("service", "branch", "commit", "verdict", "environment"):
+        if value := request.query_params.get(name):
+            rows = rows.filter(**{name: value})
+    pages = CursorPagination()
+    pages.ordering = ("-received_at", "-id")
+    page = pages.paginate_queryset(rows, request) or []
+    return pages.get_paginated_response([_line(row) for row in page])
+
+
+def _line(row: Submission) -> dict[str, Any]:
+    document = _answer(row)
+    document.pop("markdown", None)
+    return document | {"received_at": row.received_at}
+
+
+def _answer(row: Submission) -> dict[str, Any]:
+    """The verdict as it was given, and whether the result still counts."""
+    document = dict(row.document)
+    if row.invalidated_at is not None:
+        document |= {"invalidated_at": row.invalidated_at, "invalidated_why": row.invalidated_why}
+    return document
+
+
+def _visible(request: Request) -> Any:
+    rows = Submission.objects.all()
+    services, scorecards = allowed_services(request), allowed_scorecards(request)
+    if services is not None:
+        rows = rows.filter(service__in=services)
+    if scorecards is not None:
+        rows = rows.filter(scorecard__slug__in=scorecards)
+    return rows
+
+
+def _one(request: Request, pk: UUID) -> Submission:
+    row = _visible(request).filter(pk=pk).first()
+    if row is None:
+        raise Http404
+    return row  # type: ignore[no-any-return]
+
+
+def _refused(error: results.Refused) -> Problem:
+    return invalid([{"path": path, "detail": detail} for path, detail in error.errors])
