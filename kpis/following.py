@@ -30,19 +30,17 @@ def paths(kpis: Iterable[KPI], targets: Mapping[int, Target], memories: Mapping[
         if target is None or target.alert_threshold is None or not (target.for_s or target.recover_s):
             continue
         if timedelta(seconds=kpi.window_s) <= LONGEST_WINDOW:
-            found[kpi.pk] = path(kpi, target, memories.get(kpi.pk))
+            found[kpi.pk] = path(kpi, memories.get(kpi.pk))
     return found
 
 
-def path(kpi: KPI, target: Target, memory: Memory | None) -> list[Point]:
+def path(kpi: KPI, memory: Memory | None) -> list[Point]:
     """The KPI's actual at every measurement since the last look, oldest first."""
     rows = Measurement.objects.filter(series__kpi=kpi, series__enabled=True)
-    newest = rows.order_by("-at").values_list("at", flat=True).first()
-    if newest is None:
+    unseen = rows.filter(at__gte=memory.seen_until) if memory and memory.seen_until else rows
+    times = sorted(set(unseen.order_by("-at").values_list("at", flat=True)[:MOST_TIMES]))
+    if not times:
         return []
-    horizon = newest - timedelta(seconds=max(target.for_s, target.recover_s))
-    start = min(memory.seen_until, newest) if memory and memory.seen_until else horizon
-    times = sorted(set(rows.filter(at__gte=start).order_by("-at").values_list("at", flat=True)[:MOST_TIMES]))
     window = timedelta(seconds=kpi.window_s)
     by_series: Rows = {}
     reach = window + timedelta(seconds=kpi.freshness_s)

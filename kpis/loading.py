@@ -34,7 +34,7 @@ class TargetEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     due_week: int | None = None
     stated: str = ""
     rationale: str = "as stated in the source"
-    effective_from: datetime | date | None = None
+    effective_on: date | None = None
 
 
 class KpiEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -119,9 +119,8 @@ def _kpi(scorecard: Scorecard, kpi: KPI | None, entry: KpiEntry, position: int, 
 def _first_target(kpi: KPI, entry: TargetEntry, actor: User | None, now: datetime) -> Target:
     """Version 1, approved by the document that it comes from: nobody decided it here, and it says so."""
     fields = {name: value for name, value in msgspec.structs.asdict(entry).items() if name != "due_week"}
-    start = fields.pop("effective_from") or now
-    if not isinstance(start, datetime):
-        start = datetime.combine(start, time(), UTC)
+    day = fields.pop("effective_on")
+    start = datetime.combine(day, time(), UTC) if day else now
     try:
         targets.check(kpi, comparator=entry.comparator, value=entry.value, alert_threshold=entry.alert_threshold)
     except targets.BadTarget as error:

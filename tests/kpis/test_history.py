@@ -1,0 +1,91 @@
+from datetime import datetime, timedelta
+
+import pytest
+
+from kpis.history import distribution, history, versions
+from kpis.models import KPI, Measurement
+from kpis.recording import record
+from tests.kpis.factories import NOW, latency_point, make_kpi, make_target, record_values
+
+pytestmark = [pytest.mark.django_db, pytest.mark.databases]
+SOON = NOW + timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("step_s", "how_many", "points", "expected"),
+    [(60, 10, 500, "raw"), (600, 100, 50, "hour"), (7200, 100, 20, "day"), (86400, 10, 10, "raw")],
+)
+def test_resolution_fits_the_points_asked_for(step_s: int, how_many: int, points: int, expected: str) -> None:
+    kpi = make_kpi()
+    record_values(kpi, [1.0] * how_many, step_s=step_s)
+    found = history(kpi, start=NOW - timedelta(days=30), end=SOON, points=points)
+    assert (found.resolution, len(found.points) <= points) == (expected, True)
+    assert sum(point.count for point in found.points) == how_many
+
+
+def test_gaps_stay_gaps() -> None:
+    kpi = make_kpi()
+    record_values(kpi, [1, 2], until=NOW - timedelta(hours=10))
+    record_values(kpi, [3, 4])
+    found = history(kpi, start=NOW - timedelta(days=1), end=SOON, points=3)
+    assert [(point.at.hour, point.value, point.low, point.high) for point in found.points] == [
+        (1, 1, 1, 1),
+        (2, 2, 2, 2),
+        (11, 3, 3, 3),
+        (12, 4, 4, 4),
+    ] or found.resolution == "day"
+    raw = history(kpi, start=NOW - timedelta(days=1), end=SOON)
+    assert [point.value for point in raw.points] == [1, 2, 3, 4]
+
+
+def latencies(kpi: KPI) -> None:
+    record(
+        [latency_point(kpi, [10.0] * 90 + [1000.0] * 10, NOW - timedelta(minutes=i), origin=f"run:{i}") for i in range(50)],
+        now=NOW,
+    )
+
+
+def test_percentile_of_a_bucket_is_read_from_merged_histograms() -> None:
+    kpi = make_kpi(aggregation="p95")
+    latencies(kpi)
+    found = history(kpi, start=NOW - timedelta(hours=6), end=SOON, points=5)
+    assert found.resolution == "hour"
+    assert [point.value for point in found.points] == pytest.approx([1000, 1000], rel=0.002)
+    assert (found.points[0].low, found.points[0].high) == pytest.approx((10, 1000), rel=0.002)
+
+
+def test_distribution_merges_all_samples() -> None:
+    kpi = make_kpi(aggregation="p95")
+    latencies(kpi)
+    found = distribution(kpi, start=NOW - timedelta(hours=6), end=SOON)
+    assert found is not None
+    assert found.count == 5000
+
+
+def test_several_series_become_one_line_by_the_worst() -> None:
+    kpi = make_kpi()
+    record_values(kpi, [1, 2, 3], subject="a")
+    record_values(kpi, [9, 8, 7], subject="b")
+    found = history(kpi, start=NOW - timedelta(hours=1), end=SOON)
+    assert [(point.value, point.subject) for point in found.points] == [(9, "b"), (8, "b"), (7, "b")]
+    only = history(kpi, start=NOW - timedelta(hours=1), end=SOON, subject="a")
+    assert [point.value for point in only.points] == [1, 2, 3]
+
+
+def test_pruned_raw_measurements_are_read_from_rollups() -> None:
+    kpi = make_kpi()
+    record_values(kpi, [1.0] * 5, step_s=86400)
+    Measurement.objects.filter(at__lt=NOW - timedelta(days=2)).delete()
+    found = history(kpi, start=NOW - timedelta(days=10), end=SOON)
+    assert (found.resolution, len(found.points)) == ("hour", 5)
+
+
+def test_target_versions_partition_time() -> None:
+    kpi = make_kpi()
+    changes: list[datetime] = [NOW - timedelta(days=days) for days in (30, 20, 10)]
+    for index, at in enumerate(changes):
+        make_target(kpi, "<", 500 - index, effective_from=at)
+    found = versions(kpi, start=NOW - timedelta(days=25), end=NOW)
+    assert [version.target.number for version in found] == [1, 2, 3]
+    assert [version.start for version in found] == [NOW - timedelta(days=25), changes[1], changes[2]]
+    assert [version.end for version in found] == [changes[1], changes[2], NOW]

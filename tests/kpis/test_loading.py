@@ -1,0 +1,59 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from django.core.exceptions import ValidationError
+
+from kpis.loading import load_scorecard
+from kpis.models import KPI, Scorecard, Target
+from tests.kpis.factories import NOW
+
+pytestmark = [pytest.mark.django_db, pytest.mark.databases]
+ENTRY = {"key": "p95", "name": "P95", "unit": "ms", "direction": "lower", "target": {"comparator": "<", "value": 500}}
+
+
+def card(**changes: Any) -> dict[str, Any]:
+    return {"slug": "card", "name": "Card", "kpis": [ENTRY | changes]}
+
+
+def test_roadmap_file_gives_its_seventeen_kpis() -> None:
+    data = yaml.safe_load((Path(__file__).parents[2] / "fixtures/roadmap.yaml").read_text(encoding="utf-8"))["scorecard"]
+    for _ in range(2):
+        load_scorecard(data, now=NOW)
+    assert KPI.objects.count() == Target.objects.count() == 17
+    target = Target.objects.get(kpi__key="response-time-p95")
+    assert (target.number, target.decision, target.value, target.alert_threshold, target.baseline, target.decided_by) == (
+        1, "approved", 500, 1000, 800, None,
+    )  # fmt: skip
+
+
+def test_untouched_kpi_follows_the_file_and_a_changed_one_stays() -> None:
+    load_scorecard(card(), now=NOW)
+    load_scorecard(card(name="Renamed"), now=NOW)
+    assert KPI.objects.get().name == "Renamed"
+    KPI.objects.update(name="Ours", version=2)
+    load_scorecard(card(name="Theirs"), now=NOW)
+    assert KPI.objects.get().name == "Ours"
+
+
+def test_target_in_force_is_never_overwritten() -> None:
+    load_scorecard(card(), now=NOW)
+    load_scorecard(card(target={"comparator": "<", "value": 1}), now=NOW)
+    assert Target.objects.get().value == 500
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"unit": "furlong"},
+        {"direction": "sideways"},
+        {"aggregation": "p95", "across": "mean"},
+        {"surprise": 1},
+        {"target": {"comparator": ">", "value": 500}},
+    ],
+)
+def test_bad_file_is_refused_whole(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        load_scorecard(card(**changes), now=NOW)
+    assert Scorecard.objects.count() == 0
