@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from django.core.exceptions import ValidationError
@@ -68,8 +68,8 @@ def load(
     receipt = Receipt(slug=document.roadmap.slug)
     try:
         with transaction.atomic():
-            loader = _Loader(document, receipt, now, actor)
-            roadmap = loader.roadmap(starts_on)
+            loader = _Loader(document, receipt, now, actor, starts_on)
+            roadmap = loader.roadmap()
             loader.plan(roadmap)
             if receipt.created or receipt.changed:
                 after = {"created": len(receipt.created), "changed": len(receipt.changed), "kept": len(receipt.kept)}
@@ -88,27 +88,29 @@ def monday_of(day: date) -> date:
 class _Loader:
     """One load: who is who, which KPI is which, and what has been done so far."""
 
-    def __init__(self, document: doc.Document, receipt: Receipt, now: datetime, actor: User | None) -> None:
-        self.document, self.receipt, self.now = document, receipt, now
-        self.scorecard = _scorecard(document.scorecard, actor, now)
+    def __init__(
+        self, document: doc.Document, receipt: Receipt, now: datetime, actor: User | None, starts_on: date | None
+    ) -> None:
+        self.document, self.receipt, self.moved = document, receipt, starts_on is not None
+        self.found = Roadmap.objects.filter(slug=document.roadmap.slug).first()
+        self.starts_on = starts_on or (
+            self.found.starts_on if self.found else document.roadmap.starts_on or monday_of(now.date())
+        )
+        self.scorecard = _scorecard(_in_force_from(document.scorecard, min(self.starts_on, now.date())), actor, now)
         self.kpis = {kpi.key: kpi for kpi in KPI.objects.filter(scorecard=self.scorecard)}
         self.people = {user.username: user for user in User.objects.all()}
         self.known: set[str] = set()
 
-    def roadmap(self, starts_on: date | None) -> Roadmap:
-        fields = _plain(self.document.roadmap, "slug", "members")
-        found = Roadmap.objects.filter(slug=self.document.roadmap.slug).first()
-        start = starts_on or (None if found else self.document.roadmap.starts_on or monday_of(self.now.date()))
-        fields.pop("starts_on")
-        if start is not None:
-            fields["starts_on"] = start
+    def roadmap(self) -> Roadmap:
+        found, head = self.found, self.document.roadmap
+        fields = _plain(head, "slug", "members") | {"scorecard": self.scorecard, "starts_on": self.starts_on}
+        if found is not None and not self.moved:
+            del fields["starts_on"]
         self.known = set(found.source.get("rows", [])) if found else set()
-        row = self._merge(
-            found or Roadmap(slug=self.document.roadmap.slug), found is None, "roadmap", {**fields, "scorecard": self.scorecard}
-        )
+        row = self._merge(found or Roadmap(slug=head.slug), found is None, "roadmap", self._with_people(fields))
         if found is None:
-            row.members.set(filter(None, map(self._person, self.document.roadmap.members)))
-        return row
+            row.members.set(filter(None, map(self._person, head.members)))
+        return cast(Roadmap, row)
 
     def plan(self, roadmap: Roadmap) -> None:
         for phase in self.document.phases:
@@ -233,6 +235,17 @@ class _Loader:
         if username and username not in self.people and username not in self.receipt.unknown_people:
             self.receipt.unknown_people.append(username)
         return self.people.get(username or "")
+
+
+def _in_force_from(data: dict[str, Any], day: date) -> dict[str, Any]:
+    """The scorecard with its targets in force from a day on, where they do not say themselves."""
+    return {**data, "kpis": [_kpi_in_force_from(kpi, day) for kpi in data.get("kpis", [])]}
+
+
+def _kpi_in_force_from(kpi: Any, day: date) -> Any:
+    if not isinstance(kpi, dict) or not isinstance(kpi.get("target"), dict):
+        return kpi
+    return {**kpi, "target": {"effective_on": day, **kpi["target"]}}
 
 
 def _scorecard(data: dict[str, Any], actor: User | None, now: datetime) -> Scorecard:

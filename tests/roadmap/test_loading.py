@@ -95,3 +95,17 @@ def test_bad_value_leaves_nothing_behind() -> None:
     with pytest.raises(document.Malformed, match="title"):
         loading.load(plan, now=NOW)
     assert not Roadmap.objects.exists()
+
+
+def test_start_that_people_moved_stays(person: User) -> None:
+    plan = load_source()
+    editing.change(row=plan, changes={"starts_on": date(2026, 10, 5)}, actor=person)
+    loading.load(source(), now=NOW)
+    loading.load(source(), now=NOW, starts_on=START)
+    assert Roadmap.objects.get().starts_on == date(2026, 10, 5)
+
+
+def test_targets_hold_from_the_start_of_the_plan() -> None:
+    plan = load_source()
+    days = {target.effective_from.date() for kpi in plan.scorecard.kpis.all() for target in kpi.targets.all()}
+    assert days == {START}
