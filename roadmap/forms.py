@@ -15,6 +15,13 @@ DATE = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 LONG = forms.Textarea(attrs={"rows": 3})
 
 
+def dressed(fields: dict[str, forms.Field]) -> None:
+    """Give every control the look of the house."""
+    for field in fields.values():
+        chooses = isinstance(field.widget, forms.Select)
+        field.widget.attrs.setdefault("class", "form-select" if chooses else "form-control")
+
+
 class VersionedForm(forms.ModelForm):
     """What was shown is what is edited: `version` goes along and comes back."""
 
@@ -22,6 +29,7 @@ class VersionedForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        dressed(self.fields)
         self.fields["version"].initial = self.instance.version
         for name in ("assignee", "owner"):
             if name in self.fields:
@@ -65,6 +73,10 @@ class BookingForm(forms.ModelForm):
         widgets = {"booked_on": DATE}
         labels = {"booked_on": "Booked on"}
         help_texts = {"amount": "A negative amount corrects an earlier one."}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        dressed(self.fields)
 
 
 class BenefitForm(VersionedForm):
@@ -151,6 +163,7 @@ class ConfirmForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        dressed(self.fields)
         self.fields["evidence"].required = True
 
 
@@ -159,6 +172,10 @@ class ImportForm(forms.Form):
     starts_on = forms.DateField(
         required=False, widget=DATE, label="First day of week 1", help_text="Empty: as the file says, else Monday of this week."
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        dressed(self.fields)
 
     def clean_file(self) -> str:
         file = self.cleaned_data["file"]

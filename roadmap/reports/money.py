@@ -242,7 +242,7 @@ def stated_rows(
             rows.append(
                 StatedRow(
                     figure=f"“ROI” of {benefit.name[:1].lower()}{benefit.name[1:]}",
-                    stated=f"{benefit.stated_roi_pct:g} %",
+                    stated=percent(benefit.stated_roi_pct / 100, 2),
                     computed=f"ratio {ratio:.2f}",
                     why=why,
                     agrees=agrees,
