@@ -5,8 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from django.contrib.auth.decorators import login_not_required
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -30,9 +29,9 @@ WIDTH = 6.6
 @require_safe
 def kpi_badge(request: HttpRequest, slug: str, key: str) -> HttpResponse:
     """The badge of a KPI; 404 for strangers unless it is public, so that they learn nothing."""
-    kpi = get_object_or_404(KPI.objects.select_related("scorecard"), scorecard__slug=slug, key=key, archived_at=None)
-    if not kpi.public_badge and not may(request.user, Scope.READ):
-        raise Http404
+    kpi = KPI.objects.select_related("scorecard").filter(scorecard__slug=slug, key=key, archived_at=None).first()
+    if kpi is None or not (kpi.public_badge or may(request.user, Scope.READ)):
+        return HttpResponse("No such badge.\n", "text/plain", status=404)
     found = standing(kpi, now=timezone.now())
     figure = "" if found.actual is None else f"{found.actual:.4g} {kpi.unit} · "
     response = HttpResponse(svg(kpi.name, f"{figure}{found.word}", COLOURS.get(found.status, GREY)), "image/svg+xml")

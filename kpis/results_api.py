@@ -11,6 +11,7 @@ from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiTypes, extend_schema
 from rest_framework.decorators import api_view, parser_classes, renderer_classes
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import JSONParser
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
@@ -56,6 +57,13 @@ class JUnitRenderer(DocumentRenderer):
         return comment.junit(document)
 
 
+class AcceptNegotiation(DefaultContentNegotiation):
+    """By `Accept` alone: `format=` names the format of what is sent, not of the answer."""
+
+    def filter_renderers(self, renderers: Any, format: str) -> Any:
+        return renderers
+
+
 RENDERERS = [JSONRenderer, MarkdownRenderer, JUnitRenderer]
 
 
@@ -67,6 +75,9 @@ RENDERERS = [JSONRenderer, MarkdownRenderer, JUnitRenderer]
 def result_list(request: Request) -> Response:
     """List submissions, newest first, or send one."""
     return _submit(request) if request.method == "POST" else _listed(request)
+
+
+result_list.cls.content_negotiation_class = AcceptNegotiation
 
 
 @extend_schema(responses=OpenApiTypes.OBJECT)

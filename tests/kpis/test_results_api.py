@@ -23,7 +23,7 @@ CURL = "application/x-www-form-urlencoded"
 
 @pytest.fixture
 def engineer() -> User:
-    user = User.objects.create_user("ci", password="correct horse battery")
+    user = User.objects.create_user("ci")
     user.groups.add(Group.objects.get_or_create(name="engineer")[0])
     return user
 
@@ -44,7 +44,9 @@ def kpi() -> KPI:
 
 
 def own(value: float = 300, **sample: Any) -> bytes:
-    return json.dumps({"milepost": 1, "samples": [{"name": "test_response_time_p95", "unit": "ms", "value": value} | sample]}).encode()
+    return json.dumps(
+        {"milepost": 1, "samples": [{"name": "test_response_time_p95", "unit": "ms", "value": value} | sample]}
+    ).encode()
 
 
 def send(client: Client, body: bytes, query: str = "?service=orders&branch=main", **more: Any) -> Any:
@@ -58,7 +60,12 @@ def now_bench() -> bytes:
 def test_curl_gets_a_verdict(ci: Client, kpi: KPI) -> None:
     answer = send(ci, now_bench())
     body = answer.json()
-    assert (answer.status_code, body["format"], body["verdict"], body["exit_code"]) == (201, "pytest-benchmark", "inconclusive", 4)
+    assert (answer.status_code, body["format"], body["verdict"], body["exit_code"]) == (
+        201,
+        "pytest-benchmark",
+        "inconclusive",
+        4,
+    )
     assert [(one["kpi"], one["target_verdict"]) for one in body["objectives"]] == [
         ("response-time-p95", "pass"), ("database-query-time", "inconclusive")
     ]  # fmt: skip
@@ -66,6 +73,7 @@ def test_curl_gets_a_verdict(ci: Client, kpi: KPI) -> None:
     row = Measurement.objects.get(series__kpi=kpi)
     assert (row.origin, row.series.subject, row.series.environment) == (f"result:{body['id']}", "orders", "ci")
     assert ci.get(f"{URL}{body['id']}/").json() == body
+    assert send(ci, now_bench(), "?service=orders&format=pytest-benchmark").status_code == 201
 
 
 def test_multipart_and_envelope_say_the_same(ci: Client, kpi: KPI) -> None:
@@ -91,7 +99,9 @@ def test_multipart_and_envelope_say_the_same(ci: Client, kpi: KPI) -> None:
         (own(), "?started_at=2999-01-01", CURL, 422),
     ],
 )
-def test_what_cannot_be_taken_leaves_nothing(ci: Client, kpi: KPI, body: bytes, query: str, content_type: str, status: int) -> None:
+def test_what_cannot_be_taken_leaves_nothing(
+    ci: Client, kpi: KPI, body: bytes, query: str, content_type: str, status: int
+) -> None:
     answer = send(ci, body, query, content_type=content_type)
     assert (answer.status_code, answer["Content-Type"]) == (status, "application/problem+json")
     assert (Submission.objects.count(), Sample.objects.count(), Measurement.objects.count()) == (0, 0, 0)
@@ -141,7 +151,9 @@ def test_mostly_failed_is_an_error_and_no_measurement(ci: Client, kpi: KPI) -> N
     assert (body["verdict"], body["exit_code"], Measurement.objects.count()) == ("error", 3, 0)
 
 
-@pytest.mark.parametrize(("accept", "start"), [("text/markdown", b"<!-- milepost:results:orders -->"), ("application/junit+xml", b"<?xml")])
+@pytest.mark.parametrize(
+    ("accept", "start"), [("text/markdown", b"<!-- milepost:results:orders -->"), ("application/junit+xml", b"<?xml")]
+)
 def test_other_shapes(ci: Client, kpi: KPI, accept: str, start: bytes) -> None:
     answer = send(ci, own(), HTTP_ACCEPT=accept)
     assert answer.content.startswith(start)

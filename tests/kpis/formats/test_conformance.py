@@ -27,7 +27,8 @@ def test_sample_reads_as_expected(path: Path) -> None:
     payload, expected = load(path)
     name, parsed = formats.parse(payload)
     assert (name, parsed.commit, parsed.branch) == (expected["format"], expected["commit"], expected["branch"])
-    assert parsed.started_at and parsed.started_at.isoformat() == expected["started_at"]
+    assert parsed.started_at
+    assert parsed.started_at.isoformat() == expected["started_at"]
     found = [
         {
             "name": sample.name, "metric": sample.metric, "value": pytest.approx(sample.value), "unit": sample.unit,
@@ -62,4 +63,5 @@ def test_pytest_benchmark_speaks_of_seconds_and_we_of_ms() -> None:
     data = sorted(payload["benchmarks"][0]["stats"]["data"])
     sample = formats.parse(payload)[1].samples[0]
     assert sample.value == pytest.approx(sum(data) / len(data) * 1000)
-    assert sample.histogram and sample.histogram.percentile(95) == pytest.approx(data[94] * 1000, rel=0.002)
+    assert sample.histogram
+    assert sample.histogram.percentile(95) == pytest.approx(data[94] * 1000, rel=0.002)
