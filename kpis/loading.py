@@ -31,7 +31,6 @@ class TargetEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     baseline_on: date | None = None
     baseline_stated: str = ""
     due_on: date | None = None
-    due_week: int | None = None
     stated: str = ""
     rationale: str = "as stated in the source"
     effective_on: date | None = None
@@ -118,7 +117,7 @@ def _kpi(scorecard: Scorecard, kpi: KPI | None, entry: KpiEntry, position: int, 
 
 def _first_target(kpi: KPI, entry: TargetEntry, actor: User | None, now: datetime) -> Target:
     """Version 1, approved by the document that it comes from: nobody decided it here, and it says so."""
-    fields = {name: value for name, value in msgspec.structs.asdict(entry).items() if name != "due_week"}
+    fields = msgspec.structs.asdict(entry)
     day = fields.pop("effective_on")
     start = datetime.combine(day, time(), UTC) if day else now
     try:

@@ -43,7 +43,7 @@ def stretch_of_rollup(rollup: Rollup) -> Stretch:
 
 def summed(series_id: int, resolution: str, at: datetime, measurements: Sequence[Measurement]) -> Rollup:
     """The rollup of one bucket's measurements (at least one, all of that series and bucket)."""
-    newest = max(measurements, key=lambda m: (m.at, m.origin))
+    newest = max(measurements, key=lambda m: (m.at, m.value))  # of the same moment: one rule for any order of arrival
     stretches = [stretch_of(measurement) for measurement in measurements]
     histograms = [stretch.histogram for stretch in stretches if stretch.histogram is not None]
     return Rollup(
@@ -66,7 +66,7 @@ def summed(series_id: int, resolution: str, at: datetime, measurements: Sequence
 def merged(old: Rollup, new: Rollup) -> Rollup:
     """Both parts of one bucket as one."""
     histograms = [Histogram.from_bytes(part.histogram) for part in (old, new) if part.histogram]
-    later = new if new.last_at >= old.last_at else old
+    later = max(old, new, key=lambda part: (part.last_at, part.last))
     return Rollup(
         series_id=old.series_id,
         resolution=old.resolution,

@@ -1,0 +1,87 @@
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.utils import timezone
+
+from kpis import rollups
+from kpis.models import KPI, CurrentValue, Measurement, Rollup, Series
+from kpis.recording import Conflict, Point, Receipt, record
+from kpis.retention import prune
+from tests.kpis.factories import NOW, make_kpi, record_values
+
+databases = pytest.mark.databases
+
+
+@databases
+@pytest.mark.django_db
+def test_damaged_rollups_are_found_and_made_anew() -> None:
+    record_values(make_kpi(), [1, 2, 3], until=timezone.now() - timedelta(minutes=1), step_s=3600)
+    out = StringIO()
+    call_command("verify_rollups", stdout=out)
+    assert "agree" in out.getvalue()
+    Rollup.objects.filter(resolution="hour").update(points=7)
+    with pytest.raises(CommandError):
+        call_command("verify_rollups", stdout=out)
+    call_command("rebuild_rollups", stdout=out)
+    call_command("verify_rollups", stdout=out)
+
+
+@databases
+@pytest.mark.django_db
+def test_pruning_keeps_rollups_and_the_newest_measurement(settings) -> None:  # type: ignore[no-untyped-def]
+    settings.KEEP_RAW_DAYS, settings.KEEP_HOURS_DAYS = 10, 20
+    record_values(make_kpi(), [1.0] * 30, step_s=86400)
+    found = prune(now=NOW + timedelta(days=100))
+    assert (found.measurements, found.hours) == (29, 30)
+    assert (Measurement.objects.count(), Rollup.objects.filter(resolution="day").count()) == (1, 30)
+
+
+def write(kpi: KPI, worker: int) -> Receipt:
+    """What each writer sends: ten that all share, ten of its own, in an order of its own."""
+    shared = [Point(kpi=kpi, subject=f"s{i % 3}", at=NOW - timedelta(minutes=i), value=i, origin="shared") for i in range(10)]
+    own = [
+        Point(kpi=kpi, subject=f"s{i % 5}", at=NOW - timedelta(minutes=i), value=worker, origin=f"own:{worker}")
+        for i in range(10)
+    ]
+    points = shared + own
+    try:
+        return record(points[worker % 7 :] + points[: worker % 7], now=NOW)
+    finally:
+        connection.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_twenty_writers_at_once_store_exactly_the_distinct_ones() -> None:
+    kpi = make_kpi(window_s=86400)
+    with ThreadPoolExecutor(20) as pool:
+        receipts = list(pool.map(lambda worker: write(kpi, worker), range(20)))
+    assert (sum(one.stored for one in receipts), sum(one.ignored for one in receipts)) == (210, 190)
+    assert Measurement.objects.count() == 210
+    for series in Series.objects.all():
+        assert rollups.differences(series) == []
+        rows = series.measurements.values_list("value", flat=True)
+        assert CurrentValue.objects.get(series=series).value == pytest.approx(sum(rows) / len(rows))
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_contradicting_writers_leave_one_value() -> None:
+    kpi = make_kpi()
+
+    def contradict(worker: int) -> bool:
+        try:
+            record([Point(kpi=kpi, subject="s", at=NOW, value=worker, origin="same")], now=NOW)
+        except Conflict:
+            return False
+        finally:
+            connection.close()
+        return True
+
+    with ThreadPoolExecutor(10) as pool:
+        assert sum(pool.map(contradict, range(10))) == 1
+    assert Measurement.objects.count() == 1
