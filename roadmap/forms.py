@@ -42,7 +42,7 @@ class VersionedForm(forms.ModelForm):
 
     def changes(self) -> dict[str, Any]:
         """What the person set, by model field."""
-        return {name: self.cleaned_data[name] for name in self._meta.fields}
+        return {name: self.cleaned_data[name] for name in self._meta.fields or ()}
 
 
 class TaskForm(VersionedForm):

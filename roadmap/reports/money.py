@@ -219,9 +219,9 @@ def _months(
     rows: list[MonthRow] = []
     net = Decimal(0)
     for first in sorted(parts.keys() | booked.keys()):
-        month = roi.total(parts.get(first, []))
-        net += month.realised - booked.get(first, Decimal(0))
-        rows.append(MonthRow(first=first, realised=month, booked=booked.get(first, Decimal(0)), cumulative=net))
+        brought = roi.total(parts.get(first, []))
+        net += brought.realised - booked.get(first, Decimal(0))
+        rows.append(MonthRow(first=first, realised=brought, booked=booked.get(first, Decimal(0)), cumulative=net))
     return tuple(rows)
 
 

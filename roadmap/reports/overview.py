@@ -170,7 +170,8 @@ def _task_lines(roadmap: Roadmap, report: PlanReport) -> Iterator[Line]:
     if late:
         sub = late[0].title if len(late) == 1 else f"{late[0].title} and {count(len(late) - 1, 'other')}"
         yield Line(
-            icon="hourglass", look="s-behind", text=sentence(f"{count(len(late), 'task')} past the due date").rstrip("."), sub=sub,
+            icon="hourglass", look="s-behind", text=sentence(f"{count(len(late), 'task')} past the due date").rstrip("."),
+            sub=sub,
             url=f"{url}#task-{late[0].id}",
         )  # fmt: skip
     for phase in report.phases:

@@ -13,6 +13,7 @@ from roadmap import drawing, judging, risk
 from roadmap.models import Mitigation, MitigationState, Risk, RiskTrigger, Roadmap
 from roadmap.reports.phases import Standings
 from roadmap.reports.tasks import Person, person
+from roadmap.risk import Judgement
 
 STATUS_LOOKS = {
     "triggered": ("flame", "s-breached", "Triggered"),
@@ -49,7 +50,7 @@ class ListenedTo:
 class RiskRow:
     label: str
     risk: Risk
-    judged: risk.Judgement
+    judged: Judgement
     icon: str
     look: str
     word: str

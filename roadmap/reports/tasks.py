@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import QuerySet
 
@@ -69,6 +70,6 @@ def people(ids: Iterable[int | None]) -> dict[int | None, Person | None]:
 
 def task_rows(tasks: QuerySet[Task]) -> list[TaskRow]:
     """Two queries, whatever the number of tasks."""
-    values = list(tasks.order_by("phase__number", "position", "id").values_list(*FIELDS))
+    values: list[Any] = list(tasks.order_by("phase__number", "position", "id").values_list(*FIELDS))
     names = people([row[5] for row in values] + [row[10] for row in values])
     return [TaskRow(*row[:5], names.get(row[5]), *row[6:10], names.get(row[10]), *row[11:]) for row in values]

@@ -204,7 +204,8 @@ def bars(report: PhaseReport, axis: Axis, mini: bool = False) -> SafeString:
     pieces.append(_diamond("plan", drawn.planned_gate, top + thin / 2, small))
     pieces.append(_diamond(report.gate.look if report.gate.decided else "open", drawn.gate, middle + thick / 2, big))
     return mark_safe(  # noqa: S308 - numbers, and words escaped
-        f'<svg class="lane" width="100%" height="{height}" role="img" aria-label="{escape(_told(report))}">{"".join(pieces)}</svg>'
+        f'<svg class="lane" width="100%" height="{height}" role="img" aria-label="{escape(_told(report))}">'
+        f"{''.join(pieces)}</svg>"
     )
 
 

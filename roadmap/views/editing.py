@@ -58,7 +58,7 @@ def _edit(request: HttpRequest, row: models.Model, form_class: type[forms.Versio
     }
     if request.method != "POST":
         return page(request, "roadmap/edit.html", {**context, **extras(row), "form": form_class(instance=row)})
-    form = form_class(request.POST, instance=type(row)._default_manager.get(pk=row.pk))  # type: ignore[attr-defined]
+    form = form_class(request.POST, instance=type(row)._default_manager.get(pk=row.pk))
     if form.is_valid():
         try:
             _save(request, form, row)
@@ -104,7 +104,7 @@ def conflict(form_class: type[forms.VersionedForm], current: models.Model | None
     """Field by field what the other saved beside what this person wrote."""
     if current is None:
         raise Http404("It was removed meanwhile.")
-    theirs = form_class(instance=current)  # type: ignore[arg-type]
+    theirs = form_class(instance=current)
     rows = []
     for name in theirs.shown_fields:
         field = theirs[name]
