@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -82,7 +83,7 @@ class KpiAdmin(AuditedAdmin):
         measured = obj is not None and obj.series.exists()
         return (*self.readonly_fields, "scorecard", "key", "unit") if measured else self.readonly_fields
 
-    def get_prepopulated_fields(self, request: HttpRequest, obj: KPI | None = None) -> dict[str, tuple[str, ...]]:
+    def get_prepopulated_fields(self, request: HttpRequest, obj: KPI | None = None) -> dict[str, Sequence[str]]:
         return {} if obj is not None else {"key": ("name",)}
 
     def save_model(self, request: HttpRequest, obj: KPI, form: Any, change: bool) -> None:

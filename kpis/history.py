@@ -83,7 +83,7 @@ def distribution(kpi: KPI, *, start: datetime, end: datetime, subject: str = "",
         rows = rows.filter(series__subject=subject)
     if environment:
         rows = rows.filter(series__environment=environment)
-    parts = [Histogram.from_bytes(data) for data in rows.values_list("histogram", flat=True)]
+    parts = [Histogram.from_bytes(data) for data in rows.values_list("histogram", flat=True) if data]
     return Histogram.merge(parts) if parts else None
 
 

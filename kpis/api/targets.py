@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
@@ -80,7 +81,7 @@ def waiver_list(request: Request) -> Response:
         return _request_waiver(request)
     pages = CursorPagination()
     pages.ordering = ("-requested_at", "-pk")
-    page = pages.paginate_queryset(_waivers(request), request) or []
+    page: list[Waiver] = pages.paginate_queryset(_waivers(request), request) or []
     return pages.get_paginated_response([shapes.waiver(one) for one in page])
 
 
@@ -115,13 +116,13 @@ def waiver_reject(request: Request, pk: int) -> Response:
     return _decide(request, _waiver(request, pk), "waiver", waivers.reject_waiver, shapes.waiver)
 
 
-def _waivers(request: Request) -> Any:
+def _waivers(request: Request) -> QuerySet[Waiver]:
     related = ("kpi__scorecard", "requested_by", "decided_by")
     return Waiver.objects.filter(kpi__in=visible_kpis(request)).select_related(*related)
 
 
 def _waiver(request: Request, pk: int) -> Waiver:
-    waiver: Waiver | None = _waivers(request).filter(pk=pk).first()
+    waiver = _waivers(request).filter(pk=pk).first()
     if waiver is None:
         raise Http404("There is no such waiver.")
     return waiver

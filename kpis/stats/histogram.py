@@ -50,7 +50,7 @@ class Histogram:
         return cls.from_counts(list(values))
 
     @classmethod
-    def from_counts(cls, values: Sequence[float], counts: Sequence[int] | None = None) -> Histogram:
+    def from_counts(cls, values: Sequence[float] | Floats, counts: Sequence[int] | Ints | None = None) -> Histogram:
         """Build from values and how often each occurred (once, when no counts are given).
 
         Raises ValueError for a value that is negative or not finite, or a count that is negative.
