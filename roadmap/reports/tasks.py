@@ -72,4 +72,10 @@ def task_rows(tasks: QuerySet[Task]) -> list[TaskRow]:
     """Two queries, whatever the number of tasks."""
     values: list[Any] = list(tasks.order_by("phase__number", "position", "id").values_list(*FIELDS))
     names = people([row[5] for row in values] + [row[10] for row in values])
-    return [TaskRow(*row[:5], names.get(row[5]), *row[6:10], names.get(row[10]), *row[11:]) for row in values]
+    return [_row(list(row), names) for row in values]
+
+
+def _row(values: list[Any], names: dict[int | None, Person | None]) -> TaskRow:
+    """The two persons by name, everything else as read."""
+    values[5], values[10] = names.get(values[5]), names.get(values[10])
+    return TaskRow(*values)
