@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import yaml
 
+DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 FORMAT = "milepost-roadmap/1"
 State = Literal["to_do", "in_progress", "blocked", "done", "dropped"]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -270,7 +271,7 @@ def parse(data: object) -> Document:
 
 def write(document: Document) -> str:
     """YAML that `read` gives back as the same document."""
-    return yaml.safe_dump(msgspec.to_builtins(document), sort_keys=False, allow_unicode=True, width=110)
+    return yaml.dump(msgspec.to_builtins(document), Dumper=DUMPER, sort_keys=False, allow_unicode=True, width=110)
 
 
 def _check(document: Document) -> None:

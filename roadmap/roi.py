@@ -171,15 +171,15 @@ def realise(monthly_amount: Decimal, parts: Sequence[Part], month_share: Decimal
     weights = sum((part.weight for part in parts), ZERO)
     if not weights:
         return Realised(planned=planned, realised=ZERO, missed=ZERO, unknown=planned)
-    realised = unknown = ZERO
+    reached = unknown = ZERO
     for part in parts:
-        amount = planned * part.weight / weights
         if part.attainment is None:
-            unknown += amount
+            unknown += part.weight
             continue
-        realised += amount * part.known * Decimal(str(min(1.0, max(0.0, part.attainment))))
-        unknown += amount * (ONE - part.known)
-    return Realised(planned=planned, realised=realised, missed=planned - realised - unknown, unknown=unknown)
+        reached += part.weight * part.known * Decimal(str(min(1.0, max(0.0, part.attainment))))
+        unknown += part.weight * (ONE - part.known)
+    realised, dark = planned * (reached / weights), planned * (unknown / weights)
+    return Realised(planned=planned, realised=realised, missed=max(ZERO, planned - realised - dark), unknown=dark)
 
 
 def total(parts: Sequence[Realised]) -> Realised:

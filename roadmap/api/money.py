@@ -20,7 +20,7 @@ from roadmap.api.concurrency import asked_version, fresh
 from roadmap.api.rows import Resource, create, detail, paged, roadmap_or_404, written
 from roadmap.judging import standings_of
 from roadmap.models import Benefit, Cost
-from roadmap.reports.money import money
+from roadmap.reports.money import BenefitRow, LinkRow, money
 
 COST = Resource(Cost, shapes.CostSerializer, "roadmap", ("roadmap",), ("entries__by",))
 BENEFIT = Resource(Benefit, shapes.BenefitSerializer, "roadmap", ("roadmap",), ("links__kpi",))
@@ -33,7 +33,7 @@ def cost_list(request: Request, slug: str) -> Response:
     roadmap = roadmap_or_404(request, slug)
     if request.method == "POST":
         return create(request, COST, roadmap)
-    return paged(request, COST.rows(request).filter(roadmap=roadmap), COST.data, ("position", "pk"))
+    return paged(request, COST.rows(request).filter(roadmap=roadmap), COST.serializer, ("position", "pk"))
 
 
 @extend_schema(request=shapes.CostSerializer, responses=shapes.CostSerializer)
@@ -63,7 +63,7 @@ def benefit_list(request: Request, slug: str) -> Response:
     roadmap = roadmap_or_404(request, slug)
     if request.method == "POST":
         return create(request, BENEFIT, roadmap)
-    return paged(request, BENEFIT.rows(request).filter(roadmap=roadmap), BENEFIT.data, ("position", "pk"))
+    return paged(request, BENEFIT.rows(request).filter(roadmap=roadmap), BENEFIT.serializer, ("position", "pk"))
 
 
 @extend_schema(request=shapes.BenefitSerializer, responses=shapes.BenefitSerializer)
@@ -109,13 +109,18 @@ def roi_detail(request: Request, slug: str) -> Response:
             "currency": roadmap.currency,
             "inputs": _fields(report.plan),
             "planned": _planned(report.summary),
-            "cash_flow": [{"month": row.month, "flow": str(row.flow), "cumulative": str(row.cumulative)} for row in report.flows],
+            "cash_flow": [
+                {"month": row.month, "flow": _decimal("", row.flow), "cumulative": _decimal("", row.cumulative)}
+                for row in report.flows
+            ],
             "realised": {
                 "to_date": _realised(report.to_date),
-                "booked": str(report.booked),
-                "net_to_date": str(report.to_date.realised - report.booked),
+                "booked": _decimal("", report.booked),
+                "net_to_date": _decimal("", report.to_date.realised - report.booked),
                 "per_month_now": _realised(report.rate),
-                "months": [{"month": row.first, "booked": str(row.booked), **_realised(row.realised)} for row in report.months],
+                "months": [
+                    {"month": row.first, "booked": _decimal("", row.booked), **_realised(row.realised)} for row in report.months
+                ],
                 "benefits": [_benefit(row) for row in report.benefits],
             },
             "stated": [_fields(row) for row in report.stated],
@@ -124,6 +129,13 @@ def roi_detail(request: Request, slug: str) -> Response:
     )
 
 
+CENT, TEN_PLACES = Decimal("0.01"), Decimal("1e-10")
+RATIOS = frozenset(
+    {
+        "roi", "return_ratio", "annual_rate", "monthly_rate", "irr_monthly", "irr_annual", "payback_interpolated_months",
+        "realisation", "weight",
+    }
+)  # fmt: skip
 FORMULAS = {
     "investment": "one-off costs + 12 × monthly costs",
     "return": "12 × monthly benefits",
@@ -138,29 +150,40 @@ FORMULAS = {
 
 def _planned(summary: roi.Summary) -> dict[str, Any]:
     shown = _fields(summary)
-    for name in ("flows", "cumulative"):
-        shown.pop(name)
-    return {**shown, "return": shown.pop("returned")}
+    del shown["flows"], shown["cumulative"]
+    shown["return"] = shown.pop("returned")
+    return shown
 
 
-def _benefit(row: Any) -> dict[str, Any]:
+def _benefit(row: BenefitRow) -> dict[str, Any]:
     return {
         "key": row.benefit.key,
         "name": row.benefit.name,
         "monthly_amount": str(row.benefit.monthly_amount),
         "kpis": [
-            {"kpi": link.kpi.key, "weight": str(link.weight), "attainment": link.way, "status": link.status} for link in row.links
+            {"kpi": link.kpi.key, "weight": _decimal("weight", link.weight), "attainment": link.way, "status": link.status}
+            for link in row.links
         ],
         **_realised(row.rate),
     }
 
 
+def _link(link: LinkRow) -> dict[str, Any]:
+    weight = _decimal("weight", link.weight)
+    return {"kpi": link.kpi.key, "weight": weight, "attainment": link.way, "status": link.status}
+
+
 def _realised(part: roi.Realised) -> dict[str, Any]:
-    share = part.realisation
-    return {**_fields(part), "realisation": None if share is None else str(share)}
+    return {**_fields(part), "realisation": _decimal("realisation", part.realisation)}
 
 
 def _fields(record: Any) -> dict[str, Any]:
     """A frozen record as JSON, decimals as strings."""
-    values = {name: getattr(record, name) for name in record.__dataclass_fields__}
-    return {name: str(value) if isinstance(value, Decimal) else value for name, value in values.items()}
+    return {name: _decimal(name, getattr(record, name)) for name in record.__dataclass_fields__}
+
+
+def _decimal(name: str, value: Any) -> Any:
+    """Money to the cent, ratios and rates to ten places, both as text."""
+    if not isinstance(value, Decimal):
+        return value
+    return f"{value.quantize(TEN_PLACES if name in RATIOS else CENT) + 0:f}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -32,7 +33,7 @@ IMPACT = Resource(Impact, shapes.ImpactSerializer, "phase__roadmap", ("phase", "
 @scopes(GET=Scope.READ)
 @api_view(["GET"])
 def roadmap_list(request: Request) -> Response:
-    return paged(request, visible_roadmaps(request), ROADMAP.data, ("name", "pk"))
+    return paged(request, visible_roadmaps(request), ROADMAP.serializer, ("name", "pk"))
 
 
 @extend_schema(request=shapes.RoadmapSerializer, responses=shapes.RoadmapSerializer)
@@ -114,7 +115,7 @@ def task_list(request: Request, slug: str) -> Response:
         "assignee__username": request.query_params.get("assignee"),
     }
     rows = rows.filter(**{name: value for name, value in asked.items() if value})
-    return paged(request, rows, TASK.data, ("phase__number", "position", "pk"))
+    return _by_phase(request, TASK, rows)
 
 
 @extend_schema(request=shapes.TaskSerializer, responses=shapes.TaskSerializer)
@@ -132,7 +133,7 @@ def impact_list(request: Request, slug: str = "") -> Response:
     rows = IMPACT.rows(request)
     if slug:
         rows = rows.filter(phase__roadmap=roadmap_or_404(request, slug))
-    return paged(request, rows, IMPACT.data, ("phase__number", "position", "pk"))
+    return _by_phase(request, IMPACT, rows)
 
 
 @extend_schema(request=shapes.ImpactSerializer, responses=shapes.ImpactSerializer)
@@ -167,7 +168,7 @@ def load_profile_list(request: Request, slug: str = "") -> Response:
     rows = Resource(LoadProfile, shapes.LoadProfileSerializer, "roadmap").rows(request)
     if slug:
         rows = rows.filter(roadmap=roadmap_or_404(request, slug))
-    return paged(request, rows, lambda row: shapes.LoadProfileSerializer(row).data, ("roadmap_id", "position", "pk"))
+    return paged(request, rows, shapes.LoadProfileSerializer, ("roadmap_id", "position", "pk"))
 
 
 @extend_schema(responses=shapes.AlertRuleSerializer(many=True))
@@ -175,7 +176,13 @@ def load_profile_list(request: Request, slug: str = "") -> Response:
 @api_view(["GET"])
 def alert_rule_list(request: Request, slug: str) -> Response:
     rows = roadmap_or_404(request, slug).alert_rules.select_related("kpi")
-    return paged(request, rows, lambda row: shapes.AlertRuleSerializer(row).data, ("position", "pk"))
+    return paged(request, rows, shapes.AlertRuleSerializer, ("position", "pk"))
+
+
+def _by_phase(request: Request, resource: Resource, rows: QuerySet[Any]) -> Response:
+    """In the order of the plan; a cursor needs the phase's number on the row itself."""
+    numbered = rows.annotate(phase_number=F("phase__number"))
+    return paged(request, numbered, resource.serializer, ("phase_number", "position", "pk"))
 
 
 def _text_field(request: Request, name: str) -> str:

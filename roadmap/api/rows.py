@@ -63,11 +63,16 @@ def roadmap_or_404(request: Request, slug: str) -> Roadmap:
     return roadmap
 
 
-def paged(request: Request, rows: models.QuerySet[Any], show: Callable[[Any], Any], ordering: tuple[str, ...]) -> Response:
+def paged(
+    request: Request,
+    rows: models.QuerySet[Any],
+    serializer: type[serializers.ModelSerializer],
+    ordering: tuple[str, ...],
+) -> Response:
     pages = CursorPagination()
     pages.ordering = ordering
     page = pages.paginate_queryset(rows, request)
-    return pages.get_paginated_response([show(row) for row in page or []])
+    return pages.get_paginated_response(serializer(page or [], many=True).data)
 
 
 def create(request: Request, resource: Resource, parent: models.Model) -> Response:
