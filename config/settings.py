@@ -222,6 +222,8 @@ REST_FRAMEWORK = {
 CELERY_BEAT_SCHEDULE = {
     "scheduler-alive": {"task": "config.scheduler_alive", "schedule": 10.0, "options": {"expires": 10}},
     "probes-tick": {"task": "probes.tick", "schedule": 1.0, "options": {"expires": 2}},
+    "kpis-judge": {"task": "kpis.tasks.judge", "schedule": 60.0, "options": {"expires": 60}},
+    "kpis-prune": {"task": "kpis.tasks.prune_measurements", "schedule": 86400.0, "options": {"expires": 3600}},
     "probes-prune": {"task": "probes.prune", "schedule": 600.0, "options": {"expires": 300}},
 }
 
@@ -234,6 +236,10 @@ EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD", "")
 EMAIL_USE_TLS = env_bool("EMAIL_USE_TLS", True)
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "milepost@localhost")
+
+# How long measurements and hourly rollups are kept; daily rollups stay for good.
+KEEP_RAW_DAYS = env_int("KEEP_RAW_DAYS", 90)
+KEEP_HOURS_DAYS = env_int("KEEP_HOURS_DAYS", 730)
 
 RESULTS_MAX_BYTES = env_int("RESULTS_MAX_BYTES", 20_000_000)
 INCONCLUSIVE_PASSES = env_bool("INCONCLUSIVE_PASSES", False)

@@ -72,13 +72,16 @@ class Supervisor:
         self.programs.append(program)
         program.start()
 
+    def listen(self) -> None:
+        """Stop on Ctrl-C, SIGTERM and SIGHUP from now on. Call it before the first program starts."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self.stop)
+
     def stop(self, *_: object) -> None:
         self.stopping = True
 
     def run(self) -> int:
         """Watch until stopped; returns the exit code: 0 when asked to stop, 1 when a vital program would not stay up."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self.stop)
         code = 0
         while not self.stopping and code == 0:
             time.sleep(0.2)

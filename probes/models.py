@@ -17,7 +17,7 @@ class Service(models.Model):
 
     slug = models.SlugField(unique=True, max_length=80)
     name = models.CharField(max_length=120)
-    base_url = models.URLField(help_text="Such as http://orders.internal:8000")
+    base_url = models.CharField(max_length=200, help_text="Such as http://orders.internal:8000")
     environment = models.CharField(max_length=40, default="production", blank=True)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     tags = models.JSONField(default=list, blank=True)

@@ -151,5 +151,5 @@ def nav_link(context: template.Context, section: str, url: str, name: str, word:
     request = context.get("request")
     match = getattr(request, "resolver_match", None)
     noun = (match.url_name or "").split("-")[0] if match else ""
-    current = format_html(' aria-current="page"') if SECTIONS.get(noun) == section else ""
+    current = mark_safe(' aria-current="page"') if SECTIONS.get(noun) == section else ""
     return format_html('<a href="{}" class="{}"{}>{}{}</a>', url, classes, current, icon(name), word)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.conf import settings
+from django.core.validators import URLValidator
 from django.db import models
 from django.db.models import Q
 
@@ -21,7 +22,7 @@ class Submission(models.Model):
     commit = models.CharField(max_length=64, blank=True)
     branch = models.CharField(max_length=200, blank=True)
     pull_request = models.CharField(max_length=40, blank=True)
-    run_url = models.URLField(blank=True)
+    run_url = models.CharField(max_length=500, blank=True, validators=[URLValidator(["http", "https"])])
     testbed = models.JSONField(default=dict, blank=True)
     format = models.CharField(max_length=40)
     payload_sha256 = models.CharField(max_length=64)

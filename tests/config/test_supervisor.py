@@ -21,6 +21,7 @@ LAUNCHER = """
 import sys
 from config.supervisor import Program, Supervisor
 supervisor = Supervisor(print)
+supervisor.listen()
 supervisor.add(Program("child", [sys.executable, "-c", "import signal; signal.pause()"]))
 print(supervisor.programs[0].process.pid, flush=True)
 sys.exit(supervisor.run())

@@ -30,6 +30,7 @@ class Command(BaseCommand):
         os.environ.setdefault("BASE_URL", f"http://{HOST}:{port}")
         self.prepare()
         supervisor = Supervisor(lambda line: self.stderr.write(f"milepost: {line}"))
+        supervisor.listen()
         if options["demo"]:
             demo_port = self.port(max(options["demo_port"], port + 1 if options["demo_port"] == port else 0), "DEMO_PORT")
             self.start_demo(supervisor, demo_port)

@@ -1,0 +1,100 @@
+"""What every test may use: people by role, logged-in clients, tokens, and lanes that are left out where their server is absent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.test import Client
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from tests import factories
+from tests.factories import PASSWORD, People, make_people
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Fast hashes and unhashed static files: neither is what these tests are about."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.STORAGES = settings.STORAGES | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "whitenoise" not in name]
+    settings.ALLOW_SELF_APPROVAL = False
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect what needs a server that this run does not have; `tests/lanes.py` names what was absent."""
+    absent = {name for name, there in (("postgres", _postgres()), ("redis", bool(os.environ.get("TEST_REDIS_URL")))) if not there}
+    left_out = [item for item in items if any(item.get_closest_marker(name) for name in absent)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _postgres() -> bool:
+    return connection.vendor == "postgresql"
+
+
+@pytest.fixture
+def people(db: None) -> People:
+    return make_people()
+
+
+@pytest.fixture
+def log_in() -> Callable[[User], Client]:
+    def logged_in(user: User) -> Client:
+        client = Client()
+        assert client.login(username=user.username, password=PASSWORD)
+        return client
+
+    return logged_in
+
+
+@pytest.fixture
+def as_viewer(people: People, log_in: Callable[[User], Client]) -> Client:
+    return log_in(people.viewer)
+
+
+@pytest.fixture
+def as_manager(people: People, log_in: Callable[[User], Client]) -> Client:
+    return log_in(people.manager)
+
+
+@pytest.fixture
+def as_engineer(people: People, log_in: Callable[[User], Client]) -> Client:
+    return log_in(people.engineer)
+
+
+@pytest.fixture
+def as_approver(people: People, log_in: Callable[[User], Client]) -> Client:
+    return log_in(people.approver)
+
+
+@pytest.fixture
+def as_auditor(people: People, log_in: Callable[[User], Client]) -> Client:
+    return log_in(people.auditor)
+
+
+@pytest.fixture
+def as_admin(people: People, log_in: Callable[[User], Client]) -> Client:
+    return log_in(people.administrator)
+
+
+@pytest.fixture
+def api() -> Callable[[str], APIClient]:
+    """A client of the API that sends a token."""
+
+    def with_token(secret: str) -> APIClient:
+        client = APIClient()
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
+        return client
+
+    return with_token
+
+
+@pytest.fixture
+def make_token(db: None) -> Callable[..., str]:
+    """`make_token(owner, ["read"], services=[…])` gives the secret of a new token."""
+    return factories.make_token
