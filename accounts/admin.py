@@ -40,7 +40,7 @@ class PersonAdmin(UserAdmin):
             )
 
 
-class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
+class ReadOnly(admin.ModelAdmin):
     """History that is looked at, not edited."""
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:

@@ -45,7 +45,7 @@ class ActivitySerializer(serializers.ModelSerializer[AuditEntry]):
 @api_view(["GET"])
 def token_list(request: Request) -> Response:
     pages = CursorPagination()
-    rows = pages.paginate_queryset(ApiToken.objects.filter(owner=request.user), request)
+    rows = pages.paginate_queryset(ApiToken.objects.filter(owner_id=request.user.pk), request)
     return pages.get_paginated_response(TokenSerializer(rows, many=True).data)
 
 

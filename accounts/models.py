@@ -8,6 +8,9 @@ from django.db import models
 class User(AbstractUser):
     """A person who logs in; roles are Django groups (see `accounts.permissions.ROLES`)."""
 
+    known_scopes: frozenset[str] | None = None
+    """What `scopes_of` found, kept for the length of a request."""
+
     def __str__(self) -> str:
         return self.get_full_name() or self.username
 

@@ -52,11 +52,11 @@ def scopes_of(user: User | AnonymousUser) -> frozenset[Scope]:
         return frozenset()
     if user.is_superuser:
         return ROLES["administrator"]
-    known: frozenset[Scope] | None = getattr(user, "_scopes", None)
+    known: frozenset[Scope] | None = getattr(user, "known_scopes", None)
     if known is None:
         names = user.groups.values_list("name", flat=True)
         known = frozenset().union(*(ROLES.get(name, frozenset()) for name in names))
-        user._scopes = known  # type: ignore[union-attr]
+        user.known_scopes = known
     return known
 
 

@@ -7,7 +7,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LoginView, PasswordResetView
 from django.core.paginator import Paginator
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.dateparse import parse_date
@@ -18,6 +18,7 @@ from accounts import throttling, tokens
 from accounts.forms import LoginForm, TokenForm
 from accounts.models import ApiToken, AuditEntry
 from accounts.permissions import Scope, require, scopes_of
+from accounts.requests import PageRequest
 
 login = LoginView.as_view(template_name="accounts/login.html", authentication_form=LoginForm, redirect_authenticated_user=True)
 
@@ -44,14 +45,14 @@ password_reset = _PasswordReset.as_view()
 
 
 @require_GET
-def account(request: HttpRequest) -> HttpResponse:
+def account(request: PageRequest) -> HttpResponse:
     """Who I am, what I may do, and the way to everything that the phone's tab bar leaves out."""
     context = {"scopes": sorted(scopes_of(request.user)), "roles": request.user.groups.values_list("name", flat=True)}
     return render(request, "accounts/account.html", context)
 
 
 @require_http_methods(["GET", "POST"])
-def token_list(request: HttpRequest) -> HttpResponse:
+def token_list(request: PageRequest) -> HttpResponse:
     """My tokens; a new one's secret is shown in the answer to its form, and never again."""
     form = TokenForm(request.POST or None, owner=request.user)
     secret = ""
@@ -76,7 +77,7 @@ def token_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def token_revoke(request: HttpRequest, pk: int) -> HttpResponse:
+def token_revoke(request: PageRequest, pk: int) -> HttpResponse:
     token = get_object_or_404(ApiToken, pk=pk, owner=request.user)
     tokens.revoke(token=token, actor=request.user, now=timezone.now())
     messages.success(request, f"Token {token.name} revoked.")
@@ -85,7 +86,7 @@ def token_revoke(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require(Scope.AUDIT)
 @require_GET
-def activity(request: HttpRequest) -> HttpResponse:
+def activity(request: PageRequest) -> HttpResponse:
     """Who changed what, before and after, and why."""
     entries = AuditEntry.objects.select_related("actor")
     if person := request.GET.get("person", "").strip():

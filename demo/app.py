@@ -37,7 +37,7 @@ def create_app(database_url: str, redis_url: str = "") -> FastAPI:
 
     app = FastAPI(title="Milepost reference service", lifespan=lifespan)
     app.state.board = board
-    app.add_middleware(instrument.middleware)  # type: ignore[arg-type]
+    app.add_middleware(instrument.middleware)
     app.add_route("/metrics", instrument, include_in_schema=False)  # type: ignore[arg-type]
     app.include_router(switch_page.router)
     _routes(app, database, board)

@@ -51,7 +51,14 @@ class LayeredCache(SmallCache):
     """L1: true LRU in memory. L2: Redis, where there is one. Entries carry tags, and a tag takes its entries along."""
 
     def __init__(
-        self, counted: Counted, *, size: int = 5000, ttl_s: float = 300, by_tag: bool = True, l2_url: str = "", l2_ttl_s: int = 1800
+        self,
+        counted: Counted,
+        *,
+        size: int = 5000,
+        ttl_s: float = 300,
+        by_tag: bool = True,
+        l2_url: str = "",
+        l2_ttl_s: int = 1800,
     ) -> None:
         super().__init__(counted, size=size, ttl_s=ttl_s)
         self.by_tag, self.l2_ttl_s = by_tag, l2_ttl_s

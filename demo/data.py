@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from demo.models import Base, Comment, Post, User
 
 USERS, POSTS, COMMENTS = 2_000, 80_000, 60_000
-WORDS = "latency cache index query pool batch warm scale trace probe plan budget".split()
+WORDS = ["latency", "cache", "index", "query", "pool", "batch", "warm", "scale", "trace", "probe", "plan", "budget"]
 START = datetime(2025, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 CHUNK = 10_000
 

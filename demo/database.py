@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import delete, event, func, insert, inspect, select, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from demo.models import INDEXES, QueryLog
@@ -77,7 +78,7 @@ class Database:
             def names(sync: object) -> set[str]:
                 found = inspect(sync)
                 tables = {table for table, _ in INDEXES.values()}
-                return {str(index["name"]) for table in tables for index in found.get_indexes(table)}  # type: ignore[union-attr]
+                return {str(index["name"]) for table in tables for index in found.get_indexes(table)}
 
             return await connection.run_sync(names) & INDEXES.keys()
 
@@ -98,9 +99,11 @@ class Database:
         """Write the statements of each second at once, and forget the oldest beyond `KEPT_LOGS`."""
         while True:
             await asyncio.sleep(LOG_EVERY_S)
-            rows = [{"at": at, "duration": duration, "statement": statement} for at, duration, statement in self._taken()]
+            rows: list[dict[str, float | str]] = [
+                {"at": at, "duration": duration, "statement": statement} for at, duration, statement in self._taken()
+            ]
             if rows:
-                with contextlib.suppress(OSError):
+                with contextlib.suppress(SQLAlchemyError):
                     await self._write(rows)
 
     def _taken(self) -> list[tuple[float, float, str]]:

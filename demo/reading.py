@@ -64,7 +64,11 @@ async def profile(connection: AsyncConnection, user_id: int) -> dict[str, Any] |
     """A user with the number of published posts and their views."""
     found = await connection.execute(
         select(
-            User.id, User.name, User.email, func.count(Post.id).label("posts"), func.coalesce(func.sum(Post.views), 0).label("views")
+            User.id,
+            User.name,
+            User.email,
+            func.count(Post.id).label("posts"),
+            func.coalesce(func.sum(Post.views), 0).label("views"),
         )
         .outerjoin(Post, and_(Post.author_id == User.id, Post.published.is_(True)))
         .where(User.id == user_id)

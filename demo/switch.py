@@ -20,7 +20,10 @@ def main() -> int:
     parameters = dict(entry.split("=", 1) for entry in options.set)
     try:
         answer = httpx.put(
-            f"{options.url}/switches/{path}", json={"on": options.state == "on", "parameters": parameters}, timeout=60, trust_env=False
+            f"{options.url}/switches/{path}",
+            json={"on": options.state == "on", "parameters": parameters},
+            timeout=60,
+            trust_env=False,
         )
     except httpx.HTTPError as error:
         print(f"{options.url} does not answer: {error}", file=sys.stderr)

@@ -17,15 +17,32 @@ LOCAL = {"127.0.0.1", "localhost", "::1", "[::1]"}
 TITLES = {1: "Phase 1: database", 2: "Phase 2: caching"}
 
 STYLE = """
-:root{color-scheme:light dark;--page:light-dark(#f5f6f8,#0b0e12);--surface:light-dark(#fff,#12161c);--ink:light-dark(#14181f,#e8ebf0);
---dim:light-dark(#4a5361,#aab3c0);--line:light-dark(#e2e5ea,#262d37);--on:light-dark(#126c3d,#4fc48c)}
-*{box-sizing:border-box}body{margin:0;background:var(--page);color:var(--ink);font:14px/1.45 system-ui,sans-serif}
-main{max-width:860px;margin:0 auto;padding:28px 16px 60px}h1{font-size:23px;margin:0 0 4px}h2{font-size:15px;margin:0;flex:1}p{margin:0;color:var(--dim)}
+:root{color-scheme:light dark;
+--page:light-dark(#f5f6f8,#0b0e12);
+--surface:light-dark(#fff,#12161c);
+--ink:light-dark(#14181f,#e8ebf0);
+--dim:light-dark(#4a5361,#aab3c0);
+--line:light-dark(#e2e5ea,#262d37);
+--on:light-dark(#126c3d,#4fc48c)}
+*{box-sizing:border-box}
+body{margin:0;background:var(--page);color:var(--ink);font:14px/1.45 system-ui,sans-serif}
+main{max-width:860px;margin:0 auto;padding:28px 16px 60px}
+h1{font-size:23px;margin:0 0 4px}
+h2{font-size:15px;margin:0;flex:1}
+p{margin:0;color:var(--dim)}
 section{background:var(--surface);border:1px solid var(--line);border-radius:10px;margin-top:16px;overflow:hidden}
-header,li{display:flex;gap:12px;align-items:center;padding:12px 16px;flex-wrap:wrap}ul{list-style:none;margin:0;padding:0}li{border-top:1px solid var(--line)}
-.g{flex:1;min-width:220px}.s{font-weight:650;min-width:42px;color:var(--dim)}.s.on{color:var(--on)}form{display:flex;gap:8px;align-items:end;flex-wrap:wrap}
-label{font-size:12px;color:var(--dim);display:grid}input{width:84px;font:inherit;padding:3px 6px;border:1px solid var(--line);border-radius:6px;background:var(--page);color:inherit}
-button{font:inherit;font-weight:600;padding:5px 12px;border:1px solid var(--line);border-radius:7px;background:var(--surface);color:inherit;cursor:pointer}
+header,li{display:flex;gap:12px;align-items:center;padding:12px 16px;flex-wrap:wrap}
+ul{list-style:none;margin:0;padding:0}
+li{border-top:1px solid var(--line)}
+.g{flex:1;min-width:220px}
+.s{font-weight:650;min-width:42px;color:var(--dim)}
+.s.on{color:var(--on)}
+form{display:flex;gap:8px;align-items:end;flex-wrap:wrap}
+label{font-size:12px;color:var(--dim);display:grid}
+input{width:84px;font:inherit;padding:3px 6px;border:1px solid var(--line);border-radius:6px;background:var(--page);
+  color:inherit}
+button{font:inherit;font-weight:600;padding:5px 12px;border:1px solid var(--line);border-radius:7px;
+  background:var(--surface);color:inherit;cursor:pointer}
 :focus-visible{outline:2px solid #2a55c4;outline-offset:2px}
 """
 
@@ -104,7 +121,8 @@ def render(board: Board, error: str = "") -> str:
     phases = "".join(_phase(board, phase) for phase in TITLES)
     trouble = f'<p role="alert"><b>{escape(error)}</b></p>' if error else ""
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>Switches</title><style>{STYLE}</style></head><body><main><h1>Switches of the reference service</h1>"
         "<p>Each is a real change in the running service. What it brings is for Milepost to measure.</p>"
         f"{trouble}{phases}</main></body></html>"
@@ -114,7 +132,8 @@ def render(board: Board, error: str = "") -> str:
 def _phase(board: Board, phase: int) -> str:
     switches = [switch for switch in board.switches.values() if switch.phase == phase]
     both = "".join(
-        f'<form method="post"><input type="hidden" name="phase" value="{phase}"><button name="on" value="{value}">All {word}</button></form>'
+        f'<form method="post"><input type="hidden" name="phase" value="{phase}">'
+        f'<button name="on" value="{value}">All {word}</button></form>'
         for value, word in (("1", "on"), ("0", "off"))
     )
     rows = "".join(_row(switch) for switch in switches)

@@ -37,15 +37,22 @@ def registry(*, sqlite: bool, redis_url: str) -> dict[str, Switch]:
     l2_note = "" if redis_url else "needs Redis (DEMO_REDIS_URL)"
     switches = [
         Switch("single-query", 1, "One query instead of N+1", "Users with their posts are read by one statement."),
-        Switch("indexes", 1, "Indexes", "users(is_active, created_at), posts(author_id, published), comments(post_id, is_approved)."),
+        Switch(
+            "indexes", 1, "Indexes", "users(is_active, created_at), posts(author_id, published), comments(post_id, is_approved)."
+        ),
         Switch("batch-insert", 1, "Batch insert", "Imported comments are written by one statement."),
         Switch(
             "connection-pool", 1, "Connection pool", "From 10 + 20 overflow, 30 s time-out.",
             {"size": 25, "overflow": 50, "timeout_s": 10, "recycle_s": 3600}, available=pool_note,
         ),
         Switch("l1-cache", 2, "L1 cache in memory", "True LRU instead of 64 entries for 30 s.", {"size": 5000, "ttl_s": 300}),
-        Switch("l2-cache", 2, "L2 cache in Redis", "Shared between processes, outlives a restart.", {"ttl_s": 1800}, available=l2_note),
-        Switch("warming", 2, "Cache warming", "Active users and popular posts are loaded when it is switched on.", {"users": 1000, "posts": 500}),
+        Switch(
+            "l2-cache", 2, "L2 cache in Redis", "Shared between processes, outlives a restart.", {"ttl_s": 1800}, available=l2_note
+        ),
+        Switch(
+            "warming", 2, "Cache warming", "Active users and popular posts are loaded when it is switched on.",
+            {"users": 1000, "posts": 500},
+        ),
         Switch("tag-invalidation", 2, "Tag invalidation", "A change forgets what carries its tag, not every entry of its kind."),
     ]  # fmt: skip
     return {switch.name: switch for switch in switches}
@@ -77,7 +84,9 @@ class Board:
             if name == "indexes":
                 await self.database.set_indexes(on)
             elif name == "connection-pool" and not self.database.sqlite:
-                size = PoolSize(wanted["size"], wanted["overflow"], wanted["timeout_s"], wanted["recycle_s"]) if on else PoolSize()
+                size = (
+                    PoolSize(wanted["size"], wanted["overflow"], wanted["timeout_s"], wanted["recycle_s"]) if on else PoolSize()
+                )
                 await self.database.resize(size)
             switch.on, switch.parameters = on, wanted
             if name in ("l1-cache", "l2-cache", "tag-invalidation"):

@@ -36,7 +36,7 @@ class RawParser(BaseParser):
 
     media_type = "application/x-www-form-urlencoded"
 
-    def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> bytes:
+    def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
         body: bytes = stream.read(limit() + 1)
         if len(body) > limit():
             raise too_large()
@@ -136,7 +136,7 @@ def _sent(decoded: object, path: str, options: dict[str, Any], digest: str, key:
         started_at=started_at or parsed.started_at,
         expected=expected,
         idempotency_key=key,
-        **texts,  # type: ignore[arg-type]
+        **texts,
     )
     return sent, str(options.get("gate", "")).lower() in ("1", "true", "yes", "on")
 

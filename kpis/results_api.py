@@ -9,7 +9,8 @@ from uuid import UUID
 
 from django.http import Http404
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiTypes, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import api_view, parser_classes, renderer_classes
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import JSONParser
@@ -128,7 +129,7 @@ def _listed(request: Request) -> Response:
             rows = rows.filter(**{name: value})
     pages = CursorPagination()
     pages.ordering = ("-received_at", "-id")
-    page = pages.paginate_queryset(rows, request) or []
+    page: list[Submission] = pages.paginate_queryset(rows, request) or []
     return pages.get_paginated_response([_line(row) for row in page])
 
 
@@ -160,7 +161,7 @@ def _one(request: Request, pk: UUID) -> Submission:
     row = _visible(request).filter(pk=pk).first()
     if row is None:
         raise Http404
-    return row  # type: ignore[no-any-return]
+    return row
 
 
 def _refused(error: results.Refused) -> Problem:

@@ -10,7 +10,7 @@ from probes.models import Feed, Heartbeat, Probe, Run, Service
 from probes.running import ask
 
 
-class ProbeInline(admin.TabularInline):  # type: ignore[type-arg]
+class ProbeInline(admin.TabularInline):
     model = Probe
     extra = 0
     fields = ("kind", "interval_s", "enabled", "next_run_at")
@@ -22,7 +22,7 @@ class ProbeInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(Service)
-class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ServiceAdmin(admin.ModelAdmin):
     list_display = ("name", "slug", "base_url", "environment", "owner", "paused_at", "archived_at")
     list_filter = ("environment", "paused_at")
     search_fields = ("name", "slug", "base_url")
@@ -46,14 +46,14 @@ class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         queryset.update(paused_at=None)
 
 
-class FeedInline(admin.TabularInline):  # type: ignore[type-arg]
+class FeedInline(admin.TabularInline):
     model = Feed
     extra = 0
     autocomplete_fields = ("kpi",)
 
 
 @admin.register(Probe)
-class ProbeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ProbeAdmin(admin.ModelAdmin):
     list_display = ("service", "kind", "interval_s", "enabled", "next_run_at", "failures")
     list_filter = ("kind", "enabled", "service")
     search_fields = ("service__name", "service__slug")
@@ -71,7 +71,7 @@ class ProbeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Run)
-class RunAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class RunAdmin(admin.ModelAdmin):
     list_display = ("id", "probe", "state", "outcome", "reason", "due_at", "queue_delay_ms", "finished_at")
     list_filter = ("outcome", "state", "probe__kind", "probe__service")
     search_fields = ("probe__service__name", "error")
@@ -86,7 +86,7 @@ class RunAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Heartbeat)
-class HeartbeatAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class HeartbeatAdmin(admin.ModelAdmin):
     list_display = ("role", "at")
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -132,7 +132,7 @@ def probes(request: Request, slug: str) -> Response:
         return Response(_saved_probe(request, Probe(service=one)), status=201)
     pages = CursorPagination()
     rows = pages.paginate_queryset(one.probes.prefetch_related("feeds__kpi__scorecard"), request)
-    return pages.get_paginated_response([_probe(row) for row in rows])
+    return pages.get_paginated_response([_probe(row) for row in rows or []])
 
 
 @extend_schema(methods=["GET"], responses=ProbeSerializer, summary="One probe")
@@ -154,7 +154,9 @@ def _saved_probe(request: Request, one: Probe) -> dict[str, Any]:
     for name in ("interval_s", "params", "enabled"):
         if name in data:
             setattr(one, name, data[name])
-    feeds = _feeds(data["feeds"]) if "feeds" in data else [(feed.metric, feed.kpi) for feed in one.feeds.all()] if one.pk else []
+    feeds = [(feed.metric, feed.kpi) for feed in one.feeds.select_related("kpi")] if one.pk else []
+    if "feeds" in data:
+        feeds = _feeds(data["feeds"])
     actor, token = actor_of(request)
     try:
         save_probe(probe=one, feeds=feeds, actor=actor, token=token, now=timezone.now())

@@ -16,7 +16,7 @@ from probes.models import Probe, Service
 from probes.registering import Wrong, checked_params
 
 
-class ServiceForm(Styled, forms.ModelForm):  # type: ignore[type-arg]
+class ServiceForm(Styled, forms.ModelForm):
     tags = forms.CharField(required=False, help_text="Separated by commas.")
     headers = forms.CharField(
         required=False,
@@ -81,7 +81,7 @@ class ProbeForm(Styled, forms.Form):
                 required=False,
                 initial=str(feeds.get(metric) or proposed or ""),
             )
-        self.initial |= {"interval_s": probe.interval_s, "enabled": probe.enabled}
+        self.initial = {**self.initial, "interval_s": probe.interval_s, "enabled": probe.enabled}
         for field in self.fields.values():
             css = "form-select" if isinstance(field.widget, forms.Select) else "form-control"
             if not isinstance(field.widget, forms.CheckboxInput):
@@ -126,7 +126,7 @@ def _field(hint: Any, value: Any, name: str) -> forms.Field:
     if kind is bool:
         return forms.BooleanField(**base)
     if kind in (int, float):
-        number = forms.IntegerField if kind is int else forms.FloatField
+        number: Any = forms.IntegerField if kind is int else forms.FloatField
         return number(**(base | {"required": True}), min_value=meta.ge, max_value=meta.le)
     if typing.get_origin(kind) is list:
         return Lines(**base)

@@ -90,7 +90,7 @@ def checked_params(kind: str, params: Mapping[str, Any]) -> dict[str, Any]:
     except msgspec.ValidationError as error:
         text, _, place = str(error).partition(" - at `$.")
         raise Wrong({f"params.{place.rstrip('`')}" if place else "params": text}) from None
-    return msgspec.to_builtins(found)  # type: ignore[no-any-return]
+    return msgspec.to_builtins(found)
 
 
 def check_feed(metrics: Mapping[str, str], metric: str, kpi: KPI) -> None:

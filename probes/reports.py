@@ -27,6 +27,7 @@ LOOKS = {
     "queued": ("clock", "nodata", "Queued"),
     "running": ("progress", "run", "Running"),
 }
+FAILURES = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.REFUSED)
 SHOWN_UNITS = {"ratio": ("%", 100.0), "bytes": ("MB", 1e-6)}
 
 

@@ -182,7 +182,7 @@ def target_of(service: Service) -> Target:
         slug=service.slug,
         base_url=service.base_url,
         environment=service.environment,
-        headers=dict(service.headers or {}),
+        headers={**(service.headers or {})},
         metrics_url=service.metrics_url,
         health_path=service.health_path,
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.permissions import Scope, require
+from accounts.requests import PageRequest
 from probes import heartbeat, reports
 from probes.forms import ProbeForm, ServiceForm
 from probes.kinds import kinds
@@ -20,7 +21,7 @@ from probes.running import ask
 
 @require(Scope.READ)
 @require_GET
-def service_list(request: HttpRequest) -> HttpResponse:
+def service_list(request: PageRequest) -> HttpResponse:
     services = Service.objects.filter(archived_at=None)
     if text := request.GET.get("q", "").strip():
         services = services.filter(name__icontains=text) | services.filter(slug__icontains=text)
@@ -40,17 +41,17 @@ def service_list(request: HttpRequest) -> HttpResponse:
 
 @require(Scope.PROBES_WRITE)
 @require_http_methods(["GET", "POST"])
-def service_create(request: HttpRequest) -> HttpResponse:
+def service_create(request: PageRequest) -> HttpResponse:
     return _service_form(request, Service())
 
 
 @require(Scope.PROBES_WRITE)
 @require_http_methods(["GET", "POST"])
-def service_edit(request: HttpRequest, slug: str) -> HttpResponse:
+def service_edit(request: PageRequest, slug: str) -> HttpResponse:
     return _service_form(request, get_object_or_404(Service, slug=slug))
 
 
-def _service_form(request: HttpRequest, service: Service) -> HttpResponse:
+def _service_form(request: PageRequest, service: Service) -> HttpResponse:
     new = service.pk is None
     form = ServiceForm(request.POST or None, instance=service)
     if request.method == "POST" and form.is_valid():
@@ -70,7 +71,7 @@ def _service_form(request: HttpRequest, service: Service) -> HttpResponse:
 
 @require(Scope.READ)
 @require_GET
-def service_detail(request: HttpRequest, slug: str) -> HttpResponse:
+def service_detail(request: PageRequest, slug: str) -> HttpResponse:
     service = get_object_or_404(Service.objects.select_related("owner"), slug=slug)
     report = reports.service(service, now=timezone.now())
     template = "probes/_service.html" if request.htmx.target == "service" else "probes/service_detail.html"
@@ -81,7 +82,7 @@ def service_detail(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require(Scope.PROBES_WRITE)
 @require_http_methods(["GET", "POST"])
-def probe_create(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
+def probe_create(request: PageRequest, slug: str, kind: str) -> HttpResponse:
     service = get_object_or_404(Service, slug=slug)
     if kind not in kinds():
         messages.error(request, f"There is no kind {kind}.")
@@ -91,11 +92,11 @@ def probe_create(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
 
 @require(Scope.PROBES_WRITE)
 @require_http_methods(["GET", "POST"])
-def probe_edit(request: HttpRequest, pk: int) -> HttpResponse:
+def probe_edit(request: PageRequest, pk: int) -> HttpResponse:
     return _probe_form(request, get_object_or_404(Probe.objects.select_related("service"), pk=pk))
 
 
-def _probe_form(request: HttpRequest, probe: Probe) -> HttpResponse:
+def _probe_form(request: PageRequest, probe: Probe) -> HttpResponse:
     form = ProbeForm(request.POST or None, probe=probe)
     if request.method == "POST" and form.is_valid():
         probe.params = form.cleaned_data["params"]
@@ -113,7 +114,7 @@ def _probe_form(request: HttpRequest, probe: Probe) -> HttpResponse:
 
 @require(Scope.PROBES_WRITE)
 @require_POST
-def probe_run(request: HttpRequest, pk: int) -> HttpResponse:
+def probe_run(request: PageRequest, pk: int) -> HttpResponse:
     probe = get_object_or_404(Probe.objects.select_related("service"), pk=pk)
     run = ask(probe=probe, actor=request.user, now=timezone.now())
     return redirect("probes:run-detail", pk=run.pk)
@@ -121,7 +122,7 @@ def probe_run(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require(Scope.READ)
 @require_GET
-def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
+def run_detail(request: PageRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(Run.objects.select_related("probe__service", "requested_by"), pk=pk)
     template = "probes/_run.html" if request.htmx.target == "run" else "probes/run_detail.html"
     response = render(request, template, {"run": run, "report": reports.run(run)})

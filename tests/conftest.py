@@ -1,4 +1,4 @@
-"""What every test may use: people by role, logged-in clients, tokens, and lanes that are left out where their server is absent."""
+"""What every test may use: people by role, logged-in clients, tokens; what needs an absent server is left out."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from django.conf import settings
 from django.core.management.base import BaseCommand
+from django.db import transaction
 from django.utils import timezone
 
 from accounts import people
@@ -36,7 +37,7 @@ class Command(BaseCommand):
         loading.load(plan, now=now, starts_on=rehearsing.start_of(data, now.date()))
         rehearsing.rehearse(data, now=now)
         for service in data["services"]:
-            self.service(service, options["url"], plan.scorecard.slug)
+            self.service(service, options["url"], plan.scorecard["slug"])
         names = ", ".join(person["username"] for person in data["people"])
         self.stdout.write(f"Log in as {names}; password for each: {password}")
         self.stdout.write(f"Switches of the reference service: {options['url']}/switches")
@@ -49,9 +50,7 @@ class Command(BaseCommand):
         for person in wanted:
             user = User.objects.filter(username=person["username"]).first()
             if user is None:
-                people.create(
-                    username=person["username"], password=password, roles=[person["role"]], first_name=person["name"]
-                )
+                people.create(username=person["username"], password=password, roles=[person["role"]], first_name=person["name"])
             elif not known:
                 user.set_password(password)
                 user.save(update_fields=["password"])
@@ -60,6 +59,7 @@ class Command(BaseCommand):
                 file.write(password)
         return password
 
+    @transaction.atomic
     def service(self, wanted: dict[str, Any], url: str, scorecard: str) -> None:
         """Register the reference service, or follow it to another port; people's changes to its probes stay."""
         service = Service.objects.filter(slug=wanted["slug"]).first()
@@ -70,10 +70,6 @@ class Command(BaseCommand):
             service.links = [{"name": "Switches", "url": f"{url}/switches"}]
             save_service(service=service, actor=None)
         for probe in wanted["probes"] if fresh else ():
-            feeds = [
-                (feed["metric"], KPI.objects.get(scorecard__slug=scorecard, key=feed["kpi"])) for feed in probe["feeds"]
-            ]
-            order = Probe(
-                service=service, kind=probe["kind"], interval_s=probe["interval_s"], params=probe.get("params", {})
-            )
+            feeds = [(feed["metric"], KPI.objects.get(scorecard__slug=scorecard, key=feed["kpi"])) for feed in probe["feeds"]]
+            order = Probe(service=service, kind=probe["kind"], interval_s=probe["interval_s"], params=probe.get("params", {}))
             save_probe(probe=order, feeds=feeds, actor=None, now=timezone.now())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,11 @@ class Command(BaseCommand):
         data = Path(settings.VAR_DIR) / "demo"
         supervisor.add(Program("demo", [sys.executable, "-m", "demo", "--port", str(port), "--data", str(data)], vital=False))
         supervisor.add(Program("traffic", [sys.executable, "-m", "demo.traffic", "--url", url], vital=False))
-        call_command("load_demo", url=url, stdout=self.stdout)
+        # In a process of its own: only there do the settings hold the address that was just allowed.
+        loaded = subprocess.run([sys.executable, "manage.py", "load_demo", "--url", url], check=False)  # noqa: S603
+        if loaded.returncode:
+            supervisor.shut_down()
+            raise CommandError("the demo data could not be loaded")
 
     def announce(self, port: int, *, demo: bool) -> None:
         self.stdout.write(f"\nMilepost: http://{HOST}:{port}/   (Ctrl-C stops everything)")
