@@ -1,0 +1,99 @@
+"""Every page in Chromium: no console errors, no foreign requests, accessible, no sideways scroll on a phone, and without scripts."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from tests.browser.conftest import Demo, new_context
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+ROADMAP = "/roadmaps/fastapi-easy-performance/"
+# path → who opens it; "" is a stranger
+PAGES = {
+    "/login/": "",
+    "/password/reset/": "",
+    "/": "manager",
+    "/roadmaps/": "viewer",
+    ROADMAP: "manager",
+    f"{ROADMAP}phases/4/": "manager",
+    f"{ROADMAP}roi/": "manager",
+    f"{ROADMAP}risks/": "manager",
+    "/roadmaps/import/": "manager",
+    "/scorecards/": "viewer",
+    "/scorecards/fastapi-easy/": "viewer",
+    "/scorecards/fastapi-easy/response-time-p95/": "engineer",
+    "/scorecards/fastapi-easy/developer-productivity/": "viewer",
+    "/services/": "engineer",
+    "/services/new/": "engineer",
+    "/services/demo-api/": "engineer",
+    "/services/demo-api/probes/new/http/": "engineer",
+    "/runs/{run}/": "engineer",
+    "/results/": "engineer",
+    "/results/{submission}/": "engineer",
+    "/account/": "viewer",
+    "/account/password/": "viewer",
+    "/tokens/": "engineer",
+    "/activity/": "auditor",
+    "/api/docs/": "engineer",
+    "/no-such-page/": "viewer",
+}
+WITHOUT_SCRIPTS = {path for path in PAGES if path != "/api/docs/"}
+LOOKS = [(1280, False), (1280, True), (390, False), (390, True)]
+SHOTS = os.environ.get("SCREENSHOTS", "")
+"""A folder to leave a picture of every page in, for eyes."""
+
+
+def watched(page: Page, demo: Demo) -> list[str]:
+    """Collects what a page must not do: console errors, failures, requests to other hosts."""
+    faults: list[str] = []
+    page.on("console", lambda message: faults.append(f"console: {message.text}") if message.type == "error" else None)
+    page.on("pageerror", lambda error: faults.append(f"script: {error}"))
+    host = urlsplit(demo.url).netloc
+
+    def request(made: object) -> None:
+        parts = urlsplit(made.url)  # type: ignore[attr-defined]
+        if parts.scheme in ("http", "https") and parts.netloc != host:
+            faults.append(f"foreign request: {made.url}")  # type: ignore[attr-defined]
+
+    page.on("request", request)
+    return faults
+
+
+@pytest.mark.parametrize("pattern", PAGES)
+def test_page(pattern: str, demo: Demo, browser: Browser, states: dict[str, object]) -> None:
+    path = demo.path(pattern)
+    for width, dark in LOOKS:
+        context = new_context(browser, demo, states[PAGES[pattern]], width=width, dark=dark)
+        page = context.new_page()
+        faults = watched(page, demo)
+        answer = page.goto(path, wait_until="load")
+        assert answer is not None
+        assert answer.status == (404 if "no-such" in path else 200), path
+        if SHOTS:
+            name = f"{path.strip('/').replace('/', '_') or 'overview'}-{width}{'-dark' if dark else ''}.png"
+            page.screenshot(path=Path(SHOTS) / name, full_page=True)
+        if "no-such" in path:
+            faults = [fault for fault in faults if "404" not in fault]
+        assert faults == [], (path, width)
+        if width == 390:
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, f"{path} scrolls sideways"
+        if pattern != "/api/docs/":
+            violations = Axe().run(page).response["violations"]
+            assert [(v["id"], [n["html"][:160] for n in v["nodes"][:4]]) for v in violations] == [], (path, width, dark)
+        context.close()
+
+
+@pytest.mark.parametrize("pattern", sorted(WITHOUT_SCRIPTS))
+def test_page_without_scripts(pattern: str, demo: Demo, browser: Browser, states: dict[str, object]) -> None:
+    context = new_context(browser, demo, states[PAGES[pattern]], width=390, scripts=False)
+    page = context.new_page()
+    page.goto(demo.path(pattern))
+    assert page.locator("h1").first.inner_text()
+    context.close()
