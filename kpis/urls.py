@@ -4,10 +4,20 @@ from django.urls import URLPattern, URLResolver, path
 
 from kpis import badges, results_api
 from kpis.api import urls as api_urls
+from kpis.views import kpis, scorecards, submissions
 
 app_name = "kpis"
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("scorecards/", scorecards.scorecard_list, name="scorecard-list"),
+    path("scorecards/<slug:slug>/", scorecards.scorecard_detail, name="scorecard-detail"),
+    path("scorecards/<slug:slug>/csv/", scorecards.scorecard_csv, name="scorecard-csv"),
+    path("scorecards/<slug:slug>/<slug:key>/", kpis.kpi_detail, name="kpi-detail"),
+    path("scorecards/<slug:slug>/<slug:key>/targets/", kpis.target_propose, name="target-propose"),
+    path("targets/<int:pk>/decide/", kpis.target_decide, name="target-decide"),
+    path("results/", submissions.submission_list, name="submission-list"),
+    path("results/<uuid:pk>/", submissions.submission_detail, name="submission-detail"),
+    path("results/<uuid:pk>/invalidate/", submissions.submission_invalidate, name="submission-invalidate"),
     path("badges/kpi/<slug:slug>/<slug:key>.svg", badges.kpi_badge, name="kpi-badge"),
 ]
 api_urlpatterns: list[URLPattern | URLResolver] = [

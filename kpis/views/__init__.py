@@ -1,0 +1,1 @@
+"""Pages of scorecards, KPIs, targets and CI results."""

@@ -1,0 +1,95 @@
+"""Pages of one KPI: where it stands and how it came there; its targets, proposed and decided."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.audit import actor_of
+from accounts.permissions import Scope, may, require
+from kpis import targets
+from kpis.forms import ProposalForm
+from kpis.headlines import kpi_headline, kpi_lede
+from kpis.models import KPI, Target
+from kpis.report import SPANS, Report, report, target_history, waivers
+from kpis.views.pages import asks_for, live, page
+
+VERBS = {"approve": targets.approve, "reject": targets.reject, "withdraw": targets.withdraw}
+
+
+@require(Scope.READ)
+@require_safe
+def kpi_detail(request: HttpRequest, slug: str, key: str) -> HttpResponse:
+    kpi = _kpi(slug, key)
+    found = report(kpi, span=request.GET.get("range", ""), now=timezone.now())
+    if asks_for(request, "kpi"):
+        return live(request, "kpis/_kpi.html", _live_part(found))
+    return page(request, "kpis/kpi_detail.html", _whole(kpi, found, _form(kpi, found, None)))
+
+
+@require(Scope.TARGETS_PROPOSE)
+@require_POST
+def target_propose(request: HttpRequest, slug: str, key: str) -> HttpResponse:
+    """Back to the KPI's page: with the new version waiting, or with what is wrong beside its field."""
+    kpi = _kpi(slug, key)
+    found = report(kpi, span="", now=timezone.now())
+    form = _form(kpi, found, request.POST)
+    version = form.propose(actor=actor_of(request)[0]) if form.is_valid() else None
+    if version is None:
+        return page(request, "kpis/kpi_detail.html", _whole(kpi, found, form) | {"here": kpi_url(kpi)}, status=422)
+    messages.success(request, f"Version {version.number} waits for approval by somebody else.")
+    return redirect(kpi_url(kpi))
+
+
+@require(Scope.READ)
+@require_POST
+def target_decide(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
+    """Approve, reject or withdraw a proposal; the guard of the verb is that of the API."""
+    if verb not in VERBS:
+        raise Http404
+    needed = Scope.TARGETS_PROPOSE if verb == "withdraw" else Scope.APPROVE
+    return require(needed)(_decide)(request, get_object_or_404(Target.objects.select_related("kpi__scorecard"), pk=pk), verb)  # type: ignore[return-value]
+
+
+def _decide(request: HttpRequest, target: Target, verb: str) -> HttpResponse:
+    try:
+        done = VERBS[verb](
+            target=target, actor=actor_of(request)[0], now=timezone.now(), note=request.POST.get("note", "").strip()[:2000]
+        )
+    except targets.Refused as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, f"Version {done.number} is {done.get_decision_display()}.")
+    return redirect(kpi_url(target.kpi))
+
+
+def kpi_url(kpi: KPI) -> str:
+    return f"/scorecards/{kpi.scorecard.slug}/{kpi.key}/"
+
+
+def _kpi(slug: str, key: str) -> KPI:
+    return get_object_or_404(KPI.objects.select_related("owner", "scorecard"), scorecard__slug=slug, key=key)
+
+
+def _form(kpi: KPI, found: Report, data: Any) -> ProposalForm:
+    return ProposalForm(data, kpi=kpi, in_force=found.standing.target)
+
+
+def _live_part(found: Report) -> dict[str, Any]:
+    return {"report": found, "standing": found.standing, "kpi": found.kpi, "spans": [(key, word) for key, (word, _) in SPANS.items()]}
+
+
+def _whole(kpi: KPI, found: Report, form: ProposalForm) -> dict[str, Any]:
+    return {
+        **_live_part(found),
+        "headline": kpi_headline(found.standing),
+        "lede": kpi_lede(found.standing),
+        "versions": target_history(kpi, now=found.end),
+        "waivers": waivers(kpi),
+        "form": form,
+    }

@@ -1,0 +1,105 @@
+"""Pages of scorecards: the list, one with all its KPIs, and its CSV."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accounts.permissions import Scope, require
+from kpis.models import KPI, Scorecard
+from kpis.rows import GROUPS, SORTS, Choice, grouped, needs_attention, picked, way_of
+from kpis.standing import Standing, counts, headline, sparklines, standings
+from kpis.headlines import scorecard_lede
+from kpis.views.pages import asks_for, live, page
+
+COLUMNS = (
+    "key", "name", "category", "unit", "baseline", "actual", "target", "alert_threshold", "way", "asked", "status", "since",
+    "measured_at", "origin", "service", "owner", "waived_until",
+)  # fmt: skip
+
+
+@require(Scope.READ)
+@require_safe
+def scorecard_list(request: HttpRequest) -> HttpResponse:
+    cards = list(Scorecard.objects.filter(archived_at=None))
+    by_card: dict[int, list[Standing]] = {card.pk: [] for card in cards}
+    for one in standings(_kpis().filter(scorecard__in=cards), now=timezone.now()):
+        by_card[one.kpi.scorecard_id].append(one)
+    rows = [(card, headline(by_card[card.pk]), counts(by_card[card.pk]), len(by_card[card.pk])) for card in cards]
+    return page(request, "kpis/scorecard_list.html", {"rows": rows})
+
+
+@require(Scope.READ)
+@require_safe
+def scorecard_detail(request: HttpRequest, slug: str) -> HttpResponse:
+    card = get_object_or_404(Scorecard, slug=slug)
+    choice = Choice.of(request.GET)
+    now = timezone.now()
+    found = standings(_kpis().filter(scorecard=card), now=now)
+    shown = picked(found, choice)
+    context = {
+        "scorecard": card,
+        "choice": choice,
+        "now": now,
+        "headline": headline(found),
+        "lede": scorecard_lede(found),
+        "counts": counts(found),
+        "total": len(found),
+        "attention": sum(needs_attention(one) for one in found),
+        "services": len({row.subject for one in found for row in one.series}),
+        "groups": grouped(shown, choice),
+        "sparklines": sparklines([one.kpi.pk for one in shown], now=now),
+        "group_words": GROUPS,
+        "sort_words": SORTS,
+    }
+    if asks_for(request, "scorecard"):
+        return live(request, "kpis/_scorecard.html", context)
+    return page(request, "kpis/scorecard_detail.html", context)
+
+
+@require(Scope.READ)
+@require_safe
+def scorecard_csv(request: HttpRequest, slug: str) -> HttpResponse:
+    """The rows that the page shows, in its order; figures as they are, without units of their own."""
+    card = get_object_or_404(Scorecard, slug=slug)
+    shown = picked(standings(_kpis().filter(scorecard=card), now=timezone.now()), Choice.of(request.GET))
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{card.slug}.csv"'
+    csv.writer(response).writerows(_table(shown))
+    return response
+
+
+def _kpis() -> Any:
+    return KPI.objects.filter(archived_at=None).select_related("owner", "scorecard")
+
+
+def _table(shown: Sequence[Standing]) -> Iterator[Sequence[object]]:
+    yield COLUMNS
+    for one in shown:
+        yield [_cell(value) for value in (
+            one.kpi.key, one.kpi.name, one.kpi.category, one.unit, one.baseline, one.actual, _target(one), one.alert_threshold,
+            way_of(one), one.asked, str(one.status), _iso(one.since), _iso(one.at), one.origin, one.worst_subject,
+            one.kpi.owner, _iso(one.waived_until),
+        )]  # fmt: skip
+
+
+def _target(one: Standing) -> str:
+    return one.target_text
+
+
+def _iso(moment: Any) -> str:
+    return moment.isoformat() if moment else ""
+
+
+def _cell(value: object) -> object:
+    """Text that a spreadsheet would run as a formula is quoted."""
+    if value is None or isinstance(value, float):
+        return "" if value is None else value
+    text = str(value)
+    return f"'{text}" if text[:1] in "=+-@\t\r" and text else text
