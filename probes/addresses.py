@@ -23,11 +23,16 @@ NEVER: tuple[Network, ...] = tuple(
         "224.0.0.0/4",
         "240.0.0.0/4",
         "100.100.100.200/32",  # cloud metadata
+        "168.63.129.16/32",  # cloud metadata, though a public address
         "192.0.0.192/32",  # cloud metadata
+        "192.88.99.0/24",  # relays of 6to4
         "::/128",
         "fe80::/10",
+        "fec0::/10",  # site-local, given up long ago
         "ff00::/8",
+        "fd00:c1::a9fe:a9fe/128",  # cloud metadata
         "fd00:ec2::254/128",  # cloud metadata
+        "fd20:ce::254/128",  # cloud metadata
     )
 )
 """Denied whatever an operator allows."""
@@ -38,8 +43,15 @@ WRAPPERS: tuple[Network, ...] = tuple(
 )
 """IPv6 forms that carry an IPv4 address inside: never needed for a service, and a way around every list."""
 
-NAME = re.compile(r"^(?=.{1,253}\.?$)(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*\.?$", re.I)
-NUMERIC = re.compile(r"^(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*\.?$", re.I)
+PUBLIC6 = ipaddress.IPv6Network("2000::/3")
+"""All that is given out of IPv6 so far; Python calls the unassigned rest global too."""
+
+LOOPBACK6 = ipaddress.IPv6Address("::1")
+"""Lies among the IPv4-compatible forms and is none: an operator may allow it."""
+
+ISATAP = 0x5EFE
+NAME = re.compile(r"(?=.{1,253}\Z)(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*", re.I | re.A)
+NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*", re.I | re.A)
 RESOLVE_S = 5.0
 
 
@@ -76,41 +88,72 @@ class AddressPolicy:
         return cls(tuple(allowance(entry) for entry in allow), tuple((host.lower(), port) for host, port in deny))
 
     def judge(self, host: str, address: Address, port: int) -> None:
-        """Raise Refused unless the address may be reached under that name."""
-        own = any(port == p and (host == h or str(address) == h) for h, p in self.denied)
+        """Raise Refused unless the address may be reached under that name. What has a name of ours is judged in `resolve`."""
+        own = any(port == p and (host == h or same_place(address, h)) for h, p in self.denied)
         if own:
             raise Refused(f"{host}:{port} is a part of Milepost itself")
-        if any(address.version == net.version and address in net for net in (*NEVER, *WRAPPERS)):
+        if never(address):
             raise Refused(f"{address} is never reached (link-local, metadata, multicast, unspecified or a disguised form)")
         if any(entry.covers(host, address, port) for entry in self.allowed):
             return
-        if not address.is_global:
-            raise Refused(f"{address} is not a public address; an operator can allow it with PROBE_ALLOW={address}:{port}")
+        if not address.is_global or (address.version == 6 and address not in PUBLIC6):
+            raise Refused(
+                f"{address} is not a public address; an operator can allow it with PROBE_ALLOW={allowed_as(address, port)}"
+            )
 
     async def resolve(self, host: str, port: int, resolver: Resolver | None = None) -> list[Address]:
         """Resolve once; every address must be allowed, and only these may be connected to. Raises Refused or OSError."""
         name = checked_host(host)
         literal = literal_address(name)
-        if literal is not None:
-            self.judge(name, literal, port)
-            return [literal]
-        found = await asyncio.wait_for((resolver or system_resolver)(name, port), RESOLVE_S)
-        addresses = [ipaddress.ip_address(text.partition("%")[0]) for text in dict.fromkeys(found)]
+        addresses = [literal] if literal is not None else await _found(name, port, resolver)
         if not addresses:
             raise Refused(f"{name} has no address")
         for address in addresses:
             self.judge(name, address, port)
+        for own in [h for h, p in self.denied if p == port and literal_address(h) is None]:
+            if not set(addresses).isdisjoint(await _own_addresses(own, port, resolver)):
+                raise Refused(f"{host}:{port} is a part of Milepost itself")
         return addresses
+
+
+def never(address: Address) -> bool:
+    """Whether no operator can allow it: see NEVER and WRAPPERS; also IPv4 inside an ISATAP interface."""
+    if address.version == 6 and (int(address) >> 32) & 0xFFFFFFFF in (ISATAP, 0x02000000 | ISATAP):
+        return True
+    return any(address.version == net.version and address in net for net in (*NEVER, *WRAPPERS) if address != LOOPBACK6)
+
+
+def same_place(address: Address, host: str) -> bool:
+    """Whether a literal host of ours is this address; every loopback address is the same place."""
+    own = literal_address(host)
+    return own is not None and (own == address or (own.is_loopback and address.is_loopback))
+
+
+def allowed_as(address: Address, port: int) -> str:
+    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+
+
+async def _found(name: str, port: int, resolver: Resolver | None) -> list[Address]:
+    found = await asyncio.wait_for((resolver or system_resolver)(name, port), RESOLVE_S)
+    return [ipaddress.ip_address(text.partition("%")[0]) for text in dict.fromkeys(found)]
+
+
+async def _own_addresses(name: str, port: int, resolver: Resolver | None) -> list[Address]:
+    """Where a part of Milepost is; nowhere, while its name is not known."""
+    try:
+        return await _found(name, port, resolver)
+    except OSError:
+        return []
 
 
 def checked_host(host: str) -> str:
     """The host in lower case. Raises Refused for what is neither a name nor a plainly written address."""
-    name = host.strip("[]").rstrip(".").lower()
-    if literal_address(name) is not None:
+    name = host.strip("[]").removesuffix(".").lower()
+    if literal_address(name) is not None and "%" not in name:
         return name
-    if NUMERIC.match(name):
+    if NUMERIC.fullmatch(name):
         raise Refused(f"{host} is a disguised address (decimal, octal or hexadecimal); write it plainly")
-    if not NAME.match(name):
+    if not NAME.fullmatch(name):
         raise Refused(f"{host!r} is not a host name")
     return name
 
@@ -159,7 +202,7 @@ def allowance(entry: str) -> Allowance:
     try:
         return Allowance(None, ipaddress.ip_network(text, strict=False), port)
     except ValueError:
-        if "/" in text or not NAME.match(text) or NUMERIC.match(text):
+        if not NAME.fullmatch(text) or NUMERIC.fullmatch(text):
             raise ValueError(f"{entry!r} is neither a host name nor a network") from None
         return Allowance(text.lower(), None, port)
 

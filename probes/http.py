@@ -6,6 +6,7 @@ It is right for scrapes and checks, and wrong as a stopwatch (see `probes.stopwa
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Iterable
 from datetime import datetime
@@ -15,6 +16,7 @@ from urllib.parse import urljoin
 import httpcore
 import httpx
 
+from probes import tls
 from probes.addresses import AddressPolicy, Refused, checked_url
 from probes.kinds.base import Page, Target
 
@@ -46,7 +48,10 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         addresses = await self._policy.resolve(host, port)
-        return await self._below.connect_tcp(str(addresses[0]), port, timeout=timeout, socket_options=socket_options)
+        for address in addresses[:-1]:
+            with contextlib.suppress(httpcore.ConnectError):
+                return await self._below.connect_tcp(str(address), port, timeout=timeout, socket_options=socket_options)
+        return await self._below.connect_tcp(str(addresses[-1]), port, timeout=timeout, socket_options=socket_options)
 
     async def connect_unix_socket(self, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
         raise Refused("sockets of this machine are never reached")
@@ -57,9 +62,9 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 
 class GuardedTransport(httpx.AsyncHTTPTransport):
     def __init__(self, policy: AddressPolicy) -> None:
-        super().__init__(trust_env=False, retries=0)
+        super().__init__(verify=tls.context(), trust_env=False)
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=ssl.create_default_context(), max_connections=10, network_backend=GuardedBackend(policy)
+            ssl_context=tls.context(), max_connections=10, network_backend=GuardedBackend(policy)
         )
 
 
@@ -72,8 +77,9 @@ def client(policy: AddressPolicy) -> httpx.AsyncClient:
 async def fetch(url: str, *, policy: AddressPolicy, headers: dict[str, str], at: datetime) -> Page:
     """Read one document. Raises Refused, TimedOut or Unreachable with a plain reason."""
     checked_url(url)
+    asked = headers | {"Accept-Encoding": "identity"}  # a few compressed bytes can unfold without end
     try:
-        async with asyncio.timeout(TOTAL_S), client(policy) as http, http.stream("GET", url, headers=headers) as response:
+        async with asyncio.timeout(TOTAL_S), client(policy) as http, http.stream("GET", url, headers=asked) as response:
             body = await _capped(response)
     except (TimeoutError, httpx.TimeoutException) as error:
         raise TimedOut("no answer in time") from error
@@ -94,8 +100,10 @@ async def scrape(target: Target, *, policy: AddressPolicy, at: datetime) -> Page
 
 
 async def _capped(response: httpx.Response) -> bytes:
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise Unreachable("the answer is compressed, though plain text was asked for")
     parts, size = [], 0
-    async for part in response.aiter_bytes():
+    async for part in response.aiter_raw():
         size += len(part)
         if size > MOST_BYTES:
             raise Unreachable(f"the answer is longer than {MOST_BYTES // 1_000_000} MB")

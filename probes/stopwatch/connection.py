@@ -50,10 +50,17 @@ class Connection(asyncio.Protocol):
         """Connect to a checked address; also returns how many seconds connecting took (TLS included, names not)."""
         addresses = await policy.resolve(host, port)
         began = time.perf_counter()
-        _, protocol = await asyncio.get_running_loop().create_connection(
-            cls, str(addresses[0]), port, ssl=tls, server_hostname=host.strip("[]") if tls else None
-        )
-        return protocol, time.perf_counter() - began
+        for address in addresses:
+            try:
+                _, protocol = await asyncio.get_running_loop().create_connection(
+                    cls, str(address), port, ssl=tls, server_hostname=host.strip("[]") if tls else None
+                )
+            except OSError:
+                if address == addresses[-1]:
+                    raise
+            else:
+                return protocol, time.perf_counter() - began
+        raise AssertionError("there is at least one address")
 
     async def request(self, payload: bytes) -> Response:
         """Send one request and wait for its whole response. Raises ConnectionLost."""

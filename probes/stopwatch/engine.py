@@ -5,20 +5,27 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult
 
+from probes import tls
 from probes.addresses import AddressPolicy, Refused, port_of
 from probes.stopwatch.connection import Connection, ConnectionLost, Response
 
-MOST_USERS, MOST_REQUESTS, MOST_SECONDS = 50, 10_000, 120.0
+MOST_USERS, MOST_REQUESTS, MOST_SECONDS, MOST_BYTES = 50, 10_000, 120.0, 200_000_000
 """Caps of a latency probe; load beyond them is another tool's work."""
+
+GIVE_UP_AFTER = 3
+"""So many failed attempts without a single answer, and a service is left alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """`payloads` are sent in turn; `warm_up` requests come first and are left out."""
+    """`payloads` are sent in turn; `warm_up` requests come first and are left out.
+
+    No request starts after `total_s`; those under way then still end by their time-out, so that none is cut short.
+    """
 
     origin: SplitResult
     payloads: Sequence[bytes]
@@ -39,7 +46,7 @@ class Plan:
 class Result:
     """Times in ms. A time-out stands in `times_ms` at its full time; a lost connection has no time and is an error.
 
-    `complete` is False when the total time ran out before all requests were made.
+    `complete` is False when a cap, or silence of the service, ended it before all requests were made.
     """
 
     times_ms: list[float] = field(default_factory=list)
@@ -53,38 +60,43 @@ class Result:
     def attempts(self) -> int:
         return self.statuses.total() + self.errors.total()
 
+    @property
+    def silent(self) -> bool:
+        return not self.statuses and self.errors.total() >= GIVE_UP_AFTER
+
 
 async def run(plan: Plan, policy: AddressPolicy) -> Result:
     """Carry a plan out. Raises Refused when its address may not be reached."""
     result = Result()
     turns = iter(range(plan.warm_up + plan.requests))
-    tls = ssl.create_default_context() if plan.origin.scheme == "https" else None
-    users = [_User(plan, policy, tls, result) for _ in range(plan.users)]
+    users = [_User(plan, policy, result) for _ in range(plan.users)]
+    end = asyncio.get_running_loop().time() + plan.total_s
     try:
-        async with asyncio.timeout(plan.total_s), asyncio.TaskGroup() as crowd:
+        async with asyncio.TaskGroup() as crowd:
             for number, user in enumerate(users):
-                crowd.create_task(user.work(turns, start_after=number * 0.01))
-    except TimeoutError:
-        result.complete = False
-    except ExceptionGroup as group:
-        refused = group.subgroup(Refused)
-        raise refused.exceptions[0] if refused else group from None
+                crowd.create_task(user.work(turns, start_after=number * 0.01, end=end))
+    except* Refused as group:
+        raise Refused(str(group.exceptions[0])) from None
     finally:
         for user in users:
             user.leave()
+    result.complete = result.attempts == plan.requests
     return result
 
 
 class _User:
-    def __init__(self, plan: Plan, policy: AddressPolicy, tls: ssl.SSLContext | None, result: Result) -> None:
-        self.plan, self.policy, self.tls, self.result = plan, policy, tls, result
+    def __init__(self, plan: Plan, policy: AddressPolicy, result: Result) -> None:
+        self.plan, self.policy, self.result = plan, policy, result
+        self.tls = tls.context() if plan.origin.scheme == "https" else None
         self.connection: Connection | None = None
 
-    async def work(self, turns: object, *, start_after: float) -> None:
+    async def work(self, turns: Iterator[int], *, start_after: float, end: float) -> None:
         await asyncio.sleep(start_after)  # users that start together would queue behind each other
-        for turn in turns:  # type: ignore[attr-defined]
+        for turn in turns:
             payload = self.plan.payloads[turn % len(self.plan.payloads)]
             await self.one(payload, counted=turn >= self.plan.warm_up)
+            if self.result.silent or self.result.size > MOST_BYTES or asyncio.get_running_loop().time() >= end:
+                return
 
     async def one(self, payload: bytes, *, counted: bool) -> None:
         """One request, reconnecting where needed; a reused connection that the server had closed is tried once more."""

@@ -1,0 +1,81 @@
+"""The common way of the kinds that read metrics: scrape, compare with the last scrape, tell what can be told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from kpis.readings import Reading
+from probes.kinds.base import Measured, Outcome, Target, Tools
+from probes.metrics.scrape import Scrape, Unreadable, read, remembered
+from probes.metrics.window import NoWindow, Replicas, Restarted, Window, window
+
+KEPT_STARTS = 5
+
+
+@dataclass(frozen=True)
+class Told:
+    """Readings, and for each figure that could not be told the reason."""
+
+    readings: Sequence[Reading]
+    missing: Sequence[str]
+
+
+Tell = Callable[[Scrape, Window | None], Told]
+
+
+def left_out(target: Target) -> set[str]:
+    """Routes that are a scraper's or a probe's own."""
+    metrics = target.metrics_url if target.metrics_url.startswith("/") else "/metrics"
+    return {metrics.partition("?")[0].rstrip("/"), "/metrics", target.health_path.rstrip("/") or "/health", "/healthz", "/readyz"}
+
+
+async def measure(tools: Tools, tell: Tell) -> Measured:
+    """One run: `tell` gets this scrape, and the window since the last one where it is whole."""
+    page = await tools.scrape()
+    try:
+        now = read(page.text, page.media_type, page.at)
+    except Unreadable as error:
+        return Measured(outcome=Outcome.FAILED, error=str(error), memory=tools.previous)
+    details: dict[str, Any] = {"preset": now.preset.name, "series": len(now.samples)}
+    starts = [float(start) for start in tools.previous.get("starts", [])]
+    memory = now.to_memory() | {"starts": _starts(starts, now)}
+    reason, whole = "", None
+    try:
+        whole = window(remembered(tools.previous), now, earlier_starts=starts[:-1])
+        details["window_s"] = round(whole.seconds, 3)
+    except NoWindow as error:
+        reason = str(error)
+    except Restarted as error:
+        restart = Reading(metric="restarts", value=1, unit="count", at=now.at)
+        return Measured(
+            outcome=Outcome.INVALID, reason="restarted", error=f"{error}.", readings=[restart], details=details, memory=memory
+        )
+    except Replicas as error:
+        return Measured(outcome=Outcome.INVALID, reason="replicas", error=f"{error}.", details=details, memory=memory)
+    told = tell(now, whole)
+    missing = [reason] if reason else []
+    missing += [text for text in told.missing if text not in missing]
+    if missing:
+        details["not_told"] = "; ".join(missing)
+    return Measured(
+        outcome=Outcome.OK, readings=list(told.readings), reason="; ".join(missing)[:80], details=details, memory=memory
+    )
+
+
+def _starts(earlier: list[float], now: Scrape) -> list[float]:
+    """The start times seen lately, newest last: how replicas give themselves away."""
+    if now.started is None or earlier[-1:] == [now.started]:
+        return earlier
+    return [*earlier, now.started][-KEPT_STARTS:]
+
+
+def ratio(numerator: float, denominator: float) -> float | None:
+    """None where nothing was counted: no data, not 0 and not 100 %."""
+    return numerator / denominator if denominator > 0 else None
+
+
+def reading(metric: str, value: float, unit: str, at: datetime, count: float = 1, note: str = "") -> Reading:
+    return Reading(metric=metric, value=value, unit=unit, at=at, count=max(1, round(count)), note=note)
