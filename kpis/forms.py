@@ -68,7 +68,7 @@ def _initial(in_force: Target | None) -> dict[str, Any]:
     return {"target": f"{in_force.comparator} {number(in_force.value)}", **kept}
 
 
-class InvalidateForm(Styled, forms.Form):
+class ReasonForm(Styled, forms.Form):
     why = forms.CharField(
         max_length=1000, label="Why it counts no longer", widget=forms.Textarea(attrs={"rows": 2}),
         help_text="Its figures leave the KPIs and the baselines; the result itself stays.",

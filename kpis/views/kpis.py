@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.audit import actor_of
-from accounts.permissions import Scope, may, require
+from accounts.permissions import Scope, require
 from kpis import targets
 from kpis.forms import ProposalForm
 from kpis.headlines import kpi_headline, kpi_lede
@@ -48,8 +48,9 @@ def target_propose(request: HttpRequest, slug: str, key: str) -> HttpResponse:
 
 @require(Scope.READ)
 @require_POST
-def target_decide(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
-    """Approve, reject or withdraw a proposal; the guard of the verb is that of the API."""
+def target_decide(request: HttpRequest, pk: int) -> HttpResponse:
+    """Approve, reject or withdraw a proposal, as `decision` says; the guard of the verb is that of the API."""
+    verb = request.POST.get("decision", "")
     if verb not in VERBS:
         raise Http404
     needed = Scope.TARGETS_PROPOSE if verb == "withdraw" else Scope.APPROVE
@@ -81,7 +82,12 @@ def _form(kpi: KPI, found: Report, data: Any) -> ProposalForm:
 
 
 def _live_part(found: Report) -> dict[str, Any]:
-    return {"report": found, "standing": found.standing, "kpi": found.kpi, "spans": [(key, word) for key, (word, _) in SPANS.items()]}
+    return {
+        "report": found,
+        "standing": found.standing,
+        "kpi": found.kpi,
+        "spans": [(key, word) for key, (word, _) in SPANS.items()],
+    }
 
 
 def _whole(kpi: KPI, found: Report, form: ProposalForm) -> dict[str, Any]:

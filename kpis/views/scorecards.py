@@ -12,10 +12,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.permissions import Scope, require
+from kpis.headlines import scorecard_lede
 from kpis.models import KPI, Scorecard
 from kpis.rows import GROUPS, SORTS, Choice, grouped, needs_attention, picked, way_of
 from kpis.standing import Standing, counts, headline, sparklines, standings
-from kpis.headlines import scorecard_lede
 from kpis.views.pages import asks_for, live, page
 
 COLUMNS = (

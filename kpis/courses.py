@@ -1,0 +1,65 @@
+"""The courses of a KPI and its series and what they were held to, as the dict that static/js/charts.js draws. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from kpis.charts import ms, with_gaps
+
+
+@dataclass(frozen=True)
+class Course:
+    """A line: (at, value) in time order, and how far apart neighbours usually stand."""
+
+    label: str
+    points: Sequence[tuple[datetime, float]]
+    step_s: float = 0
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a KPI was held to from `start` to `end`."""
+
+    start: datetime
+    end: datetime
+    number: int
+    target: float
+    alert: float | None
+
+
+def chart(
+    courses: Sequence[Course],
+    held: Sequence[Held],
+    waived: Sequence[tuple[datetime, datetime]],
+    *,
+    unit: str,
+    words: tuple[str, str],
+    start: datetime,
+    end: datetime,
+) -> dict[str, Any]:
+    """The first course is the one that is judged; times are milliseconds. `words` name the target and the alert line."""
+    values = [value for course in courses for _, value in course.points]
+    limits = [value for one in held for value in (one.target, one.alert) if value is not None]
+    low, high = min([*values, *limits], default=0), max([*values, *limits], default=1)
+    lines = [
+        {"kind": "target", "label": words[0], "points": _stepped([(one.start, one.end, one.target) for one in held])},
+        {"kind": "alert", "label": words[1], "points": _stepped([(one.start, one.end, one.alert) for one in held])},
+    ]
+    return {
+        "unit": unit,
+        "start": ms(start),
+        "end": ms(end),
+        "zero": low >= 0 and low < high * 0.4,
+        "series": [{"label": course.label, "points": with_gaps(course.points, course.step_s)} for course in courses],
+        "lines": [line for line in lines if any(value is not None for _, value in line["points"])],
+        "moments": [{"at": ms(one.start), "label": f"target v{one.number}"} for one in held[1:]],
+        "bands": [{"from": ms(max(since, start)), "to": ms(min(until, end)), "label": "waived"} for since, until in waived],
+    }
+
+
+def _stepped(parts: Sequence[tuple[datetime, datetime, float | None]]) -> list[tuple[int, float | None]]:
+    """Level from start to end of each version; no line where nothing was stated."""
+    return [(ms(at), value) for start, end, value in parts for at in (start, end)]

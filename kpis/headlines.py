@@ -1,0 +1,99 @@
+"""The sentence on top of each page of scorecards, KPIs and results: computed from the facts, hiding no absence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from accounts.templatetags.ui import plain, unit_word
+from kpis.evaluation import Status
+from kpis.standing import Standing, counts
+
+NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
+STANDS = {
+    Status.STALE: "too old to judge",
+    Status.NO_TARGET: "without a target in force",
+    Status.BREACHED: "past its alert line",
+    Status.MET: "which meets the target",
+    Status.ON_TRACK: "ahead of the plan’s line",
+    Status.BEHIND: "short of the target",
+}
+
+
+def number(count: int) -> str:
+    return NUMBERS[count] if count < len(NUMBERS) else str(count)
+
+
+def figure_text(value: float, unit: str) -> str:
+    return f"{plain(value)} {unit_word(unit)}".strip()
+
+
+def scorecard_lede(standings: Sequence[Standing]) -> str:
+    """What the headline's count leaves open: the plan's line, old figures, missing figures, waivers."""
+    found = counts(standings)
+    parts = [
+        _part(found["on_track"], "is ahead of the plan’s line", "are ahead of the plan’s line"),
+        _part(found["behind"], "is behind it", "are behind it"),
+        _part(found["stale"], "figure is too old to judge", "figures are too old to judge"),
+        _part(found["no_data"], "has never been measured", "have never been measured"),
+        _part(found["no_target"], "has no target in force", "have no target in force"),
+        _part(found["waived"], "is waived", "are waived"),
+    ]
+    said = [part for part in parts if part]
+    return f"{', '.join([said[0], *(part[0].lower() + part[1:] for part in said[1:])])}." if said else ""
+
+
+def _part(count: int, one: str, many: str) -> str:
+    return f"{number(count)} {one if count == 1 else many}" if count else ""
+
+
+def kpi_headline(standing: Standing) -> str:
+    """Name, figure and where it stands: `API response time: 588 ms, ahead of the plan’s line.`"""
+    if standing.actual is None:
+        return f"{standing.kpi.name} has never been measured."
+    return f"{standing.kpi.name}: {figure_text(standing.actual, standing.unit)}, {STANDS[standing.status]}."
+
+
+def kpi_lede(standing: Standing) -> str:
+    """The change against the baseline and what remains to the target; what is not stated is said to be so."""
+    if standing.actual is None:
+        return "Feed it from a probe of a service, from CI results, or by the API."
+    if standing.status == Status.STALE:
+        return "No newer figure came within its limit, so it counts as unknown until one does."
+    said = [*_change(standing), *_remains(standing)]
+    return f"{'; '.join(said)}." if said else ""
+
+
+def _change(standing: Standing) -> list[str]:
+    if standing.target is None or standing.actual is None:
+        return []
+    base = standing.baseline
+    if base is None:
+        return ["No baseline is stated, so there is no way to measure"]
+    change = standing.actual - base
+    share = f" {abs(change / base) * 100:.0f} %" if base else ""
+    return [
+        f"{'Down' if change < 0 else 'Up'}{share} from {figure_text(base, standing.unit)}" if change else "Still at the baseline"
+    ]
+
+
+def _remains(standing: Standing) -> list[str]:
+    if standing.goal is None or standing.actual is None or standing.goal.met_by(standing.actual):
+        return []
+    gap = abs(standing.actual - standing.goal.value)
+    return [f"{figure_text(gap, standing.unit)} remain" if gap else "the target is reached only beyond this figure"]
+
+
+def submission_headline(document: Mapping[str, Any]) -> str:
+    """How many objectives a CI result met, and its verdict."""
+    objectives, missing = document.get("objectives", []), document.get("missing", [])
+    if not objectives and not missing:
+        return "No benchmark of this result maps to a KPI."
+    failed = sum(one["verdict"] in ("fail", "error") for one in objectives)
+    passed = sum(one["verdict"] == "pass" for one in objectives)
+    said = f"{passed} of {len(objectives)} objective{'' if len(objectives) == 1 else 's'} passed"
+    if failed:
+        said += f", {failed} failed"
+    if missing:
+        said += f", {len(missing)} expected benchmark{'' if len(missing) == 1 else 's'} did not come"
+    return f"{said}."

@@ -1,0 +1,156 @@
+"""One KPI in full, ready to render: where it stands, its course in a span of time, its distribution, its targets and waivers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Min
+
+from kpis.courses import Course, Held, chart
+from kpis.drawing import Distribution
+from kpis.drawing import distribution as drawn
+from kpis.history import History, HistoryPoint, distribution, history, versions
+from kpis.models import KPI, Decision, Rollup, Target, Waiver
+from kpis.rows import way_of
+from kpis.standing import Standing, standing
+
+SPANS: dict[str, tuple[str, timedelta | None]] = {
+    "1h": ("1 h", timedelta(hours=1)),
+    "24h": ("24 h", timedelta(hours=24)),
+    "7d": ("7 d", timedelta(days=7)),
+    "30d": ("30 d", timedelta(days=30)),
+    "all": ("All", None),
+}
+MOST_POINTS = 400
+MOST_SERIES = 5
+MOST_DISTRIBUTION = timedelta(days=7)
+RESOLUTIONS = {"raw": "Points as measured", "hour": "A point an hour", "day": "A point a day"}
+
+
+@dataclass(frozen=True)
+class Report:
+    """`points` are those of the chart's first line, newest first; `way` holds for a stale figure too."""
+
+    standing: Standing
+    span: str
+    start: datetime
+    end: datetime
+    way: float | None
+    chart: dict[str, Any]
+    points: tuple[HistoryPoint, ...]
+    resolution: str
+    distribution: Distribution | None
+    distribution_since: datetime
+
+    @property
+    def kpi(self) -> KPI:
+        return self.standing.kpi
+
+    @property
+    def span_word(self) -> str:
+        return f"Last {SPANS[self.span][0]}" if SPANS[self.span][1] else "Since it was first measured"
+
+
+def report(kpi: KPI, *, span: str, now: datetime) -> Report:
+    """`span` is a key of SPANS; anything else means the shortest one that tells something."""
+    stands = standing(kpi, now=now)
+    first = Rollup.objects.filter(series__kpi=kpi, series__enabled=True).aggregate(first=Min("at"))["first"]
+    span = span if span in SPANS else _telling(first, stands.at, now)
+    length = SPANS[span][1]
+    end = now + timedelta(seconds=1)
+    start = now - length if length else min(first or now, now - timedelta(hours=1))
+    course = history(kpi, start=start, end=end, points=MOST_POINTS)
+    since = max(start, now - MOST_DISTRIBUTION)
+    histogram = distribution(kpi, start=since, end=end)
+    return Report(
+        standing=stands,
+        span=span,
+        start=start,
+        end=end,
+        way=way_of(stands),
+        chart=_chart(stands, course, start, end),
+        points=tuple(reversed(course.points)),
+        resolution=RESOLUTIONS[course.resolution],
+        distribution=drawn(histogram, stands.target.value if stands.target else None) if histogram and histogram.count else None,
+        distribution_since=since,
+    )
+
+
+def _telling(first: datetime | None, newest: datetime | None, now: datetime) -> str:
+    """An hour while measuring is young, else a day; longer where the newest figure is older than that."""
+    if first is None or newest is None:
+        return "24h"
+    for name in ("1h", "24h", "7d", "30d"):
+        length = SPANS[name][1]
+        if length and now - newest < length and (name != "1h" or now - first < timedelta(hours=6)):
+            return name
+    return "all"
+
+
+def _chart(stands: Standing, course: History, start: datetime, end: datetime) -> dict[str, Any]:
+    kpi = stands.kpi
+    rows = sorted(stands.series, key=lambda row: row.subject != stands.worst_subject)
+    names = [(row.subject, row.environment) for row in rows]
+    label = names[0][0] if len(names) == 1 else f"{kpi.get_across_display()}: judged"
+    courses = [_course(label or kpi.name, course)]
+    if len(names) > 1:
+        for subject, environment in names[:MOST_SERIES]:
+            one = history(kpi, start=start, end=end, points=MOST_POINTS, subject=subject, environment=environment)
+            courses.append(_course(f"{subject} {environment}".strip(), one))
+    held = [Held(one.start, one.end, one.target.number, one.target.value, one.target.alert_threshold)
+            for one in versions(kpi, start=start, end=end)]  # fmt: skip
+    waived = kpi.waivers.filter(decision=Decision.APPROVED, subject="", expires_at__gt=start, decided_at__lt=end)
+    return chart(
+        courses,
+        held,
+        [(since, until) for since, until in waived.values_list("decided_at", "expires_at") if since],
+        unit=kpi.unit,
+        words=("target", "alert line"),
+        start=start,
+        end=end,
+    )
+
+
+def _course(label: str, found: History) -> Course:
+    return Course(label, [(point.at, point.value) for point in found.points], found.step_s)
+
+
+@dataclass(frozen=True)
+class Version:
+    """A target version as its history shows it: `until` is when the next one took over."""
+
+    target: Target
+    state: str
+    until: datetime | None
+
+
+def target_history(kpi: KPI, *, now: datetime) -> list[Version]:
+    """Newest first. States: waits, in force, later, past, rejected, withdrawn."""
+    rows = list(kpi.targets.select_related("proposed_by", "decided_by").order_by("number"))
+    approved = sorted((row for row in rows if row.decision == Decision.APPROVED and row.effective_from), key=_order)
+    followers = {row.pk: later.effective_from for row, later in zip(approved, approved[1:], strict=False)}
+    reached = [row for row in approved if row.effective_from and row.effective_from <= now]
+    in_force = reached[-1].pk if reached else None
+    return [Version(row, _state(row, in_force, now), followers.get(row.pk)) for row in reversed(rows)]
+
+
+def _order(row: Target) -> tuple[float, int]:
+    return (row.effective_from.timestamp() if row.effective_from else 0.0, row.number)
+
+
+def _state(row: Target, in_force: int | None, now: datetime) -> str:
+    if row.decision == Decision.PROPOSED:
+        return "waits"
+    if row.decision != Decision.APPROVED:
+        return str(row.decision)
+    if row.pk == in_force:
+        return "in force"
+    return "later" if row.effective_from and row.effective_from > now else "past"
+
+
+def waivers(kpi: KPI) -> Sequence[Waiver]:
+    """Newest first, at most ten."""
+    return list(kpi.waivers.select_related("requested_by", "decided_by")[:10])

@@ -1,0 +1,30 @@
+"""What all pages of KPIs share: a page, or only the part of it that renews itself."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.cache import get_conditional_response, patch_vary_headers
+
+
+def page(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
+    response = render(request, template, {"here": request.get_full_path(), **context}, status=status)
+    patch_vary_headers(response, ["HX-Target"])
+    return response
+
+
+def live(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+    """The part of a page that renews itself: 304 while nothing changed."""
+    response = page(request, template, context)
+    etag = f'"{hashlib.sha256(response.content).hexdigest()[:32]}"'
+    response["ETag"] = etag
+    response["Cache-Control"] = "private, no-cache"
+    return get_conditional_response(request, etag=etag, response=response) or response
+
+
+def asks_for(request: HttpRequest, part: str) -> bool:
+    """Whether htmx will replace only the element with this id."""
+    return getattr(getattr(request, "htmx", None), "target", None) == part
