@@ -275,8 +275,10 @@ def own_parts() -> list[tuple[str, int]]:
     database = DATABASES["default"]
     parts = [urlsplit(BASE_URL), urlsplit(REDIS_URL)]
     found = [(part.hostname, part.port or {"https": 443, "redis": 6379}.get(part.scheme, 80)) for part in parts if part.hostname]
-    if database.get("HOST"):
-        found.append((database["HOST"], int(database.get("PORT") or 5432)))
+    if os.environ.get("PORT"):
+        found.append(("127.0.0.1", env_int("PORT", 8000)))
+    if not database["ENGINE"].endswith("sqlite3"):
+        found.append((database.get("HOST") or "127.0.0.1", int(database.get("PORT") or 5432)))
     local = [("127.0.0.1", port) for host, port in found if host == "localhost"]
     return [*found, *local]
 

@@ -20,6 +20,8 @@ LABEL = "HTTP requests"
 METRICS = {"latency": "ms", "error_rate": "ratio", "availability": "ratio"}
 DEFAULT_INTERVAL_S = 30
 TIMED = True
+LONGEST_S = 40.0
+"""No request starts later than this into a run; the last one may still time out."""
 
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,6 +34,9 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeout_s: Annotated[
         float, Meta(title="Time-out, s", description="A time-out counts as an error at its full time.", ge=0.1, le=30)
     ] = 5.0
+    only_2xx: Annotated[
+        bool, Meta(title="Only 2xx is a success", description="Otherwise an error is a 5xx, a time-out or a lost connection.")
+    ] = False
 
 
 async def measure(target: Target, params: Params, tools: Tools) -> Measured:
@@ -39,18 +44,25 @@ async def measure(target: Target, params: Params, tools: Tools) -> Measured:
     try:
         origin = checked_url(target.base_url)
         payloads = [prepare("GET", urljoin(base, path.lstrip("/")), target.headers) for path in params.paths]
-        plan = Plan(origin=origin, payloads=payloads, requests=params.requests, users=params.users, timeout_s=params.timeout_s)
+        plan = Plan(
+            origin=origin, payloads=payloads, requests=params.requests, users=params.users,
+            timeout_s=params.timeout_s, total_s=LONGEST_S,
+        )  # fmt: skip
         at = tools.now()
         result = await run(plan, tools.policy)
     except Refused as refused:
         return Measured(outcome=Outcome.REFUSED, reason="address", error=str(refused))
-    return judged(result, at=at)
+    return judged(result, at=at, only_2xx=params.only_2xx)
 
 
-def judged(result: Result, *, at: datetime) -> Measured:
-    """Readings of a result: without a single answer the run failed, and only availability is known."""
-    answered = result.statuses.total()
-    failed = sum(count for status, count in result.statuses.items() if status >= 500) + result.errors.total()
+def judged(result: Result, *, at: datetime, only_2xx: bool = False) -> Measured:
+    """Readings of a result: without a single answer the run failed, and only availability is known.
+
+    Where most requests failed the times are left out: an error that comes at once is not fast. A run is one attempt at
+    availability, however many requests it could make: a dead service must not weigh less because it was given up early.
+    """
+    bad = {status for status in result.statuses if status >= 500 or (only_2xx and not 200 <= status < 300)}
+    failed = sum(result.statuses[status] for status in bad) + result.errors.total()
     details = {
         "requests": result.attempts,
         "statuses": {str(status): count for status, count in sorted(result.statuses.items())},
@@ -61,22 +73,23 @@ def judged(result: Result, *, at: datetime) -> Measured:
     }
     if not result.attempts:
         return Measured(outcome=Outcome.TIMED_OUT, error="no request was answered in time", details=details)
-    up = (result.attempts - failed) / result.attempts
-    availability = Reading(metric="availability", value=up, unit="ratio", at=at, count=result.attempts)
-    if not answered:
+    good = result.attempts - failed
+    availability = Reading(
+        metric="availability", value=good / result.attempts, unit="ratio", at=at, note=f"{good} of {result.attempts} requests"
+    )
+    if not result.statuses:
         text = "; ".join(f"{name} ({count}×)" for name, count in result.errors.most_common(3))
         outcome = Outcome.TIMED_OUT if set(result.errors) == {"timed out"} else Outcome.FAILED
         return Measured(outcome=outcome, error=text, readings=[availability], details=details)
+    errors = Reading(metric="error_rate", value=failed / result.attempts, unit="ratio", at=at, count=result.attempts)
+    if failed > good:
+        return Measured(outcome=Outcome.OK, reason="most requests failed", readings=[errors, availability], details=details)
     latency = Histogram.from_values(result.times_ms)
-    readings = [
-        Reading(metric="latency", value=latency.mean(), unit="ms", at=at, count=latency.count, histogram=latency),
-        Reading(metric="error_rate", value=failed / result.attempts, unit="ratio", at=at, count=result.attempts),
-        availability,
-    ]
     details |= {f"p{percent}_ms": round(latency.percentile(percent), 3) for percent in (50, 95, 99)}
     values, counts = latency.as_counts()
     details["histogram"] = {"unit": "ms", "values": values, "counts": counts}
-    return Measured(outcome=Outcome.OK, readings=readings, details=details)
+    times = Reading(metric="latency", value=latency.mean(), unit="ms", at=at, count=latency.count, histogram=latency)
+    return Measured(outcome=Outcome.OK, readings=[times, errors, availability], details=details)
 
 
 def _median(values: Sequence[float]) -> float | None:
