@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from django.db.models import Min
@@ -131,7 +132,7 @@ def target_history(kpi: KPI, *, now: datetime) -> list[Version]:
     """Newest first. States: waits, in force, later, past, rejected, withdrawn."""
     rows = list(kpi.targets.select_related("proposed_by", "decided_by").order_by("number"))
     approved = sorted((row for row in rows if row.decision == Decision.APPROVED and row.effective_from), key=_order)
-    followers = {row.pk: later.effective_from for row, later in zip(approved, approved[1:], strict=False)}
+    followers = {row.pk: later.effective_from for row, later in pairwise(approved)}
     reached = [row for row in approved if row.effective_from and row.effective_from <= now]
     in_force = reached[-1].pk if reached else None
     return [Version(row, _state(row, in_force, now), followers.get(row.pk)) for row in reversed(rows)]

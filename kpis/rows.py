@@ -81,7 +81,7 @@ def picked(standings: Sequence[Standing], choice: Choice) -> list[Standing]:
 
 def grouped(standings: Sequence[Standing], choice: Choice) -> list[Group]:
     """Groups in a fixed order, each with its rows in theirs."""
-    found: dict[tuple[object, str], list[Standing]] = {}
+    found: dict[tuple[str, str], list[Standing]] = {}
     for one in standings:
         found.setdefault(_group_of(one, choice.group), []).append(one)
     return [
@@ -103,8 +103,8 @@ def _named(one: Standing, text: str) -> bool:
     return not text or any(text in word.casefold() for word in (one.kpi.name, one.kpi.key, *(row.subject for row in one.series)))
 
 
-def _group_of(one: Standing, group: str) -> tuple[object, str]:
+def _group_of(one: Standing, group: str) -> tuple[str, str]:
     if group == "category":
-        return (list(Category.values).index(one.kpi.category), one.kpi.get_category_display())
+        return (f"{list(Category.values).index(one.kpi.category):02}", one.kpi.get_category_display())
     name = one.worst_subject if group == "service" else str(one.kpi.owner or "")
     return (name.casefold() or _LAST, name or (NOT_MEASURED if group == "service" else NOBODY))
