@@ -18,6 +18,10 @@ POSTGRESQL = [
     CREATE TRIGGER audit_entry_fixed BEFORE UPDATE OR DELETE ON accounts_auditentry
     FOR EACH ROW EXECUTE FUNCTION audit_entry_refuse()
     """,
+    """
+    CREATE TRIGGER audit_entry_kept BEFORE TRUNCATE ON accounts_auditentry
+    FOR EACH STATEMENT EXECUTE FUNCTION audit_entry_refuse()
+    """,
 ]
 
 
@@ -32,6 +36,7 @@ def loosen(apps, schema_editor):
         schema_editor.execute("DROP TRIGGER audit_entry_no_delete")
     else:
         schema_editor.execute("DROP TRIGGER audit_entry_fixed ON accounts_auditentry")
+        schema_editor.execute("DROP TRIGGER audit_entry_kept ON accounts_auditentry")
         schema_editor.execute("DROP FUNCTION audit_entry_refuse()")
 
 
