@@ -92,10 +92,36 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Label:
+    """The text of a mark: `anchor` keeps it inside, `y` above one that stands too close."""
+
+    name: str
+    value: float
+    x: float
+    text_x: float
+    y: float
+    anchor: str
+
+
+@dataclass(frozen=True)
 class Distribution:
     columns: list[Column]
     marks: list[tuple[str, float, float]]
     high: float
+
+    @property
+    def middle(self) -> float:
+        return self.high / 2
+
+    @property
+    def labels(self) -> list[Label]:
+        found: list[Label] = []
+        for name, value, x in self.marks:
+            near = found and x - found[-1].x < 76
+            y = 24.0 if not near or found[-1].y < 24 else 10.0
+            anchor = "end" if x > 540 else "start" if x < 40 else "middle"
+            found.append(Label(name, value, x, x, y, anchor))
+        return found
 
 
 def distribution(histogram: Histogram, target: float | None, *, columns: int = 40) -> Distribution:

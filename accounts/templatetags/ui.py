@@ -33,6 +33,9 @@ def plain(value: float) -> str:
     if not math.isfinite(value):
         return "?"
     size = abs(value)
+    if 90 < size < 100:  # a share close to the whole is told by what it lacks, and never rounded up to it
+        digits = 2 if size <= 99.99 else 4
+        return f"{math.trunc(value * 10**digits) / 10**digits:g}".replace("-", MINUS)
     if size and (size >= 1e9 or size < 1e-4):
         text = f"{value:.3g}"
     else:
@@ -120,6 +123,12 @@ def money(amount: Decimal | None, currency: str = "USD") -> str:
 def markdown(text: str) -> SafeString:
     """Markdown without HTML and images; links only to http, https and mailto."""
     return mark_safe(MARKDOWN.render(text or ""))  # noqa: S308 - the parser escapes all HTML
+
+
+@register.filter
+def add_px(value: float, more: float) -> float:
+    """A coordinate, moved."""
+    return round(value + more, 1)
 
 
 @register.filter

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from django import template
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from accounts.templatetags.ui import icon, percent, plain
+from kpis import headlines
 from kpis.drawing import segments, spark, way
+from kpis.models import Target
+from kpis.rows import way_of
 from kpis.standing import Standing
 
 register = template.Library()
@@ -36,19 +41,25 @@ def status_chip(status: str, waived_until: datetime | None = None, filled: bool 
     return format_html('<span class="st {}">{}{}</span>{}', classes, icon(name), word, waived)
 
 
+TRACK = mark_safe(
+    '<rect class="w-bad" x="0" y="9" width="36" height="4"/><rect class="w-mid" x="36" y="9" width="128" height="4"/>'
+    '<rect class="w-good" x="164" y="9" width="36" height="4"/>'
+)
+ENDS = mark_safe(
+    '<rect class="w-base" x="35" y="4" width="1.5" height="14"/><rect class="w-target" x="163" y="4" width="2" height="14"/>'
+)
+
+
 @register.simple_tag
 def way_bar(standing: Standing) -> SafeString:
     """From the baseline towards the target; dashed and empty without data, hatched when stale."""
-    base = '<rect class="w-bad" x="0" y="9" width="36" height="4"/><rect class="w-mid" x="36" y="9" width="128" height="4"/><rect class="w-good" x="164" y="9" width="36" height="4"/>'  # noqa: E501
-    ends = '<rect class="w-base" x="35" y="4" width="1.5" height="14"/><rect class="w-target" x="163" y="4" width="2" height="14"/>'
-    if standing.attainment is None and not (standing.status == "stale" and standing.goal and standing.actual is not None):
+    share = way_of(standing)
+    if share is None:
         word = "no way to draw: " + ("nothing measured" if standing.actual is None else "no baseline stated")
-        body = '<rect class="w-none" x="36" y="9" width="128" height="4"/>'
         return format_html(
             '<svg class="way s-{}" viewBox="0 0 200 22" preserveAspectRatio="none" role="img" aria-label="{}">{}{}{}</svg>',
-            standing.status, word, mark_safe(base), mark_safe(body), mark_safe(ends),
+            standing.status, word, TRACK, mark_safe('<rect class="w-none" x="36" y="9" width="128" height="4"/>'), ENDS,
         )  # fmt: skip
-    share = standing.attainment or 0.0
     drawn = way(share, standing.asked)
     if standing.status == "stale":
         fill = f'<path class="w-hatch" d="M{drawn.fill_x} 11h{drawn.fill_width}"/>'
@@ -58,7 +69,7 @@ def way_bar(standing: Standing) -> SafeString:
     ask = f'<path class="w-ask" d="M{drawn.ask_x - 4} 22l4 -5l4 5z"/>' if drawn.ask_x is not None else ""
     return format_html(
         '<svg class="way s-{}" viewBox="0 0 200 22" preserveAspectRatio="none" role="img" aria-label="{} of the way">{}</svg>',
-        standing.status, percent(share), mark_safe(base + fill + ends + mark + ask),  # noqa: S308 - numbers only
+        standing.status, percent(share), mark_safe(TRACK + fill + ENDS + mark + ask),  # noqa: S308 - numbers only
     )  # fmt: skip
 
 
@@ -77,18 +88,67 @@ def sparkline(points: Sequence[tuple[datetime, float]], standing: Standing) -> S
 
 
 @register.simple_tag
-def status_bar(counts: dict[str, int]) -> SafeString:
-    """All statuses side by side, each counted apart, and their key."""
+def status_bar(counts: dict[str, int], base: str = "") -> SafeString:
+    """All statuses side by side, each counted apart, and their key; with `base`, each leads to the page filtered by it."""
     order = {name: counts.get(name, 0) for name in LOOKS}
     bars = format_html_join(
         "", '<g class="s-{}"><rect x="{}" y="1" width="{}" height="10" rx="2"/></g>',
         ((part.name, part.x, part.width) for part in segments(order)),
     )  # fmt: skip
-    key = format_html_join(
-        "", '<span class="it"><span class="st s-{}">{}{}</span> {}</span>',
-        ((name, icon(LOOKS[name][0]), LOOKS[name][1], count) for name, count in order.items() if count),
-    )  # fmt: skip
+    shown = [(name, icon(LOOKS[name][0]), LOOKS[name][1], count) for name, count in order.items() if count]
+    if base:
+        link = '<a href="{}?show={}"><span class="st s-{}">{}{}</span> {}</a>'
+        key = format_html_join("", link, ((base, name, name, *more) for name, *more in shown))
+    else:
+        key = format_html_join("", '<span class="it"><span class="st s-{}">{}{}</span> {}</span>', shown)
     return format_html(
-        '<svg class="seg" viewBox="0 0 1000 12" preserveAspectRatio="none" aria-hidden="true">{}</svg><div class="legend">{}</div>',
+        '<svg class="seg" viewBox="0 0 1000 12" preserveAspectRatio="none" aria-hidden="true">{}</svg>'
+        '<div class="legend">{}</div>',
         bars, key,
     )  # fmt: skip
+
+
+SIGNS = {"<=": "≤", ">=": "≥"}
+
+
+@register.filter
+def commitment(target: Target) -> str:
+    """A target without its unit: `< 500`, `≥ 99.9`."""
+    return f"{SIGNS.get(target.comparator, target.comparator)} {plain(target.value)}"
+
+
+@register.filter
+def of(found: Mapping[Any, Any], key: object) -> Any:
+    """What a mapping holds for a key, or nothing."""
+    return found.get(key)
+
+
+@register.filter
+def since(moment: datetime) -> str:
+    """The day, with the time where it was today or yesterday."""
+    return f"{moment:%-d %b %H:%M}" if (timezone.now() - moment).days < 2 else f"{moment:%-d %b}"
+
+
+@register.filter
+def signed(value: float) -> str:
+    """A change with its sign."""
+    return f"+{plain(value)}" if value > 0 else plain(value)
+
+
+ORIGINS = {"run": ("/runs/{}/", "run {}"), "result": ("/results/{}/", "CI result {}")}
+SOURCES = {"api": "the API, token {}", "manual": "hand, by {}"}
+
+
+@register.simple_tag
+def origin(text: str) -> SafeString:
+    """Where a figure came from: a link to the run or CI result, or words."""
+    kind, _, rest = text.partition(":")
+    if kind in ORIGINS and rest:
+        url, word = ORIGINS[kind]
+        return format_html('<a class="lk" href="{}">{}</a>', url.format(rest), word.format(rest[:8]))
+    return format_html("{}", SOURCES[kind].format(rest) if kind in SOURCES and rest else text or "not stated")
+
+
+@register.simple_tag
+def submission_headline(document: Mapping[str, Any]) -> str:
+    return headlines.submission_headline(document)
