@@ -196,6 +196,8 @@ def allowance(entry: str) -> Allowance:
         text, port = bracketed.group(1), int(bracketed.group(2)) if bracketed.group(2) else None
     elif text.count(":") == 1:
         text, _, digits = text.partition(":")
+        if not re.fullmatch(r"\d{1,5}", digits, re.A):
+            raise ValueError(f"{entry!r}: {digits!r} is not a port")
         port = int(digits)
     if port is not None and not 0 < port < 65536:
         raise ValueError(f"{entry!r}: a port lies between 1 and 65535")

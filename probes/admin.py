@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.http import HttpRequest
 from django.utils import timezone
 
 from probes.models import Feed, Heartbeat, Probe, Run, Service
-from probes.running import ask
+from probes.running import CannotRun, ask
 
 
 class ProbeInline(admin.TabularInline):
@@ -27,7 +27,7 @@ class ServiceAdmin(admin.ModelAdmin):
     list_filter = ("environment", "paused_at")
     search_fields = ("name", "slug", "base_url")
     autocomplete_fields = ("owner",)
-    exclude = ("headers", "version")
+    exclude = ("headers", "links", "version")
     inlines = [ProbeInline]
     actions = ["pause", "resume"]
 
@@ -67,7 +67,10 @@ class ProbeAdmin(admin.ModelAdmin):
     @admin.action(description="Run now")
     def run_now(self, request: HttpRequest, queryset: Any) -> None:
         for probe in queryset:
-            ask(probe=probe, actor=request.user, now=timezone.now())  # type: ignore[arg-type]
+            try:
+                ask(probe=probe, actor=request.user, now=timezone.now())  # type: ignore[arg-type]
+            except CannotRun as why:
+                self.message_user(request, f"{probe}: {why}", messages.ERROR)
 
 
 @admin.register(Run)

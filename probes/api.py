@@ -17,13 +17,13 @@ from rest_framework.response import Response
 from accounts.audit import actor_of
 from accounts.models import User
 from accounts.pagination import CursorPagination
-from accounts.permissions import Scope, allowed_services, scopes
+from accounts.permissions import Scope, allowed_scorecards, allowed_services, scopes
 from accounts.problems import Problem, invalid
 from kpis.models import KPI
 from probes.kinds import kinds
 from probes.models import Probe, Run, Service
 from probes.registering import Wrong, save_probe, save_service
-from probes.running import ask
+from probes.running import CannotRun, ask
 
 
 class ServiceSerializer(serializers.ModelSerializer[Service]):
@@ -156,7 +156,7 @@ def _saved_probe(request: Request, one: Probe) -> dict[str, Any]:
             setattr(one, name, data[name])
     feeds = [(feed.metric, feed.kpi) for feed in one.feeds.select_related("kpi")] if one.pk else []
     if "feeds" in data:
-        feeds = _feeds(data["feeds"])
+        feeds = _feeds(data["feeds"], allowed_scorecards(request))
     actor, token = actor_of(request)
     try:
         save_probe(probe=one, feeds=feeds, actor=actor, token=token, now=timezone.now())
@@ -165,12 +165,12 @@ def _saved_probe(request: Request, one: Probe) -> dict[str, Any]:
     return _probe(one)
 
 
-def _feeds(rows: list[dict[str, str]]) -> list[tuple[str, KPI]]:
+def _feeds(rows: list[dict[str, str]], only: frozenset[str] | None) -> list[tuple[str, KPI]]:
     found = []
     for index, row in enumerate(rows):
         scorecard, _, key = row["kpi"].partition("/")
         kpi = KPI.objects.filter(scorecard__slug=scorecard, key=key, archived_at=None).first()
-        if kpi is None:
+        if kpi is None or (only is not None and scorecard not in only):
             raise invalid([{"path": f"$.feeds[{index}].kpi", "detail": f"There is no KPI {row['kpi']}; write scorecard/key."}])
         found.append((row["metric"], kpi))
     return found
@@ -193,7 +193,10 @@ def _problem(wrong: Wrong) -> Problem:
 @api_view(["POST"])
 def probe_run(request: Request, pk: int) -> Response:
     one = get_object_or_404(Probe.objects.select_related("service").filter(service__in=visible(request)), pk=pk)
-    run_ = ask(probe=one, actor=actor_of(request)[0], now=timezone.now())
+    try:
+        run_ = ask(probe=one, actor=actor_of(request)[0], now=timezone.now())
+    except CannotRun as why:
+        raise Problem(409, "cannot-run", "Cannot run", str(why)) from None
     data = RunSerializer(run_).data
     return Response(data, status=202, headers={"Location": data["url"]})
 

@@ -1,6 +1,12 @@
 from django.apps import AppConfig
+from django.core.checks import register
+
+from probes.checks import check_allow_list
 
 
 class ProbesConfig(AppConfig):
     name = "probes"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        register(check_allow_list)

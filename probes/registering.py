@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from django.db import transaction
@@ -15,10 +15,13 @@ from kpis.models import KPI
 from kpis.units import UnitMismatch, factor
 from probes.addresses import Refused, checked_url, literal_address, port_of
 from probes.kinds import kinds
-from probes.models import Feed, Probe, Service
+from probes.kinds.base import Outcome
+from probes.models import Feed, Probe, RunState, Service
 from probes.running import policy
+from probes.stopwatch import prepare
 
 SHORTEST_INTERVAL_S = 5
+SET_BY_US = {"host", "connection", "content-length", "transfer-encoding", "upgrade", "te", "trailer", "expect", "accept-encoding"}
 FIELDS = ("slug", "name", "base_url", "environment", "owner", "tags", "links", "metrics_url", "health_path")
 
 
@@ -53,6 +56,7 @@ def save_service(*, service: Service, actor: User | None, token: str = "") -> Se
             check_url(service.metrics_url.partition("?")[0])
     except Refused as refused:
         raise Wrong({"base_url": str(refused)}) from None
+    check_headers(cast("dict[str, str]", service.headers or {}))
     before = _figures(Service.objects.filter(pk=service.pk).first())
     service.version = service.version + 1 if before else 1
     service.save()
@@ -77,10 +81,30 @@ def save_probe(*, probe: Probe, feeds: Sequence[tuple[str, KPI]], actor: User | 
         probe.next_run_at = now
     probe.save()
     probe.feeds.all().delete()
+    if not probe.enabled:
+        stop_waiting(probe, now=now)
     Feed.objects.bulk_create([Feed(probe=probe, metric=metric, kpi=kpi) for metric, kpi in dict.fromkeys(feeds)])
     action = "probe.change" if before else "probe.create"
     audit.record(actor=actor, action=action, subject=probe, before=before, after=_probe_figures(probe), token=token)
     return probe
+
+
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Raises Wrong for a header that would break a request's frame, or that the connection sets itself."""
+    for name, value in headers.items():
+        if name.lower() in SET_BY_US:
+            raise Wrong({"headers": f"{name} is set by the connection itself."})
+        try:
+            prepare("GET", "http://localhost/", {name: value})
+        except ValueError:
+            raise Wrong({"headers": f"{name!r} is not a header that can be sent."}) from None
+
+
+def stop_waiting(probe: Probe, *, now: datetime) -> None:
+    """End the queued runs of a probe that was disabled: no worker will take them up."""
+    text = "The probe was disabled before this run began."
+    waiting = probe.runs.filter(state=RunState.QUEUED)
+    waiting.update(state=RunState.DONE, outcome=Outcome.STOPPED, error=text, finished_at=now)
 
 
 def checked_params(kind: str, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,15 +6,11 @@ from django.utils import timezone
 from probes import heartbeat, running
 
 
-@shared_task(name="probes.tick", ignore_result=True)
+@shared_task(name="probes.tick", ignore_result=True, soft_time_limit=120, time_limit=150)
 def tick() -> None:
-    """Claim what is due and measure it, batch by batch, until nothing is left (at most for a little while)."""
+    """Look for what is due, and measure it."""
     heartbeat.beat("worker", now=timezone.now())
-    for _ in range(20):
-        claims = running.claim(now=timezone.now())
-        running.measure(claims)
-        if len(claims) < running.BATCH:
-            break
+    running.work()
 
 
 @shared_task(name="probes.prune", ignore_result=True)

@@ -16,7 +16,7 @@ from probes.forms import ProbeForm, ServiceForm
 from probes.kinds import kinds
 from probes.models import Probe, Run, Service
 from probes.registering import Wrong, save_probe, save_service
-from probes.running import ask
+from probes.running import CannotRun, ask
 
 
 @require(Scope.READ)
@@ -116,7 +116,11 @@ def _probe_form(request: PageRequest, probe: Probe) -> HttpResponse:
 @require_POST
 def probe_run(request: PageRequest, pk: int) -> HttpResponse:
     probe = get_object_or_404(Probe.objects.select_related("service"), pk=pk)
-    run = ask(probe=probe, actor=request.user, now=timezone.now())
+    try:
+        run = ask(probe=probe, actor=request.user, now=timezone.now())
+    except CannotRun as why:
+        messages.error(request, str(why))
+        return redirect("probes:service-detail", slug=probe.service.slug)
     return redirect("probes:run-detail", pk=run.pk)
 
 

@@ -8,11 +8,14 @@ import ssl
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
 
 import pytest
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse, StreamingResponse
+
+from probes import running
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -114,3 +117,12 @@ def dead_url() -> str:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{free.getsockname()[1]}"
+
+
+@pytest.fixture
+def reachable(settings: Any) -> Iterator[None]:
+    """Servers on this machine may be measured."""
+    settings.PROBE_ALLOW, settings.PROBE_DENY = ["127.0.0.0/8"], []
+    running.policy.cache_clear()
+    yield
+    running.policy.cache_clear()

@@ -1,0 +1,21 @@
+"""What can be misconfigured, each with its id."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error
+
+from probes.addresses import allowance
+
+
+def check_allow_list(app_configs: Any, **_: Any) -> list[CheckMessage]:
+    """E001: an entry of PROBE_ALLOW that is neither a host name nor a network."""
+    found: list[CheckMessage] = []
+    for entry in settings.PROBE_ALLOW:
+        try:
+            allowance(entry)
+        except ValueError as error:
+            found.append(Error(f"PROBE_ALLOW: {error}", hint="Write host-or-CIDR[:port], separated by commas.", id="probes.E001"))
+    return found

@@ -1,0 +1,134 @@
+"""Who measures what: due probes are claimed by compare-and-set, so that no two workers take the same one."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import ModuleType
+
+from django.db import connection, transaction
+from django.db.models import QuerySet
+
+from probes import heartbeat
+from probes.kinds import kinds
+from probes.kinds.base import Outcome
+from probes.models import Probe, Run, RunState
+
+BATCH = 50
+LEASE = timedelta(seconds=120)
+"""How long a claim holds; a run that is not done by then is abandoned and taken up again."""
+
+BACK_OFF_AFTER, BACK_OFF_MOST, BACK_OFF_LONGEST_S = 2, 6, 900
+MOST_DELAY_MS = 2**31 - 1
+STARTED = ["state", "started_at", "queue_delay_ms"]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What measuring needs of one claimed probe, read once."""
+
+    probe: Probe
+    run: Run
+    kind: ModuleType
+
+
+def claim(*, now: datetime, most: int = BATCH) -> list[Claim]:
+    """Claim due probes for this worker: each is moved to its next time, so that no other worker sees it.
+
+    At most one that times requests per service: two at once falsify each other. Writes nothing when nothing is due.
+    """
+    take_up_again(now=now)
+    if not _due(now).exists():
+        return []
+    with transaction.atomic():
+        chosen = _one_timed_each(_locked(_due(now))[:most], now)
+        waiting = _waiting(chosen)
+        runs = [_started(waiting.get(probe.pk) or Run(probe=probe, due_at=probe.next_run_at), now) for probe in chosen]
+        Run.objects.bulk_create([run for run in runs if run.pk is None])
+        Run.objects.bulk_update([run for run in runs if run.pk in {one.pk for one in waiting.values()}], STARTED)
+        for probe in chosen:
+            probe.claimed_until, probe.next_run_at = now + LEASE, next_time(probe, now)
+        Probe.objects.bulk_update(chosen, ["claimed_until", "next_run_at"])
+    return [Claim(probe, run, kinds()[probe.kind]) for probe, run in zip(chosen, runs, strict=True)]
+
+
+def _due(now: datetime) -> QuerySet[Probe]:
+    """Due probes, less those that would be timed beside another on the same service."""
+    busy = Probe.objects.filter(kind__in=_timed(), claimed_until__gt=now).values("service_id")
+    return heartbeat.due(now).filter(kind__in=list(kinds())).exclude(kind__in=_timed(), service_id__in=busy)
+
+
+def _timed() -> list[str]:
+    return [name for name, kind in kinds().items() if kind.TIMED]
+
+
+def _locked(due: QuerySet[Probe]) -> QuerySet[Probe]:
+    """Lock the probes and their services, passing over those that another worker is claiming from just now."""
+    skip = connection.features.has_select_for_update_skip_locked
+    rows = due.select_related("service").order_by("next_run_at", "pk")
+    return rows.select_for_update(
+        of=("self", "service"), skip_locked=skip, no_key=connection.features.has_select_for_no_key_update
+    )
+
+
+def _one_timed_each(rows: QuerySet[Probe], now: datetime) -> list[Probe]:
+    """Asked again behind the lock: another worker may have claimed beside us between the question and the lock."""
+    probes, timed = list(rows), _timed()
+    claimed = Probe.objects.filter(kind__in=timed, service__in={probe.service_id for probe in probes}, claimed_until__gt=now)
+    busy = set(claimed.values_list("service_id", flat=True))
+    chosen = []
+    for probe in probes:
+        if probe.kind in timed:
+            if probe.service_id in busy:
+                continue
+            busy.add(probe.service_id)
+        chosen.append(probe)
+    return chosen
+
+
+def _waiting(probes: list[Probe]) -> dict[int, Run]:
+    """The oldest queued run of each probe: somebody asked for it, or it is a retry."""
+    queued = Run.objects.filter(probe__in=probes, state=RunState.QUEUED).order_by("-due_at", "-pk")
+    return {run.probe_id: run for run in queued}
+
+
+def _started(run: Run, now: datetime) -> Run:
+    run.state, run.started_at = RunState.RUNNING, now
+    run.queue_delay_ms = min(max(0, int((now - run.due_at).total_seconds() * 1000)), MOST_DELAY_MS)
+    return run
+
+
+def next_time(probe: Probe, now: datetime) -> datetime:
+    """One interval on, a little apart from others; a service that is down is asked less often, unless it tells availability."""
+    factor = 1
+    if probe.failures > BACK_OFF_AFTER and "availability" not in kinds()[probe.kind].METRICS:
+        factor = 2 ** min(probe.failures - BACK_OFF_AFTER, BACK_OFF_MOST)
+    seconds = min(probe.interval_s * factor, max(probe.interval_s, BACK_OFF_LONGEST_S))
+    jitter = random.uniform(-0.05, 0.05) * min(probe.interval_s, 60)  # noqa: S311 - spreads a fleet, guards nothing
+    due = probe.next_run_at + timedelta(seconds=seconds + jitter)
+    return due if due > now else now + timedelta(seconds=seconds + jitter)
+
+
+def take_up_again(*, now: datetime) -> int:
+    """Mark the runs of workers that died, and queue each once more; returns how many were lost.
+
+    A retry that is lost too is left to the schedule: it may be what kills the worker.
+    """
+    if not _lost(now).exists():
+        return 0
+    with transaction.atomic():
+        lost = list(_lost(now).select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked))
+        for run in lost:
+            run.state, run.outcome, run.finished_at = RunState.DONE, Outcome.ABANDONED, now
+            run.error = "The worker did not finish this run."
+        Run.objects.bulk_update(lost, ["state", "outcome", "finished_at", "error"])
+        again = [run for run in lost if not run.details.get("retry_of")]
+        Run.objects.bulk_create([Run(probe_id=run.probe_id, due_at=now, details={"retry_of": run.pk}) for run in again])
+        Probe.objects.filter(pk__in=[run.probe_id for run in lost]).update(claimed_until=None)
+        Probe.objects.filter(pk__in=[run.probe_id for run in again]).update(next_run_at=now)
+    return len(lost)
+
+
+def _lost(now: datetime) -> QuerySet[Run]:
+    return Run.objects.filter(state=RunState.RUNNING, started_at__lt=now - LEASE)

@@ -1,0 +1,133 @@
+"""Measuring on one event loop in a thread of its own: services side by side, and a slow one holds up nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import sys
+import threading
+from collections.abc import Sequence
+from types import TracebackType
+from typing import cast
+
+import msgspec
+import uvloop
+from django.utils import timezone
+
+from probes import http
+from probes.addresses import AddressPolicy, Refused
+from probes.claiming import Claim
+from probes.finishing import Ended
+from probes.kinds.base import Measured, Outcome, Page, Target, Tools
+from probes.models import Service
+
+logger = logging.getLogger(__name__)
+
+RUN_S = 75.0
+"""No run measures longer than this, whatever its kind does."""
+
+SWITCH_S = 0.0005
+"""How long another thread may keep the interpreter while an answer waits to be stamped (Python's default is ten times that)."""
+
+
+class Stopwatches:
+    """Runs under way. `start` claims, `ended` those that are over; the loop never waits for the database."""
+
+    def __init__(self, policy: AddressPolicy) -> None:
+        self._policy = policy
+        self._loop = uvloop.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="stopwatches", daemon=True)
+        self._ended: queue.SimpleQueue[Ended] = queue.SimpleQueue()
+        self.under_way = 0
+
+    def __enter__(self) -> Stopwatches:
+        sys.setswitchinterval(SWITCH_S)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        asyncio.run_coroutine_threadsafe(_cancel_all(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    def start(self, claims: Sequence[Claim]) -> None:
+        """Begin to measure; what one service is asked at the same time shares one scrape."""
+        by_service: dict[int, list[Claim]] = {}
+        for claimed in claims:
+            by_service.setdefault(claimed.probe.service_id, []).append(claimed)
+        self.under_way += len(claims)
+        for of_service in by_service.values():
+            asyncio.run_coroutine_threadsafe(self._measure(of_service), self._loop)
+
+    def ended(self, *, wait_s: float) -> list[Ended]:
+        """The runs that are over; waits for the first one, then takes what else is there."""
+        found: list[Ended] = []
+        try:
+            found.append(self._ended.get(timeout=wait_s))
+            while True:
+                found.append(self._ended.get_nowait())
+        except queue.Empty:
+            self.under_way -= len(found)
+            return found
+
+    async def _measure(self, claims: Sequence[Claim]) -> None:
+        shared = _Shared(claims[0].probe.service, self._policy)
+
+        async def one(claimed: Claim) -> None:
+            self._ended.put((claimed, await measure(claimed, shared)))
+
+        await asyncio.gather(*(one(claimed) for claimed in claims))
+
+
+class _Shared:
+    """One service as its kinds see it, and one scrape for all who ask at the same time."""
+
+    def __init__(self, service: Service, policy: AddressPolicy) -> None:
+        self.target, self.policy = target_of(service), policy
+        self._page: asyncio.Task[Page] | None = None
+
+    async def scrape(self) -> Page:
+        if self._page is None:
+            self._page = asyncio.create_task(http.scrape(self.target, policy=self.policy, at=timezone.now()))
+        return await asyncio.shield(self._page)
+
+
+def target_of(service: Service) -> Target:
+    return Target(
+        slug=service.slug,
+        base_url=service.base_url,
+        environment=service.environment,
+        headers=cast("dict[str, str]", service.headers or {}),
+        metrics_url=service.metrics_url,
+        health_path=service.health_path,
+    )
+
+
+async def measure(claimed: Claim, shared: _Shared) -> Measured:
+    """Whatever a kind does, a run ends with an outcome and a plain reason."""
+    tools = Tools(policy=shared.policy, scrape=shared.scrape, now=timezone.now, previous=claimed.probe.memory)
+    try:
+        params = msgspec.convert(claimed.probe.params, claimed.kind.Params)
+        async with asyncio.timeout(RUN_S):
+            measured: Measured = await claimed.kind.measure(shared.target, params, tools)
+            return measured
+    except (TimeoutError, http.TimedOut) as error:
+        return Measured(outcome=Outcome.TIMED_OUT, error=str(error) or f"no end after {RUN_S:g} s")
+    except Refused as error:
+        return Measured(outcome=Outcome.REFUSED, reason="address", error=str(error))
+    except (http.Unreachable, OSError) as error:
+        return Measured(outcome=Outcome.FAILED, error=http.plain(error))
+    except msgspec.ValidationError as error:
+        return Measured(outcome=Outcome.INVALID, reason="params", error=str(error))
+    except Exception:
+        logger.exception("run %s failed in its kind", claimed.run.pk)
+        return Measured(outcome=Outcome.FAILED, error="The probe kind failed; the log has the details.")
+
+
+async def _cancel_all() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
