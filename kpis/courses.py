@@ -12,9 +12,10 @@ from kpis.charts import ms, with_gaps
 
 @dataclass(frozen=True)
 class Course:
-    """A line: (at, value) in time order, and how far apart neighbours usually stand."""
+    """A line: (at, value) in time order, and how far apart neighbours usually stand. `short` is the name at its end."""
 
     label: str
+    short: str
     points: Sequence[tuple[datetime, float]]
     step_s: float = 0
 
@@ -53,7 +54,10 @@ def chart(
         "start": ms(start),
         "end": ms(end),
         "zero": low >= 0 and low < high * 0.4,
-        "series": [{"label": course.label, "points": with_gaps(course.points, course.step_s)} for course in courses],
+        "series": [
+            {"label": course.label, "short": course.short, "points": with_gaps(course.points, course.step_s)}
+            for course in courses
+        ],
         "lines": [line for line in lines if any(value is not None for _, value in line["points"])],
         "moments": [{"at": ms(one.start), "label": f"target v{one.number}"} for one in held[1:]],
         "bands": [{"from": ms(max(since, start)), "to": ms(min(until, end)), "label": "waived"} for since, until in waived],

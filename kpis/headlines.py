@@ -28,19 +28,35 @@ def figure_text(value: float, unit: str) -> str:
     return f"{plain(value)} {unit_word(unit)}".strip()
 
 
-def scorecard_lede(standings: Sequence[Standing]) -> str:
-    """What the headline's count leaves open: the plan's line, old figures, missing figures, waivers."""
+def scorecard_headline(standings: Sequence[Standing]) -> str:
+    """How many targets are met, and whether anything is past its alert line."""
+    if not standings:
+        return "No KPIs yet."
     found = counts(standings)
-    parts = [
+    total = f"{len(standings)} target{'' if len(standings) == 1 else 's'}"
+    met = f"{number(found['met'])} of {total} {'is' if found['met'] == 1 else 'are'} met"
+    past = found["breached"]
+    return f"{met}; {number(past).lower()} KPI{' is' if past == 1 else 's are'} past the alert line." if past else f"{met}."
+
+
+def scorecard_lede(standings: Sequence[Standing]) -> str:
+    """Everything that the headline leaves open: on the way, behind, too old, never measured, waived."""
+    found = counts(standings)
+    way = [
         _part(found["on_track"], "is ahead of the plan’s line", "are ahead of the plan’s line"),
-        _part(found["behind"], "is behind it", "are behind it"),
+        _part(found["behind"], "is short of its target", "are short of their target"),
+        _part(found["waived"], "is waived", "are waived"),
+    ]
+    unknown = [
         _part(found["stale"], "figure is too old to judge", "figures are too old to judge"),
         _part(found["no_data"], "has never been measured", "have never been measured"),
         _part(found["no_target"], "has no target in force", "have no target in force"),
-        _part(found["waived"], "is waived", "are waived"),
     ]
-    said = [part for part in parts if part]
-    return f"{', '.join([said[0], *(part[0].lower() + part[1:] for part in said[1:])])}." if said else ""
+    return " ".join(_sentence([part for part in parts if part]) for parts in (way, unknown)).strip()
+
+
+def _sentence(parts: Sequence[str]) -> str:
+    return f"{', '.join([parts[0], *(part[0].lower() + part[1:] for part in parts[1:])])}." if parts else ""
 
 
 def _part(count: int, one: str, many: str) -> str:

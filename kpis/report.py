@@ -10,11 +10,12 @@ from typing import Any
 
 from django.db.models import Min
 
+from accounts.templatetags.ui import unit_word
 from kpis.courses import Course, Held, chart
 from kpis.drawing import Distribution
 from kpis.drawing import distribution as drawn
 from kpis.history import History, HistoryPoint, distribution, history, versions
-from kpis.models import KPI, Decision, Rollup, Target, Waiver
+from kpis.models import KPI, Across, Decision, Rollup, Target, Waiver
 from kpis.rows import way_of
 from kpis.standing import Standing, standing
 
@@ -63,7 +64,8 @@ def report(kpi: KPI, *, span: str, now: datetime) -> Report:
     length = SPANS[span][1]
     end = now + timedelta(seconds=1)
     start = now - length if length else min(first or now, now - timedelta(hours=1))
-    course = history(kpi, start=start, end=end, points=MOST_POINTS)
+    courses = _courses(stands, start, end)
+    course = courses[0][1]
     since = max(start, now - MOST_DISTRIBUTION)
     histogram = distribution(kpi, start=since, end=end)
     return Report(
@@ -72,7 +74,7 @@ def report(kpi: KPI, *, span: str, now: datetime) -> Report:
         start=start,
         end=end,
         way=way_of(stands),
-        chart=_chart(stands, course, start, end),
+        chart=_chart(stands, courses, start, end),
         points=tuple(reversed(course.points)),
         resolution=RESOLUTIONS[course.resolution],
         distribution=drawn(histogram, stands.target.value if stands.target else None) if histogram and histogram.count else None,
@@ -91,32 +93,45 @@ def _telling(first: datetime | None, newest: datetime | None, now: datetime) -> 
     return "all"
 
 
-def _chart(stands: Standing, course: History, start: datetime, end: datetime) -> dict[str, Any]:
+def _courses(stands: Standing, start: datetime, end: datetime) -> list[tuple[str, History]]:
+    """What the KPI is judged by comes first: the series that stands for it, or all of them combined; then the others."""
+    kpi, rows = stands.kpi, sorted(stands.series, key=lambda row: row.subject != stands.worst_subject)
+    if len(rows) < 2:
+        return [(rows[0].subject if rows else kpi.name, history(kpi, start=start, end=end, points=MOST_POINTS))]
+    found = [
+        (row.subject, history(kpi, start=start, end=end, points=MOST_POINTS, subject=row.subject, environment=row.environment))
+        for row in rows[:MOST_SERIES]
+    ]
+    if kpi.across in (Across.WORST, Across.NAMED):
+        return found
+    return [(kpi.get_across_display(), history(kpi, start=start, end=end, points=MOST_POINTS)), *found]
+
+
+def _chart(stands: Standing, courses: Sequence[tuple[str, History]], start: datetime, end: datetime) -> dict[str, Any]:
     kpi = stands.kpi
-    rows = sorted(stands.series, key=lambda row: row.subject != stands.worst_subject)
-    names = [(row.subject, row.environment) for row in rows]
-    label = names[0][0] if len(names) == 1 else f"{kpi.get_across_display()}: judged"
-    courses = [_course(label or kpi.name, course)]
-    if len(names) > 1:
-        for subject, environment in names[:MOST_SERIES]:
-            one = history(kpi, start=start, end=end, points=MOST_POINTS, subject=subject, environment=environment)
-            courses.append(_course(f"{subject} {environment}".strip(), one))
-    held = [Held(one.start, one.end, one.target.number, one.target.value, one.target.alert_threshold)
-            for one in versions(kpi, start=start, end=end)]  # fmt: skip
+    lines = [
+        Course(
+            f"{name}, {kpi.get_across_display()}: it is judged" if index == 0 and len(courses) > 1 else name,
+            name,
+            [(point.at, point.value) for point in found.points],
+            found.step_s,
+        )
+        for index, (name, found) in enumerate(courses)
+    ]
+    held = [
+        Held(one.start, one.end, one.target.number, one.target.value, one.target.alert_threshold)
+        for one in versions(kpi, start=start, end=end)
+    ]
     waived = kpi.waivers.filter(decision=Decision.APPROVED, subject="", expires_at__gt=start, decided_at__lt=end)
     return chart(
-        courses,
+        lines,
         held,
         [(since, until) for since, until in waived.values_list("decided_at", "expires_at") if since],
-        unit=kpi.unit,
-        words=("target", "alert line"),
+        unit=unit_word(kpi.unit),
+        words=("target", "alert"),
         start=start,
         end=end,
     )
-
-
-def _course(label: str, found: History) -> Course:
-    return Course(label, [(point.at, point.value) for point in found.points], found.step_s)
 
 
 @dataclass(frozen=True)

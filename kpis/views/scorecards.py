@@ -12,10 +12,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.permissions import Scope, require
-from kpis.headlines import scorecard_lede
+from kpis.headlines import scorecard_headline, scorecard_lede
 from kpis.models import KPI, Scorecard
 from kpis.rows import GROUPS, SORTS, Choice, grouped, needs_attention, picked, way_of
-from kpis.standing import Standing, counts, headline, sparklines, standings
+from kpis.standing import Standing, counts, sparklines, standings
 from kpis.views.pages import asks_for, live, page
 
 COLUMNS = (
@@ -31,7 +31,7 @@ def scorecard_list(request: HttpRequest) -> HttpResponse:
     by_card: dict[int, list[Standing]] = {card.pk: [] for card in cards}
     for one in standings(_kpis().filter(scorecard__in=cards), now=timezone.now()):
         by_card[one.kpi.scorecard_id].append(one)
-    rows = [(card, headline(by_card[card.pk]), counts(by_card[card.pk]), len(by_card[card.pk])) for card in cards]
+    rows = [(card, scorecard_headline(by_card[card.pk]), counts(by_card[card.pk]), len(by_card[card.pk])) for card in cards]
     return page(request, "kpis/scorecard_list.html", {"rows": rows})
 
 
@@ -47,7 +47,7 @@ def scorecard_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "scorecard": card,
         "choice": choice,
         "now": now,
-        "headline": headline(found),
+        "headline": scorecard_headline(found),
         "lede": scorecard_lede(found),
         "counts": counts(found),
         "total": len(found),

@@ -1,82 +1,133 @@
-// Draws every `<canvas data-chart="id">` from the JSON script of that id: series, stepped target and alert lines, moments.
-// Colours are read from the tokens when drawing, and again when the theme changes. Gaps stay gaps.
+// Draws every `<canvas data-chart="id">` from the JSON script of that id: series, stepped target and alert lines, moments,
+// bands. Colours are read from the tokens when drawing, and again when the theme changes. Gaps stay gaps.
 (() => {
   "use strict";
   const drawn = new Map();
-  const token = (name) => {
-    const probe = document.createElement("span");
-    probe.className = `t-${name}`;
+  const MINUTE = 60e3, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
+  const STEPS = [MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR,
+    DAY, 2 * DAY, 7 * DAY, 14 * DAY, 28 * DAY, 84 * DAY, 364 * DAY];
+  const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
+
+  const probe = document.createElement("span");
+  const token = (name, share = 1) => {
+    probe.className = `tok-${name}`;
     document.body.append(probe);
-    const colour = getComputedStyle(probe).color;
+    const [, numbers] = /\(([^)]+)\)/.exec(getComputedStyle(probe).color) || [null, "0 0 0"];
     probe.remove();
-    return colour;
+    return `rgba(${numbers.split(/[ ,/]+/).slice(0, 3).join(",")},${share})`;
   };
-  const ink = () => getComputedStyle(document.querySelector(".eyebrow") || document.body).color;
-  const accent = () => {
-    const probe = document.createElement("a");
-    probe.className = "lk";
-    document.body.append(probe);
-    const colour = getComputedStyle(probe).color;
-    probe.remove();
-    return colour;
-  };
-  const clock = (ms, span) => {
+  const two = (n) => String(n).padStart(2, "0");
+  const clock = (ms, step) => {
     const date = new Date(ms);
-    const two = (n) => String(n).padStart(2, "0");
-    const time = `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}`;
-    if (span < 10 * 60e3) return `${time}:${two(date.getUTCSeconds())}`;
-    if (span < 2 * 86400e3) return time;
-    return `${date.getUTCDate()} ${date.toLocaleString("en", { month: "short", timeZone: "UTC" })}`;
+    return step >= DAY ? `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]}` : `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}`;
   };
+  const figure = (value) => value.toLocaleString("en-US", { maximumSignificantDigits: Math.abs(value) >= 1000 ? 6 : 4 });
+
+  // Lines are named at their end; names that would touch are moved apart.
+  const endLabels = {
+    id: "endLabels",
+    afterDatasetsDraw(chart) {
+      const context = chart.ctx, put = [];
+      chart.data.datasets.forEach((set, index) => {
+        const points = chart.getDatasetMeta(index).data;
+        const last = set.data.reduce((found, point, at) => (point.y === null ? found : at), -1);
+        if (set.endLabel && last >= 0) put.push({ x: chart.chartArea.right, y: points[last].y, text: set.endLabel, colour: set.labelColour, bold: index === 0 });
+      });
+      put.sort((a, b) => a.y - b.y);
+      put.forEach((one, index) => { if (index && one.y - put[index - 1].y < 14) one.y = put[index - 1].y + 14; });
+      for (const one of put) {
+        context.font = `${one.bold ? 600 : 500} 11.5px ${window.Chart.defaults.font.family}`;
+        context.fillStyle = one.colour;
+        context.textAlign = "left";
+        context.textBaseline = "middle";
+        context.fillText(one.text, one.x + 9, one.y, 98);
+      }
+    },
+  };
+
+  const points = (one) => one.points.map(([x, y]) => ({ x, y }));
+  const last = (one) => one.points.reduce((found, [, y]) => (y === null ? found : y), null);
+
+  function datasets(data, colours) {
+    const series = data.series.map((one, index) => ({
+      label: one.label, data: points(one), spanGaps: false, borderColor: index ? colours.quiet : colours.line,
+      backgroundColor: index ? colours.quiet : colours.line, borderWidth: index ? 1.25 : 2,
+      pointRadius: one.points.length < 40 ? 2 : 0, pointHitRadius: 8,
+      endLabel: index ? one.short : `${one.short} ${figure(last(one) ?? 0)}`, labelColour: index ? colours.grey : colours.line,
+    }));
+    const lines = data.lines.map((one) => ({
+      label: one.label, data: points(one), spanGaps: false, borderColor: colours[one.kind], backgroundColor: colours[one.kind],
+      borderWidth: 1.5, borderDash: [5, 4], pointRadius: 0, pointHitRadius: 0,
+      endLabel: last(one) === null ? "" : `${one.label} ${figure(last(one))}`, labelColour: colours[`${one.kind}Text`],
+    }));
+    return [...series, ...lines];
+  }
+
+  function annotations(data, colours) {
+    const found = {};
+    (data.moments || []).forEach((moment, index) => {
+      found[`m${index}`] = {
+        type: "line", xMin: moment.at, xMax: moment.at, borderColor: colours.grey, borderWidth: 1, borderDash: [2, 3],
+        label: { display: true, content: moment.label, position: "end", backgroundColor: colours.surface, color: colours.grey, font: { size: 11, weight: 600 }, padding: { x: 5, y: 2 } },
+      };
+    });
+    (data.bands || []).forEach((band, index) => {
+      found[`b${index}`] = {
+        type: "box", xMin: band.from, xMax: band.to, backgroundColor: colours.band, borderWidth: 0,
+        label: { display: true, content: band.label, position: { x: "center", y: "end" }, color: colours.bandText, font: { size: 10.5, weight: 600 } },
+      };
+    });
+    return found;
+  }
+
+  function scales(data, colours) {
+    const span = data.end - data.start;
+    const room = innerWidth < 600 ? 4 : 8;
+    const step = STEPS.find((one) => span / one <= room) || STEPS.at(-1);
+    const ticks = { color: colours.grey, padding: 8, font: { size: 11.5 }, maxRotation: 0 };
+    return {
+      x: { type: "linear", min: data.start, max: data.end, grid: { display: false }, border: { display: false },
+        afterBuildTicks: (axis) => { axis.ticks = []; for (let at = Math.ceil(data.start / step) * step; at <= data.end; at += step) axis.ticks.push({ value: at }); },
+        ticks: { ...ticks, callback: (value) => clock(value, step) } },
+      y: { beginAtZero: data.zero, grid: { color: colours.grid, drawTicks: false }, border: { display: false },
+        ticks: { ...ticks, maxTicksLimit: 7, callback: (value, index, all) => figure(value).replace("-", "−") + (index === all.length - 1 ? ` ${data.unit}` : "") } },
+    };
+  }
+
   function draw(canvas) {
     const source = document.getElementById(canvas.dataset.chart);
     if (!source || !window.Chart) return;
     const data = JSON.parse(source.textContent);
-    const colours = { line: accent(), grey: ink(), target: token("met"), alert: token("breached") };
-    const series = data.series.map((one, index) => ({
-      label: one.label, data: one.points.map(([x, y]) => ({ x, y })), borderColor: index === 0 ? colours.line : colours.grey,
-      borderWidth: index === 0 ? 2 : 1.2, pointRadius: one.points.length < 40 ? 2 : 0, pointHitRadius: 8, tension: 0, spanGaps: false,
-      backgroundColor: index === 0 ? colours.line : colours.grey,
-    }));
-    const lines = data.lines.map((one) => ({
-      label: one.label, data: one.points.map(([x, y]) => ({ x, y })), borderColor: colours[one.kind], borderWidth: 1.4,
-      borderDash: [6, 4], pointRadius: 0, stepped: "before", backgroundColor: colours[one.kind],
-    }));
-    const span = data.end - data.start;
-    const annotations = {};
-    (data.moments || []).forEach((moment, index) => {
-      annotations[`m${index}`] = {
-        type: "line", xMin: moment.at, xMax: moment.at, borderColor: colours.grey, borderWidth: 1, borderDash: [2, 3],
-        label: { display: true, content: moment.label, position: "start", backgroundColor: "transparent", color: colours.grey, font: { size: 11 } },
-      };
-    });
-    if (drawn.has(canvas)) drawn.get(canvas).destroy();
-    const grid = getComputedStyle(canvas.closest(".card") || document.body).borderTopColor;
+    const colours = {
+      line: token("accent"), quiet: token("ink-3", 0.65), grey: token("ink-3"), grid: token("line-2"), surface: token("surface"),
+      target: token("met-fill"), targetText: token("met"), alert: token("breached-fill"), alertText: token("breached"),
+      band: token("waived-fill", 0.12), bandText: token("waived"), raise: token("raise"), ink: token("ink"),
+    };
+    window.Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
+    drawn.get(canvas)?.destroy();
     drawn.set(canvas, new window.Chart(canvas, {
-      type: "line", data: { datasets: [...series, ...lines] },
+      type: "line", plugins: [endLabels], data: { datasets: datasets(data, colours) },
       options: {
         animation: false, responsive: true, maintainAspectRatio: false, parsing: false, normalized: true,
-        interaction: { mode: "nearest", axis: "x", intersect: false },
-        scales: {
-          x: { type: "linear", min: data.start, max: data.end, grid: { display: false }, border: { display: false },
-            ticks: { maxTicksLimit: 8, maxRotation: 0, color: colours.grey, callback: (value) => clock(value, span) } },
-          y: { beginAtZero: data.zero, grid: { color: grid }, border: { display: false },
-            ticks: { maxTicksLimit: 7, color: colours.grey, callback: (value, index, ticks) => index === ticks.length - 1 ? `${value.toLocaleString("en")} ${data.unit}` : value.toLocaleString("en") } },
-        },
+        layout: { padding: { right: 110, top: 20 } }, interaction: { mode: "nearest", axis: "x", intersect: false }, scales: scales(data, colours),
         plugins: {
-          legend: { display: true, align: "start", labels: { boxWidth: 14, boxHeight: 1, color: colours.grey, font: { size: 12 } } },
-          tooltip: { callbacks: { title: (items) => items.length ? `${new Date(items[0].parsed.x).toISOString().replace("T", " ").slice(0, 19)} UTC` : "",
-            label: (item) => `${item.dataset.label}: ${item.parsed.y.toLocaleString("en", { maximumSignificantDigits: 4 })} ${data.unit}` } },
-          annotation: { annotations },
+          legend: { display: false },
+          annotation: { clip: false, annotations: annotations(data, colours) },
+          tooltip: {
+            backgroundColor: colours.raise, titleColor: colours.ink, bodyColor: colours.ink, borderColor: colours.grid, borderWidth: 1, padding: 10, cornerRadius: 8, boxWidth: 8, boxHeight: 2,
+            callbacks: { title: (items) => items.length ? `${new Date(items[0].parsed.x).toISOString().replace("T", " ").slice(0, 19)} UTC` : "",
+              label: (item) => ` ${item.dataset.label}  ${figure(item.parsed.y)} ${data.unit}` },
+          },
         },
       },
     }));
   }
   const all = () => {
-    for (const canvas of drawn.keys()) if (!canvas.isConnected) { drawn.get(canvas).destroy(); drawn.delete(canvas); }
+    for (const [canvas, chart] of drawn) if (!canvas.isConnected) { chart.destroy(); drawn.delete(canvas); }
     document.querySelectorAll("canvas[data-chart]").forEach(draw);
   };
   document.addEventListener("DOMContentLoaded", all);
   document.addEventListener("themechange", all);
-  document.addEventListener("htmx:afterSettle", all);
+  document.addEventListener("htmx:afterSwap", all);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", all);
 })();

@@ -2,7 +2,7 @@
 // paused in hidden tabs, and says when it last did.
 (() => {
   "use strict";
-  let last = new Map();
+  const last = new Map();
   setInterval(() => {
     if (document.hidden) return;
     for (const element of document.querySelectorAll("[data-live]")) {
@@ -14,6 +14,15 @@
       if (window.htmx) window.htmx.trigger(element, "refresh");
     }
   }, 1000);
+  // What somebody has opened stays open.
+  let open = [];
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    open = [...event.target.querySelectorAll("details[open][id]")].map((element) => element.id);
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+    open = [];
+  });
   document.addEventListener("htmx:afterRequest", (event) => {
     const status = event.detail.xhr && event.detail.xhr.status;
     if (!event.detail.elt.matches || !event.detail.elt.matches("[data-live]")) return;
