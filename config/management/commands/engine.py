@@ -13,6 +13,7 @@ from config.celery import app
 
 class Command(BaseCommand):
     help = "Run the embedded engine: worker and scheduler in one process, without Redis."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("--concurrency", type=int, default=4, help="Threads that measure (default 4).")

@@ -25,6 +25,7 @@ FIXTURES = Path(settings.BASE_DIR) / "fixtures"
 
 class Command(BaseCommand):
     help = "Load the demo: roadmap, people by role, reference service."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("--url", required=True, help="Where the reference service answers.")

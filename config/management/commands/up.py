@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from config.ports import free_port
+from config.preparing import prepare
 from config.supervisor import Program, Supervisor
 
 HOST = "127.0.0.1"
@@ -26,17 +26,19 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 8000))
         parser.add_argument("--demo-port", type=int, default=int(os.environ.get("DEMO_PORT") or 8090))
 
+    requires_system_checks: list[str] = []  # `make check` runs them; a start should be quick
+
     def handle(self, *args: Any, **options: Any) -> None:
         port = self.port(options["port"], "PORT")
         os.environ.setdefault("BASE_URL", f"http://{HOST}:{port}")
-        self.prepare()
         supervisor = Supervisor(lambda line: self.stderr.write(f"milepost: {line}"))
         supervisor.listen()
-        if options["demo"]:
-            demo_port = self.port(max(options["demo_port"], port + 1 if options["demo_port"] == port else 0), "DEMO_PORT")
-            self.start_demo(supervisor, demo_port)
+        demo_url = self.start_demo(supervisor, options["demo_port"], port) if options["demo"] else ""
+        self.prepare(supervisor)
         supervisor.add(Program("web", web_command(port)))
-        for program in engine_programs():
+        if demo_url and not supervisor.stopping:
+            self.load_demo(supervisor, demo_url)
+        for program in () if supervisor.stopping else engine_programs():
             supervisor.add(program)
         self.announce(port, demo=options["demo"])
         code = supervisor.run()
@@ -55,21 +57,28 @@ class Command(BaseCommand):
             self.stdout.write(f"Port {wanted} is taken; using {port} (choose with {variable}=…).")
         return port
 
-    def prepare(self) -> None:
-        call_command("migrate", verbosity=0)
-        call_command("collectstatic", verbosity=0, interactive=False)
+    def prepare(self, supervisor: Supervisor) -> None:
+        try:
+            prepare()
+        except Exception:
+            supervisor.shut_down()
+            raise
 
-    def start_demo(self, supervisor: Supervisor, port: int) -> None:
+    def start_demo(self, supervisor: Supervisor, wanted: int, taken: int) -> str:
+        """Start the reference service and its traffic; returns its address, which probes may reach from now on."""
+        port = self.port(wanted + 1 if wanted == taken else wanted, "DEMO_PORT")
         url = f"http://{HOST}:{port}"
-        allowed = f"{HOST}:{port}"
-        os.environ["PROBE_ALLOW"] = ",".join(filter(None, [os.environ.get("PROBE_ALLOW"), allowed]))
+        os.environ["PROBE_ALLOW"] = ",".join(filter(None, [os.environ.get("PROBE_ALLOW"), f"{HOST}:{port}"]))
         os.environ.setdefault("ALLOW_SELF_APPROVAL", "true")
         data = Path(settings.VAR_DIR) / "demo"
         supervisor.add(Program("demo", [sys.executable, "-m", "demo", "--port", str(port), "--data", str(data)], vital=False))
         supervisor.add(Program("traffic", [sys.executable, "-m", "demo.traffic", "--url", url], vital=False))
-        # In a process of its own: only there do the settings hold the address that was just allowed.
+        return url
+
+    def load_demo(self, supervisor: Supervisor, url: str) -> None:
+        """In a process of its own: only there do the settings hold the address that was just allowed."""
         loaded = subprocess.run([sys.executable, "manage.py", "load_demo", "--url", url], check=False)  # noqa: S603
-        if loaded.returncode:
+        if loaded.returncode and not supervisor.stopping:
             supervisor.shut_down()
             raise CommandError("the demo data could not be loaded")
 
