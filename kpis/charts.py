@@ -1,21 +1,77 @@
-"""A history and its goals as the small dict that `static/js/charts.js` draws. Pure."""
+"""The courses of a KPI and its series and what they were held to, as the dict that static/js/charts.js draws. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
+from statistics import median
 from typing import Any
 
-Point = tuple[datetime, float]
 GAP = 3.0
 """Neighbours further apart than so many usual steps are not joined: no data is never bridged."""
 
 
-def ms(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
+@dataclass(frozen=True)
+class Course:
+    """A line: (at, value) in time order, and how far apart neighbours usually stand. `short` is the name at its end."""
+
+    label: str
+    short: str
+    points: Sequence[tuple[datetime, float]]
+    step_s: float = 0
 
 
-def with_gaps(points: Sequence[Point], step_s: float) -> list[tuple[int, float | None]]:
+@dataclass(frozen=True)
+class Held:
+    """What a KPI was held to from `start` to `end`."""
+
+    start: datetime
+    end: datetime
+    number: int
+    target: float
+    alert: float | None
+
+
+def chart(
+    courses: Sequence[Course],
+    held: Sequence[Held],
+    waived: Sequence[tuple[datetime, datetime]],
+    *,
+    unit: str,
+    words: tuple[str, str],
+    start: datetime,
+    end: datetime,
+) -> dict[str, Any]:
+    """The first course is the one that is judged; times are milliseconds. `words` name the target and the alert line."""
+    values = [value for course in courses for _, value in course.points]
+    limits = [value for one in held for value in (one.target, one.alert) if value is not None]
+    low, high = min([*values, *limits], default=0), max([*values, *limits], default=1)
+    lines = [
+        {"kind": "target", "label": words[0], "points": _stepped([(one.start, one.end, one.target) for one in held])},
+        {"kind": "alert", "label": words[1], "points": _stepped([(one.start, one.end, one.alert) for one in held])},
+    ]
+    return {
+        "unit": unit,
+        "start": ms(start),
+        "end": ms(end),
+        "zero": low >= 0 and low < high * 0.4,
+        "series": [
+            {"label": course.label, "short": course.short, "points": with_gaps(course.points, _step(course))}
+            for course in courses
+        ],
+        "lines": [line for line in lines if any(value is not None for _, value in line["points"])],
+        "moments": [{"at": ms(one.start), "label": f"target v{one.number}"} for one in held[1:]],
+        "bands": [{"from": ms(max(since, start)), "to": ms(min(until, end)), "label": "waived"} for since, until in waived],
+    }
+
+
+def ms(at: datetime) -> int:
+    return round(at.timestamp() * 1000)
+
+
+def with_gaps(points: Sequence[tuple[datetime, float]], step_s: float) -> list[tuple[int, float | None]]:
     """Points for the chart, with a null in every gap."""
     found: list[tuple[int, float | None]] = []
     for index, (at, value) in enumerate(points):
@@ -25,28 +81,12 @@ def with_gaps(points: Sequence[Point], step_s: float) -> list[tuple[int, float |
     return found
 
 
-def chart(
-    *,
-    label: str,
-    unit: str,
-    points: Sequence[Point],
-    step_s: float,
-    start: datetime,
-    end: datetime,
-    targets: Iterable[tuple[datetime, datetime, float, float | None]],
-) -> dict[str, Any]:
-    """One series with its target and alert lines; `targets` are (from, to, value, alert threshold) of each version."""
-    lines: dict[str, list[list[float]]] = {"target": [], "alert": []}
-    for begin, finish, value, alert in targets:
-        for kind, level in (("target", value), ("alert", alert)):
-            if level is not None:
-                lines[kind] += [[ms(begin), level], [ms(finish), level]]
-    return {
-        "series": [{"label": label, "points": with_gaps(points, step_s)}],
-        "lines": [{"label": kind, "kind": kind, "points": drawn} for kind, drawn in lines.items() if drawn],
-        "moments": [],
-        "start": ms(start),
-        "end": ms(end),
-        "unit": unit,
-        "zero": True,
-    }
+def _step(course: Course) -> float:
+    """How far apart neighbours usually stand: measured every six hours is no gap between hourly points."""
+    apart = [(later[0] - one[0]).total_seconds() for one, later in pairwise(course.points)]
+    return max(course.step_s, median(apart)) if apart else course.step_s
+
+
+def _stepped(parts: Sequence[tuple[datetime, datetime, float | None]]) -> list[tuple[int, float | None]]:
+    """Level from start to end of each version; no line where nothing was stated."""
+    return [(ms(at), value) for start, end, value in parts for at in (start, end)]

@@ -34,7 +34,7 @@ def scorecard_headline(standings: Sequence[Standing]) -> str:
         return "No KPIs yet."
     found = counts(standings)
     total = f"{len(standings)} target{'' if len(standings) == 1 else 's'}"
-    met = f"{number(found['met'])} of {total} {'is' if found['met'] == 1 else 'are'} met"
+    met = f"{number(found['met']) if found['met'] else 'None'} of {total} {'is' if found['met'] < 2 else 'are'} met"
     past = found["breached"]
     return f"{met}; {number(past).lower()} KPI{' is' if past == 1 else 's are'} past the alert line." if past else f"{met}."
 

@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import Min
 
 from accounts.templatetags.ui import unit_word
-from kpis.courses import Course, Held, chart
+from kpis.charts import Course, Held, chart
 from kpis.drawing import Distribution
 from kpis.drawing import distribution as drawn
 from kpis.history import History, HistoryPoint, distribution, history, versions

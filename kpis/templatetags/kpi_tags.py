@@ -135,6 +135,12 @@ def signed(value: float) -> str:
     return f"+{plain(value)}" if value > 0 else plain(value)
 
 
+@register.filter
+def change_percent(share: float | None) -> str:
+    """A relative change with its sign, in percent."""
+    return "—" if share is None else f"{signed(round(share * 100, 1))} %"
+
+
 ORIGINS = {"run": ("/runs/{}/", "run {}"), "result": ("/results/{}/", "CI result {}")}
 SOURCES = {"api": "the API, token {}", "manual": "hand, by {}"}
 

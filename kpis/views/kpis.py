@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.audit import actor_of
 from accounts.permissions import Scope, require
 from kpis import targets
+from kpis.comparing import compare
 from kpis.forms import ProposalForm
 from kpis.headlines import kpi_headline, kpi_lede
 from kpis.models import KPI, Target
@@ -97,5 +98,6 @@ def _whole(kpi: KPI, found: Report, form: ProposalForm) -> dict[str, Any]:
         "lede": kpi_lede(found.standing),
         "versions": target_history(kpi, now=found.end),
         "waivers": waivers(kpi),
+        "comparison": compare(found.points[::-1], found.standing.goal),
         "form": form,
     }

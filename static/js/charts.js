@@ -48,11 +48,14 @@
   const points = (one) => one.points.map(([x, y]) => ({ x, y }));
   const last = (one) => one.points.reduce((found, [, y]) => (y === null ? found : y), null);
 
+  // A point between two gaps has no line to be seen by.
+  const alone = (all, at) => [at - 1, at + 1].every((near) => !all[near] || all[near][1] === null);
+
   function datasets(data, colours) {
     const series = data.series.map((one, index) => ({
       label: one.label, data: points(one), spanGaps: false, borderColor: index ? colours.quiet : colours.line,
       backgroundColor: index ? colours.quiet : colours.line, borderWidth: index ? 1.25 : 2,
-      pointRadius: one.points.length < 40 ? 2 : 0, pointHitRadius: 8,
+      pointRadius: (at) => one.points.length < 40 || alone(one.points, at.dataIndex) ? 2 : 0, pointHitRadius: 8,
       endLabel: index ? one.short : `${one.short} ${figure(last(one) ?? 0)}`, labelColour: index ? colours.grey : colours.line,
     }));
     const lines = data.lines.map((one) => ({
