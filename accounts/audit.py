@@ -29,7 +29,7 @@ def record(
         token=token,
         action=action,
         subject_type=subject._meta.label_lower,
-        subject_id=str(subject.pk),
+        subject_id="" if subject.pk is None else str(subject.pk),
         subject=str(subject)[:200],
         before=before or {},
         after=after or {},

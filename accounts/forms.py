@@ -9,7 +9,7 @@ from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.utils import timezone
 
-from accounts import throttling
+from accounts import people, throttling
 from accounts.models import User
 from accounts.permissions import PEOPLE_ONLY, scopes_of
 
@@ -33,25 +33,25 @@ class LoginForm(Styled, AuthenticationForm):
     """Log-in that waits after too many failures, by user name and by address."""
 
     def clean(self) -> dict[str, Any]:
-        keys = self.keys()
-        for key in keys:
-            left = throttling.wait(key, now=timezone.now())
+        address = throttling.address_of(self.request)
+        name = str(self.cleaned_data.get("username", ""))[:140]
+        pair = f"login:{name.lower()}@{address}"
+        limits = {pair: throttling.MOST, f"login-address:{address}": throttling.MOST}
+        limits[f"login-name:{name.lower()}"] = throttling.MOST_PER_NAME
+        for key, most in limits.items():
+            left = throttling.wait(key, now=timezone.now(), most=most)
             if left:
                 minutes = int(left.total_seconds() // 60) + 1
                 raise forms.ValidationError(f"Too many failed attempts. Try again in {minutes} min.", code="throttled")
         try:
             cleaned = super().clean()
         except forms.ValidationError:
-            for key in keys:
+            for key in limits:
                 throttling.note_failure(key, now=timezone.now())
+            people.note_failed_login(username=name, address=address)
             raise
-        throttling.forget(keys[0])
+        throttling.forget(pair)
         return cleaned
-
-    def keys(self) -> list[str]:
-        username = str(self.cleaned_data.get("username", ""))[:150].lower()
-        address = throttling.address_of(self.request)
-        return [f"login:{username}@{address}", f"login-address:{address}"]
 
 
 class TokenForm(Styled, forms.Form):

@@ -35,3 +35,9 @@ def give_roles(*, user: User, roles: Iterable[str], actor: User | None) -> None:
     user.is_staff = user.is_superuser = administrator
     user.save(update_fields=["is_staff", "is_superuser"])
     audit.record(actor=actor, action="person.roles", subject=user, before={"roles": before}, after={"roles": wanted})
+
+
+def note_failed_login(*, username: str, address: str) -> None:
+    """Write a refused log-in down. An unknown name is left out: people type passwords into the wrong field."""
+    person = User.objects.filter(username=username).first() or User(username="somebody unknown")
+    audit.record(actor=None, action="login.failed", subject=person, after={"address": address})

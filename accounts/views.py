@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from django.contrib import messages
+from typing import Any
+
+from django.contrib import admin, messages
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.views import LoginView, PasswordResetView
+from django.contrib.auth.views import LoginView, PasswordResetView, redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Q
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import throttling, tokens
 from accounts.forms import LoginForm, TokenForm
 from accounts.models import ApiToken, AuditEntry
-from accounts.permissions import Scope, require, scopes_of
+from accounts.permissions import Scope, require, roles_with, scopes_of
 from accounts.requests import PageRequest
 
 login = LoginView.as_view(template_name="accounts/login.html", authentication_form=LoginForm, redirect_authenticated_user=True)
@@ -42,6 +47,17 @@ class _PasswordReset(PasswordResetView):
 
 
 password_reset = _PasswordReset.as_view()
+
+
+@login_not_required
+@never_cache
+def admin_login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    """The admin site's own log-in leads to the one log-in page, which knows how to wait; who is in already needs the role."""
+    if admin.site.has_permission(request):
+        return redirect("admin:index")
+    if request.user.is_authenticated:
+        raise PermissionDenied(f"This needs the role {' or '.join(roles_with(Scope.ADMINISTER))}.")
+    return redirect_to_login(request.GET.get("next") or reverse("admin:index"))
 
 
 @require_GET

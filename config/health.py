@@ -22,6 +22,7 @@ from accounts.problems import answer
 from probes import heartbeat
 
 View = Callable[[HttpRequest], HttpResponse]
+PROXY_HEADERS = ("HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP", "HTTP_FORWARDED")
 
 
 def reader_or_loopback(view: View) -> View:
@@ -29,12 +30,16 @@ def reader_or_loopback(view: View) -> View:
 
     @wraps(view)
     def guarded(request: HttpRequest) -> HttpResponse:
-        local = request.META.get("REMOTE_ADDR") in ("127.0.0.1", "::1") and "HTTP_X_FORWARDED_FOR" not in request.META
-        if local or may(request.user, Scope.READ) or _token_reads(request):
+        if is_local(request) or may(request.user, Scope.READ) or _token_reads(request):
             return view(request)
         return answer(401, "unauthorized", "Unauthorized", "This needs a token with the scope read.")
 
     return login_not_required(guarded)
+
+
+def is_local(request: HttpRequest) -> bool:
+    """Whether this machine itself asks; a proxy on it gives itself away by the headers it adds."""
+    return request.META.get("REMOTE_ADDR") in ("127.0.0.1", "::1") and not any(name in request.META for name in PROXY_HEADERS)
 
 
 def _token_reads(request: HttpRequest) -> bool:
@@ -42,7 +47,7 @@ def _token_reads(request: HttpRequest) -> bool:
         found = TokenAuthentication().authenticate(Request(request))
     except APIException:
         return False
-    return found is not None and Scope.READ in found[1].scopes
+    return found is not None and Scope.READ in found[1].scopes and may(found[0], Scope.READ)
 
 
 @login_not_required
@@ -57,7 +62,8 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """Everything that measuring needs: 200 with each part, or 503 with what is wrong."""
     parts = {"database": database(), "broker": broker()}
-    parts |= engine() if parts["database"]["ok"] else {}
+    if parts["database"]["ok"]:
+        parts |= engine()
     ready = all(part["ok"] for part in parts.values())
     return JsonResponse({"status": "ready" if ready else "not ready", "parts": parts}, status=200 if ready else 503)
 
@@ -74,19 +80,20 @@ def database() -> dict[str, Any]:
 def broker() -> dict[str, Any]:
     if not settings.REDIS_URL:
         return {"ok": True, "detail": "in memory"}
-    client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
     try:
-        client.ping()
-    except redis.RedisError as error:
+        with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2) as client:
+            client.ping()
+    except (redis.RedisError, ValueError) as error:
         return {"ok": False, "detail": f"Redis does not answer ({type(error).__name__})"}
-    finally:
-        client.close()
     return {"ok": True, "detail": "Redis"}
 
 
 def engine() -> dict[str, dict[str, Any]]:
     """Heartbeats of scheduler and worker, and how far the schedule lags."""
-    state = heartbeat.state(now=timezone.now())
+    try:
+        state = heartbeat.state(now=timezone.now())
+    except DatabaseError as error:
+        return {"engine": {"ok": False, "detail": f"its tables cannot be read ({type(error).__name__}); was migrate run?"}}
     return {
         "scheduler": {"ok": state.scheduler_ok, "detail": state.scheduler_text},
         "worker": {"ok": state.worker_ok, "detail": state.worker_text},

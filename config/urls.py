@@ -6,6 +6,7 @@ from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 import accounts.urls
+import accounts.views
 import kpis.urls
 import probes.urls
 import roadmap.urls
@@ -15,6 +16,7 @@ from config.metrics import metrics
 
 admin.site.site_header = admin.site.site_title = "Milepost"
 admin.site.index_title = "Administration"
+admin.site.login = accounts.views.admin_login  # type: ignore[method-assign]
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),

@@ -1,12 +1,14 @@
 import re
+from typing import Any
 
 import pytest
 from django.core import mail
 from django.core.management import CommandError, call_command
-from django.test import Client
+from django.test import Client, RequestFactory
+from django.utils import timezone
 
 from accounts import throttling
-from accounts.models import Failure, User
+from accounts.models import AuditEntry, Failure, User
 from tests.factories import PASSWORD, People
 
 pytestmark = [pytest.mark.django_db, pytest.mark.databases]
@@ -62,4 +64,37 @@ def test_first_administrator_by_command(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_admin_site_is_for_administrators(as_manager: Client) -> None:
-    assert as_manager.get("/admin/").status_code == 302
+    refused = as_manager.get("/admin/", follow=True)
+    assert refused.status_code == 403
+    assert "role administrator" in refused.content.decode()
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_admin_site_has_no_log_in_of_its_own(method: str, people: People) -> None:
+    answer = getattr(Client(), method)("/admin/login/", {"username": "administrator", "password": PASSWORD})
+    assert (answer.status_code, answer["Location"].split("?")[0]) == (302, "/login/")
+
+
+def test_failures_are_written_down_without_what_was_typed(people: People) -> None:
+    log_in("secret-in-the-right-field")
+    log_in("x", username="secret-in-the-wrong-field")
+    entries = AuditEntry.objects.filter(action="login.failed").order_by("pk")
+    assert [(entry.subject_id, entry.subject) for entry in entries] == [
+        (str(people.viewer.pk), "Viewer"),
+        ("", "somebody unknown"),
+    ]
+    assert "secret" not in str(list(AuditEntry.objects.values()))
+
+
+def test_name_waits_when_many_addresses_guess(people: People) -> None:
+    now = timezone.now()
+    Failure.objects.bulk_create(Failure(key="login-name:viewer", at=now) for _ in range(throttling.MOST_PER_NAME))
+    assert "Too many failed attempts" in log_in(PASSWORD)
+    assert log_in(PASSWORD, username="manager") == "in"
+
+
+def test_proxy_is_believed_only_where_one_is_declared(people: People, settings: Any) -> None:
+    request = RequestFactory().get("/", REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR="198.51.100.1, 203.0.113.5")
+    assert throttling.address_of(request) == "10.0.0.1"
+    settings.BEHIND_PROXY = True
+    assert throttling.address_of(request) == "203.0.113.5"

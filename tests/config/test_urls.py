@@ -10,10 +10,10 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 VALUES = {"slug": "x", "key": "x", "kind": "http", "pk": "1", "uuid": "00000000-0000-0000-0000-000000000000", "number": "1"}
 OPEN = {
-    "login", "password-reset", "password-reset-sent", "password-reset-confirm", "healthz", "kpi-badge", "roadmap-badge",
-    "javascript-catalog",
+    "/login/", "/password/reset/", "/password/reset/sent/", "/password/reset/x/x/", "/healthz",
+    "/badges/kpi/x/x.svg", "/badges/roadmap/x.svg", "/admin/jsi18n/",
 }  # fmt: skip
-LOOPBACK_ONLY = {"readyz", "metrics"}
+LOOPBACK_ONLY = {"/readyz", "/metrics"}
 
 
 def addresses(resolver: URLResolver, prefix: str = "/") -> Iterator[tuple[str, str]]:
@@ -40,8 +40,8 @@ def test_walk_finds_the_applications() -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("path", "name"), [pair for pair in ALL if pair[1] not in OPEN | LOOPBACK_ONLY])
-def test_stranger_is_turned_away(path: str, name: str) -> None:
+@pytest.mark.parametrize("path", sorted({path for path, _ in ALL} - OPEN - LOOPBACK_ONLY))
+def test_stranger_is_turned_away(path: str) -> None:
     for method in ("get", "post"):
         answer = getattr(Client(REMOTE_ADDR="203.0.113.9"), method)(path)
         if path.startswith("/api/v1/") or path in ("/api/schema/", "/api/docs/"):
