@@ -33,9 +33,9 @@ class ServiceForm(Styled, forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.initial["tags"] = ", ".join(self.instance.tags)
         if self.instance.pk:
             self.fields["slug"].disabled = True
-            self.initial["tags"] = ", ".join(self.instance.tags)
 
     def clean_tags(self) -> list[str]:
         return [part.strip() for part in self.cleaned_data["tags"].split(",") if part.strip()]
@@ -107,7 +107,7 @@ class ProbeForm(Styled, forms.Form):
 class Lines(forms.CharField):
     """A list of texts, one a line."""
 
-    widget = forms.Textarea
+    widget = forms.Textarea(attrs={"rows": 4, "spellcheck": "false"})
 
     def prepare_value(self, value: Any) -> Any:
         return "\n".join(value) if isinstance(value, list) else value

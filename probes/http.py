@@ -120,4 +120,6 @@ def plain(error: BaseException) -> str:
         return "connection refused"
     if isinstance(inner, ssl.SSLError):
         return f"TLS: {inner.reason or 'certificate problem'}"
+    if isinstance(inner, OSError) and inner.strerror:
+        return inner.strerror[0].lower() + inner.strerror[1:]
     return str(inner) or type(inner).__name__

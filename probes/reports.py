@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Max, OuterRef, Subquery
+from django.db.models import OuterRef, Subquery
 
 from accounts.templatetags.ui import plain, unit_word
 from kpis.drawing import Distribution, distribution
@@ -28,6 +30,12 @@ LOOKS = {
     "running": ("progress", "run", "Running"),
 }
 FAILURES = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.REFUSED)
+FAILING_SHARE = 0.05
+"""From this share of failed requests on a service counts as failing."""
+
+SHOWN_RUNS = 20
+NAMES = {"error_rate": "errors"}
+UNTOLD = ("histogram", "p50_ms", "p95_ms", "p99_ms")
 SHOWN_UNITS = {"ratio": ("%", 100.0), "bytes": ("MB", 1e-6)}
 
 
@@ -53,7 +61,7 @@ class ProbeRow:
 
 @dataclass(frozen=True)
 class ServiceRow:
-    """`health` is healthy, failing, silent or unknown: never healthy without fresh data or while requests fail."""
+    """`health` is healthy, impaired, failing, silent, unknown or paused: never healthy without data or while requests fail."""
 
     service: Service
     health: str
@@ -112,45 +120,55 @@ def services(listed: Iterable[Service], *, now: datetime) -> list[ServiceRow]:
 
 
 def service_row(service: Service, probes: list[ProbeRow], now: datetime) -> ServiceRow:
-    """Judge health by the newest runs: a failure outweighs any success, and silence is not health."""
+    """Judge health by the newest run of each enabled probe: silence is not health, and a failure outweighs any success."""
     last = [row.last for row in probes if row.probe.enabled and row.last]
     at = max((row.run.finished_at for row in last if row.run.finished_at), default=None)
-    failing = [
-        row
-        for row in last
-        if row.run.outcome in (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.REFUSED) or (row.error_share or 0) >= 0.05
-    ]
-    fresh = [
-        row.last for row in probes
-        if row.last and row.last.run.finished_at and (now - row.last.run.finished_at).total_seconds() <= max(60, 3 * row.probe.interval_s)
-    ]  # fmt: skip
+    return ServiceRow(service, *_health(service, probes, now), at, _figures(last), probes)
+
+
+def _health(service: Service, probes: Sequence[ProbeRow], now: datetime) -> tuple[str, str, str, str, str]:
+    """Health, its icon, look and word, and why."""
+    last = [row for row in probes if row.probe.enabled and row.last]
+    fresh = [row.last for row in last if row.last and _is_fresh(row, now)]
+    silent = [row.probe.get_kind_display() for row in last if not _is_fresh(row, now)]
+    failing = next((row for row in fresh if row.run.outcome in FAILURES or (row.error_share or 0) >= FAILING_SHARE), None)
+    some = max((row.error_share or 0 for row in fresh), default=0)
     if service.paused_at:
-        found = ("paused", "player-pause", "nodata", "Paused", "Nothing is measured until it is resumed.")
-    elif not probes:
-        found = ("unknown", "circle-dashed", "nodata", "Not measured", "It has no probe yet.")
-    elif not last:
-        found = ("unknown", "circle-dashed", "nodata", "No data yet", "No run has ended yet.")
-    elif not fresh:
-        found = ("silent", "history", "stale", "Stale", "No run has ended lately.")
-    elif failing:
-        text = failing[0].run.error or f"{(failing[0].error_share or 0) * 100:.0f} % of its requests fail"
-        found = ("failing", "heart-broken", "breached", "Failing", text)
-    else:
-        found = ("healthy", "heartbeat", "met", "Healthy", "Its newest runs answered.")
-    return ServiceRow(service, *found, at, _figures(last), probes)
+        return "paused", "player-pause", "nodata", "Paused", "Nothing is measured until it is resumed."
+    if not probes:
+        return "unknown", "circle-dashed", "nodata", "Not measured", "It has no probe yet."
+    if not last:
+        return "unknown", "circle-dashed", "nodata", "No data yet", "No run has ended yet."
+    if not fresh:
+        return "silent", "history", "stale", "Stale", "No run has ended lately."
+    if failing:
+        text = failing.run.error or f"{(failing.error_share or 0) * 100:.0f} % of its requests fail"
+        return "failing", "heart-broken", "breached", "Failing", text
+    if silent:
+        return "silent", "history", "stale", "Stale", f"No run has ended lately: {', '.join(silent)}."
+    if not any(row.run.outcome == Outcome.OK for row in fresh):
+        return "unknown", "circle-dashed", "nodata", "No data", fresh[0].run.reason or fresh[0].run.error
+    if some:
+        return "impaired", "alert-triangle", "behind", "Impaired", f"{plain(some * 100)} % of its requests fail"
+    return "healthy", "heartbeat", "met", "Healthy", "Its newest runs answered."
+
+
+def _is_fresh(row: ProbeRow, now: datetime) -> bool:
+    ended = row.last.run.finished_at if row.last else None
+    return ended is not None and (now - ended).total_seconds() <= max(60, 3 * row.probe.interval_s)
 
 
 def _figures(rows: Sequence[RunRow]) -> list[tuple[str, str]]:
-    found = []
+    """The last figures by name; where two probes read the same, the first one's."""
+    found: dict[str, str] = {}
     for row in rows:
         if row.p95 is not None:
-            found.append(("p95", f"{plain(row.p95)} ms"))
-        if row.error_share is not None:
-            found.append(("errors", f"{plain(row.error_share * 100)} %"))
+            found.setdefault("p95", f"{plain(row.p95)} ms")
         for reading in row.run.readings:
-            if reading["metric"] not in ("latency", "error_rate", "availability"):
-                found.append((reading["metric"].replace("_", " "), shown(reading["value"], reading["unit"])))
-    return found
+            if reading["metric"] != "latency":
+                name = NAMES.get(reading["metric"], reading["metric"].replace("_", " "))
+                found.setdefault(name, shown(reading["value"], reading["unit"]))
+    return list(found.items())
 
 
 def shown(value: float, unit: str) -> str:
@@ -166,30 +184,33 @@ def shown(value: float, unit: str) -> str:
 def headline(rows: Sequence[ServiceRow]) -> str:
     if not rows:
         return "No service is registered yet."
-    failing = sum(row.health == "failing" for row in rows)
-    silent = sum(row.health in ("silent", "unknown", "paused") for row in rows)
-    parts = [
-        f"{len(rows) - failing - silent} of {len(rows)} service{'s' if len(rows) != 1 else ''} answer{'s' if len(rows) == 1 else ''} well"
-    ]
-    if failing:
-        parts.append(f"{failing} fail{'s' if failing == 1 else ''}")
-    if silent:
-        parts.append(f"{silent} without fresh data")
+    counted = Counter(row.health for row in rows)
+    parts = [f"{counted['healthy']} of {len(rows)} service{'s' if len(rows) != 1 else ''} healthy"]
+    unseen = counted["silent"] + counted["unknown"] + counted["paused"]
+    for count, one, more in (
+        (counted["failing"], "fails", "fail"),
+        (counted["impaired"], "is impaired", "are impaired"),
+        (unseen, "without fresh data", "without fresh data"),
+    ):
+        if count:
+            parts.append(f"{count} {one if count == 1 else more}")
     return ", ".join(parts) + "."
 
 
-def service(one: Service, *, now: datetime) -> ServiceReport:
+def service(one: Service, *, now: datetime, only: int | None = None) -> ServiceReport:
+    """A service with its newest runs, or with those of one probe."""
     row = services([one], now=now)[0]
-    runs = Run.objects.filter(probe__service=one).select_related("probe")[:15]
-    last = Run.objects.filter(probe__service=one, state=RunState.DONE).aggregate(at=Max("finished_at"))["at"]
+    runs = Run.objects.filter(probe__service=one).select_related("probe")
+    if only is not None:
+        runs = runs.filter(probe=only)
     sentence = {
         "healthy": f"{one.name} answers well.",
-        "failing": f"{one.name} fails: {row.why}",
+        "failing": f"{one.name} fails: {row.why}.",
+        "impaired": f"{one.name} answers, but {row.why}.",
         "silent": f"{one.name} was not measured lately.",
         "paused": f"{one.name} is paused.",
     }.get(row.health, f"{one.name} has not been measured yet.")
-    figures = " · ".join(f"{name} {value}" for name, value in row.figures[:6])
-    return ServiceReport(row, [run_row(run) for run in runs], sentence, figures if last else "")
+    return ServiceReport(row, [run_row(run) for run in runs[:SHOWN_RUNS]], sentence, "" if row.health == "healthy" else row.why)
 
 
 def run(one: Run) -> RunReport:
@@ -199,10 +220,22 @@ def run(one: Run) -> RunReport:
     ]
     data = one.details.get("histogram")
     drawn = distribution(Histogram.from_counts(data["values"], data["counts"]), None) if data else None
-    skipped = ("histogram", "p50_ms", "p95_ms", "p99_ms")
     facts = [
-        (name.replace("_", " "), ", ".join(f"{k}: {v}" for k, v in value.items()) if isinstance(value, dict) else str(value))
+        (name.removesuffix("_ms").replace("_", " "), _fact(name, value))
         for name, value in one.details.items()
-        if name not in skipped and value not in ({}, None, "")
+        if name not in UNTOLD and value not in ({}, [], None, "")
     ]
     return RunReport(run_row(one), figures, drawn, facts)
+
+
+def _fact(name: str, value: Any) -> str:
+    """A detail of a run in words."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_fact('', one)}" for key, one in value.items())
+    if isinstance(value, list):
+        return ", ".join(str(one) for one in value)
+    if isinstance(value, int | float):
+        return f"{plain(value)} ms" if name.endswith("_ms") else plain(value)
+    return str(value)

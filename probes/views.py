@@ -73,9 +73,11 @@ def _service_form(request: PageRequest, service: Service) -> HttpResponse:
 @require_GET
 def service_detail(request: PageRequest, slug: str) -> HttpResponse:
     service = get_object_or_404(Service.objects.select_related("owner"), slug=slug)
-    report = reports.service(service, now=timezone.now())
+    asked = request.GET.get("probe", "")
+    only = service.probes.filter(pk=int(asked)).first() if asked.isdecimal() and len(asked) < 10 else None
+    report = reports.service(service, now=timezone.now(), only=only.pk if only else None)
     template = "probes/_service.html" if request.htmx.target == "service" else "probes/service_detail.html"
-    response = render(request, template, {"report": report, "service": service, "kinds": kinds()})
+    response = render(request, template, {"report": report, "service": service, "kinds": kinds(), "only": only})
     response["Vary"] = "HX-Target"
     return response
 

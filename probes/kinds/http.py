@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 from urllib.parse import urljoin
@@ -52,7 +53,9 @@ async def measure(target: Target, params: Params, tools: Tools) -> Measured:
         result = await run(plan, tools.policy)
     except Refused as refused:
         return Measured(outcome=Outcome.REFUSED, reason="address", error=str(refused))
-    return judged(result, at=at, only_2xx=params.only_2xx)
+    asked = {"asked": [f"GET {path}" for path in params.paths], "at_the_same_time": params.users}
+    found = judged(result, at=at, only_2xx=params.only_2xx)
+    return replace(found, details=asked | found.details)
 
 
 def judged(result: Result, *, at: datetime, only_2xx: bool = False) -> Measured:
