@@ -39,11 +39,11 @@ class ProposalForm(Styled, forms.Form):
     def clean_target(self) -> tuple[str, float]:
         try:
             found = parse(self.cleaned_data["target"])
+            if found.relative:
+                raise forms.ValidationError("A target is a figure of its own, not a change.")
             value = convert(found.value, found.unit, self.kpi.unit) if found.unit else found.value
         except (BadThreshold, UnitMismatch) as error:
             raise forms.ValidationError(str(error)) from error
-        if found.relative:
-            raise forms.ValidationError("A target is a figure of its own, not a change.")
         if found.aggregation and found.aggregation != self.kpi.aggregation:
             raise forms.ValidationError(f"This KPI is the {self.kpi.get_aggregation_display()}.")
         return found.comparator, value

@@ -59,8 +59,9 @@ class Report:
 def report(kpi: KPI, *, span: str, now: datetime) -> Report:
     """`span` is a key of SPANS; anything else means the shortest one that tells something."""
     stands = standing(kpi, now=now)
-    first = Rollup.objects.filter(series__kpi=kpi, series__enabled=True).aggregate(first=Min("at"))["first"]
-    span = span if span in SPANS else _telling(first, stands.at, now)
+    rollups = Rollup.objects.filter(series__kpi=kpi, series__enabled=True)
+    first, young = rollups.aggregate(first=Min("at"), young=Min("last_at")).values()
+    span = span if span in SPANS else _telling(young, stands.at, now)
     length = SPANS[span][1]
     end = now + timedelta(seconds=1)
     start = now - length if length else min(first or now, now - timedelta(hours=1))

@@ -1,0 +1,114 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import AuditEntry
+from kpis.models import KPI, Decision
+from kpis.recording import record
+from tests.factories import People
+from tests.kpis.factories import latency_point, make_kpi, make_scorecard, make_target, record_values
+
+pytestmark = pytest.mark.django_db
+URL = "/scorecards/plan/response-time/"
+PART = {"HX-Request": "true", "HX-Target": "kpi"}
+PROPOSAL = {"target": "< 450", "alert_threshold": "900", "rationale": "Hold the gain."}
+
+
+@pytest.fixture
+def kpi() -> KPI:
+    kpi = make_kpi("response-time", scorecard=make_scorecard("plan"), aggregation="p95", name="Response time")
+    make_target(kpi, baseline=800, alert_threshold=1000, effective_from=timezone.now() - timedelta(days=1))
+    return kpi
+
+
+def test_an_unmeasured_kpi_says_what_to_do(kpi: KPI, as_engineer: Client) -> None:
+    told = as_engineer.get(URL).content.decode()
+    for expected in ("Response time has never been measured.", "Choose a service", "plan/response-time", "no data"):
+        assert expected.casefold() in told.casefold()
+
+
+def test_a_figure_says_its_unit_age_and_run(kpi: KPI, as_viewer: Client) -> None:
+    record([latency_point(kpi, [500.0] * 20, timezone.now(), origin="run:17")], now=timezone.now())
+    told = as_viewer.get(URL).content.decode()
+    assert '<a class="lk" href="/runs/17/">run 17</a>' in told
+    assert "0 s old" in told
+    assert "<small>ms</small>" in told
+    assert 'id="kpi-chart" type="application/json"' in told
+    assert "The same 1 point as a table" in told
+
+
+def test_only_the_part_that_renews_is_sent(kpi: KPI, as_viewer: Client) -> None:
+    told = as_viewer.get(f"{URL}?range=7d", headers=PART)
+    assert told.content.decode().lstrip().startswith(f'<div id="kpi" data-live="10" hx-get="{URL}?range=7d"')
+    again = as_viewer.get(f"{URL}?range=7d", headers=PART | {"If-None-Match": told["ETag"]})
+    assert again.status_code == 304
+
+
+@pytest.mark.parametrize("span", ["1h", "24h", "7d", "30d", "all"])
+def test_a_span_is_a_link(kpi: KPI, as_viewer: Client, span: str) -> None:
+    record_values(kpi, [400.0, 410.0], until=timezone.now())
+    told = as_viewer.get(URL, {"range": span}).content.decode()
+    assert f'?range={span}" aria-current="true"' in told
+
+
+def test_a_proposal_waits_for_somebody_else(kpi: KPI, people: People, as_engineer: Client, as_approver: Client) -> None:
+    told = as_engineer.post(f"{URL}targets/", PROPOSAL, follow=True).content.decode()
+    assert "Version 2 waits for approval" in told
+    version = kpi.targets.get(number=2)
+    assert (version.comparator, version.value, version.alert_threshold, version.decision) == ("<", 450, 900, "proposed")
+    assert "Withdraw" in told
+    assert "Approve" not in told
+    decided = as_approver.post(f"/targets/{version.pk}/decide/", {"decision": "approve", "note": "yes"}, follow=True)
+    assert "Version 2 is approved." in decided.content.decode()
+    version.refresh_from_db()
+    assert (version.decision, version.decided_by, version.decision_note) == (Decision.APPROVED, people.approver, "yes")
+    assert AuditEntry.objects.filter(action="target.approved", actor=people.approver).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "field", "words"),
+    [
+        ({"target": "fast"}, "target", "is not a threshold"),
+        ({"target": "> 450"}, "target", "lower is better"),
+        ({"target": "p(99)<450"}, "target", "This KPI is the 95th percentile."),
+        ({"target": "< 450 MB"}, "target", "cannot be converted"),
+        ({"target": "<= +10%"}, "target", "a figure of its own"),
+        ({"alert_threshold": "100"}, "alert_threshold", "bad side of the target"),
+        ({"rationale": ""}, "rationale", "required"),
+    ],
+)
+def test_what_is_wrong_stands_beside_its_field(
+    kpi: KPI, as_engineer: Client, changed: dict[str, Any], field: str, words: str
+) -> None:
+    answer = as_engineer.post(f"{URL}targets/", PROPOSAL | changed)
+    assert answer.status_code == 422
+    assert words in " ".join(answer.context["form"].errors[field])
+    assert f'id="target-{field}_error"' in answer.content.decode()
+    assert kpi.targets.count() == 1
+
+
+def test_a_target_in_another_unit_is_converted(kpi: KPI, as_engineer: Client) -> None:
+    as_engineer.post(f"{URL}targets/", PROPOSAL | {"target": "p(95) < 0.45 s"})
+    assert kpi.targets.get(number=2).value == pytest.approx(450)
+
+
+def test_nobody_approves_what_they_proposed(kpi: KPI, people: People, as_approver: Client) -> None:
+    as_approver.post(f"{URL}targets/", PROPOSAL)
+    version = kpi.targets.get(number=2)
+    told = as_approver.post(f"/targets/{version.pk}/decide/", {"decision": "approve"}, follow=True).content.decode()
+    assert "Somebody other than the proposer approves a target." in told
+    as_approver.post(f"/targets/{version.pk}/decide/", {"decision": "withdraw"})
+    version.refresh_from_db()
+    assert version.decision == Decision.WITHDRAWN
+
+
+def test_who_may_not_is_told_who_may(kpi: KPI, as_viewer: Client, as_engineer: Client) -> None:
+    assert as_viewer.post(f"{URL}targets/", PROPOSAL).status_code == 403
+    version = kpi.targets.get()
+    refused = as_engineer.post(f"/targets/{version.pk}/decide/", {"decision": "approve"})
+    assert (refused.status_code, "approver" in refused.content.decode()) == (403, True)
+    assert as_engineer.post(f"/targets/{version.pk}/decide/", {"decision": "burn"}).status_code == 404
+    assert "Managers, engineers and approvers propose targets." in as_viewer.get(URL).content.decode()

@@ -1,0 +1,80 @@
+import csv
+import io
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from kpis.models import Scorecard
+from tests.kpis.factories import make_kpi, make_scorecard, make_target, record_values
+
+pytestmark = pytest.mark.django_db
+PART = {"HX-Request": "true", "HX-Target": "scorecard"}
+
+
+def filled(kpis: int) -> Scorecard:
+    card = make_scorecard("plan", name="Plan")
+    for _ in range(kpis):
+        kpi = make_kpi(scorecard=card, aggregation="last")
+        make_target(kpi, baseline=800, effective_from=timezone.now())
+        record_values(kpi, [588, 590], until=timezone.now())
+    return card
+
+
+def test_a_first_scorecard_says_what_to_do(as_manager: Client, as_viewer: Client) -> None:
+    assert "Import a roadmap" in as_manager.get("/scorecards/").content.decode()
+    assert "Import a roadmap" not in as_viewer.get("/scorecards/").content.decode()
+    make_scorecard("empty")
+    assert "No KPIs yet" in as_viewer.get("/scorecards/empty/").content.decode()
+
+
+def test_a_scorecard_shows_figure_target_way_and_status(as_viewer: Client) -> None:
+    filled(1)
+    told = as_viewer.get("/scorecards/plan/").content.decode()
+    for expected in ("<b>590</b>", "&lt; 500", "70 %", "Behind", "baseline", 'aria-label="70 % of the way"'):
+        assert expected in told
+
+
+def test_no_data_is_never_green(as_viewer: Client) -> None:
+    make_target(make_kpi(scorecard=make_scorecard("plan")), effective_from=timezone.now())
+    told = as_viewer.get("/scorecards/plan/").content.decode()
+    assert "No data" in told
+    assert 'class="st s-met' not in told
+
+
+def test_only_the_part_that_renews_is_sent_and_only_when_it_changed(as_viewer: Client) -> None:
+    filled(1)
+    first = as_viewer.get("/scorecards/plan/?show=behind", headers=PART)
+    assert first.content.decode().lstrip().startswith('<div id="scorecard" data-live="30" hx-get="/scorecards/plan/?show=behind"')
+    assert "HX-Target" in first["Vary"]
+    again = as_viewer.get("/scorecards/plan/?show=behind", headers=PART | {"If-None-Match": first["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_a_filter_that_fits_nothing_offers_to_clear_itself(as_viewer: Client) -> None:
+    filled(1)
+    assert "Clear the filter" in as_viewer.get("/scorecards/plan/", {"q": "nothing like it"}).content.decode()
+
+
+def test_csv_holds_the_rows_that_the_page_shows(as_viewer: Client) -> None:
+    card = filled(1)
+    make_kpi(scorecard=card, name="=1+1")
+    rows = list(csv.DictReader(io.StringIO(as_viewer.get("/scorecards/plan/csv/").content.decode())))
+    assert [(row["name"], row["actual"], row["target"], row["status"]) for row in rows] == [
+        (card.kpis.all()[0].name, "590.0", "< 500", "behind"),
+        ("'=1+1", "", "", "no_data"),
+    ]
+    assert len(as_viewer.get("/scorecards/plan/csv/", {"show": "no_data"}).content.decode().splitlines()) == 2
+
+
+@pytest.mark.parametrize("rows", [1, 30])
+@pytest.mark.parametrize(("name", "queries"), [("list", 10), ("detail", 13)])
+def test_pages_ask_the_same_number_of_queries(as_viewer: Client, name: str, queries: int, rows: int) -> None:
+    card = filled(rows)
+    url = reverse(f"kpis:scorecard-{name}", args=[card.slug] if name == "detail" else [])
+    with CaptureQueriesContext(connection) as asked:
+        assert as_viewer.get(url).status_code == 200
+    assert len(asked) == queries
