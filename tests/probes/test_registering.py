@@ -1,0 +1,123 @@
+"""Registering services and standing orders: what is refused, what is kept, and that secrets stay secret."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from accounts.models import AuditEntry
+from probes.models import Feed, Probe, Run, RunState, Service
+from probes.registering import Wrong, check_headers, save_probe, save_service
+from tests.kpis.factories import make_kpi
+from tests.probes.factories import NOW, make_probe, make_run, make_service
+
+pytestmark = pytest.mark.django_db
+
+
+def unsaved(**fields: Any) -> Service:
+    return Service(**{"slug": "orders", "name": "Orders", "base_url": "http://orders.example", **fields})
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "why"),
+    [
+        ({"base_url": "ftp://orders.example"}, "base_url", "only http"),
+        ({"base_url": "http://127.0.0.1:1"}, "base_url", "PROBE_ALLOW"),
+        ({"base_url": "http://169.254.169.254"}, "base_url", "never reached"),
+        ({"base_url": "http://2130706433"}, "base_url", "disguised"),
+        ({"base_url": "http://orders.example/?a=1"}, "base_url", "no query"),
+        ({"metrics_url": "http://10.0.0.1/metrics"}, "base_url", "PROBE_ALLOW"),
+        ({"headers": {"Host": "a"}}, "headers", "itself"),
+        ({"headers": {"A": "b\r\nC: d"}}, "headers", "cannot|can be"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(fields: dict[str, Any], field: str, why: str) -> None:
+    with pytest.raises(Wrong, match=why) as refused:
+        save_service(service=unsaved(**fields), actor=None)
+    assert list(refused.value.errors) == [field]
+    assert Service.objects.count() == 0
+
+
+def test_registering_and_changing_is_written_into_the_trail_without_secrets(people: Any) -> None:
+    service = save_service(service=unsaved(headers={"Authorization": "Bearer s3cret"}), actor=people.engineer)
+    service.name = "Orders 2"
+    save_service(service=service, actor=people.engineer)
+    assert service.version == 2
+    entries = list(AuditEntry.objects.filter(action__startswith="service.").order_by("pk"))
+    assert [(entry.action, entry.actor) for entry in entries] == [
+        ("service.register", people.engineer), ("service.change", people.engineer),
+    ]  # fmt: skip
+    assert "s3cret" not in str([vars(entry) for entry in entries])
+
+
+def test_headers_are_ciphertext_in_the_database() -> None:
+    service = make_service(headers={"Authorization": "Bearer s3cret"})
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT headers FROM probes_service WHERE id = %s", [service.pk])
+        (stored,) = cursor.fetchone()
+    assert "s3cret" not in stored
+    assert Service.objects.get().headers == {"Authorization": "Bearer s3cret"}
+
+
+def test_keys_rotate_and_a_lost_key_is_said(settings: Any) -> None:
+    settings.FIELD_KEYS = ["old"]
+    make_service(headers={"A": "b"})
+    settings.FIELD_KEYS = ["new", "old"]
+    assert Service.objects.get().headers == {"A": "b"}
+    settings.FIELD_KEYS = ["new"]
+    with pytest.raises(ValueError, match="FIELD_KEYS"):
+        Service.objects.get()
+
+
+@pytest.mark.parametrize("name", ["Host", "content-length", "Transfer-Encoding", "Connection"])
+def test_headers_of_the_connection_are_ours(name: str) -> None:
+    with pytest.raises(Wrong, match="itself"):
+        check_headers({name: "x"})
+
+
+def order(**fields: Any) -> Probe:
+    return Probe(**{"service": make_service(), "kind": "http", "interval_s": 60, "params": {}, **fields})
+
+
+def test_a_new_probe_is_due_at_once_with_the_kind_s_defaults() -> None:
+    kpi = make_kpi()
+    probe = save_probe(probe=order(), feeds=[("latency", kpi), ("latency", kpi)], actor=None, now=NOW)
+    assert (probe.next_run_at, probe.params["requests"], probe.params["paths"]) == (NOW, 20, ["/"])
+    assert [(feed.metric, feed.kpi) for feed in Feed.objects.all()] == [("latency", kpi)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "why"),
+    [
+        ({"kind": "telepathy"}, "kind", "There is no kind"),
+        ({"interval_s": 1}, "interval_s", "At least 5"),
+        ({"params": {"requests": 0}}, "params.requests", ">= 1"),
+        ({"params": {"requests": 501}}, "params.requests", "<= 500"),
+        ({"params": {"users": 6}}, "params.users", "<= 5"),
+        ({"params": {"paths": ["no-slash"]}}, "params.paths[0]", "regex|match"),
+        ({"params": {"paths": []}}, "params.paths", "length"),
+        ({"params": {"surplus": 1}}, "params", "surplus"),
+    ],
+)
+def test_an_order_that_makes_no_sense_is_refused(fields: dict[str, Any], field: str, why: str) -> None:
+    with pytest.raises(Wrong, match=why) as refused:
+        save_probe(probe=order(**fields), feeds=[], actor=None, now=NOW)
+    assert list(refused.value.errors) == [field]
+    assert Probe.objects.count() == 0
+
+
+@pytest.mark.parametrize(("metric", "unit", "why"), [("latency", "MB", "cannot feed"), ("mood", "ms", "not mood")])
+def test_a_metric_feeds_only_what_it_can(metric: str, unit: str, why: str) -> None:
+    with pytest.raises(Wrong, match=why):
+        save_probe(probe=order(), feeds=[(metric, make_kpi(unit=unit))], actor=None, now=NOW)
+
+
+def test_disabling_ends_what_was_waiting_and_keeps_the_schedule() -> None:
+    probe = make_probe()
+    make_run(probe, state=RunState.QUEUED, outcome="", started_at=None, finished_at=None)
+    probe.enabled = False
+    save_probe(probe=probe, feeds=[], actor=None, now=NOW)
+    run = Run.objects.get()
+    assert (run.state, run.outcome, run.finished_at, Probe.objects.get().next_run_at) == (RunState.DONE, "stopped", NOW, NOW)
