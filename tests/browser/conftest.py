@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -53,21 +54,28 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         yield _ready(f"http://127.0.0.1:{port}", folder, env, process)
     finally:
         process.send_signal(signal.SIGINT)
-        try:
-            process.wait(30)
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            log.close()
+        process.wait(30)
+        log.close()
 
 
 def _ready(url: str, folder: Path, env: dict[str, str], process: subprocess.Popen[bytes]) -> Demo:
     _until(lambda: httpx.get(f"{url}/login/").status_code == 200, START_S, folder, process)
     token = _manage(env, "create_token", "--owner", "engineer", "--scope", "read", "--scope", "results:write")
-    client = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=10)
+    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=10) as client:
+        return _measured(client, url, folder, env, process, token)
+
+
+def _measured(
+    client: httpx.Client, url: str, folder: Path, env: dict[str, str], process: subprocess.Popen[bytes], token: str
+) -> Demo:
     _until(lambda: 'milepost_kpi_actual{kpi="response-time-p95"' in client.get("/metrics").text, MEASURE_S, folder, process)
+    switches = f"http://127.0.0.1:{env['DEMO_PORT']}/switches/phases"
+    for phase in (1, 2):  # the slow variants would compete with the browser for this machine
+        httpx.put(f"{switches}/{phase}", json={"on": True}, timeout=60).raise_for_status()
     sample = (ROOT / "fixtures" / "results" / "milepost.json").read_bytes()
-    posted = client.post("/api/v1/results/?service=demo-api&branch=main", content=sample, headers={"Content-Type": "application/json"})
+    posted = client.post(
+        "/api/v1/results/?service=demo-api&branch=main", content=sample, headers={"Content-Type": "application/json"}
+    )
     assert posted.status_code == 201, posted.text
     runs = client.get("/api/v1/runs/", params={"service": "demo-api"}).json()["results"]
     return Demo(url, (folder / "demo_password").read_text(), token, runs[-1]["id"], posted.json()["id"])
@@ -116,11 +124,21 @@ def states(demo: Demo, browser: Browser) -> dict[str, object]:
     return found
 
 
-def new_context(browser: Browser, demo: Demo, state: object, *, width: int = 1280, dark: bool = False, scripts: bool = True) -> BrowserContext:
-    return browser.new_context(
-        base_url=demo.url,
-        storage_state=state,  # type: ignore[arg-type]
-        viewport={"width": width, "height": 900},
-        color_scheme="dark" if dark else "light",
-        java_script_enabled=scripts,
-    )
+Contexts = Callable[..., BrowserContext]
+
+
+@pytest.fixture(scope="session")
+def contexts(browser: Browser, demo: Demo, states: dict[str, object]) -> Contexts:
+    """`contexts(role, width, dark, scripts=True)`: one logged-in browser profile for each combination."""
+
+    @cache
+    def context(role: str, width: int, dark: bool, scripts: bool = True) -> BrowserContext:
+        return browser.new_context(
+            base_url=demo.url,
+            storage_state=states[role],  # type: ignore[arg-type]
+            viewport={"width": width, "height": 900},
+            color_scheme="dark" if dark else "light",
+            java_script_enabled=scripts,
+        )
+
+    return context
