@@ -75,7 +75,7 @@ def test_a_service_is_registered_and_then_its_probe(as_engineer: Client) -> None
     ("field", "value", "why"),
     [
         ("base_url", "http://169.254.169.254", "never reached"),
-        ("base_url", "http://127.0.0.1:5432", "PROBE_ALLOW"),
+        ("base_url", "http://127.0.0.1:5999", "PROBE_ALLOW"),
         ("base_url", "gopher://a", "only http"),
         ("headers", "no colon", "one header a line"),
         ("headers", "Host: a", "set by the connection itself"),
