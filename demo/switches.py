@@ -47,7 +47,7 @@ def registry(*, sqlite: bool, redis_url: str) -> dict[str, Switch]:
         ),
         Switch("l1-cache", 2, "L1 cache in memory", "True LRU instead of 64 entries for 30 s.", {"size": 5000, "ttl_s": 300}),
         Switch(
-            "l2-cache", 2, "L2 cache in Redis", "Shared between processes, outlives a restart.", {"ttl_s": 1800}, available=l2_note
+            "l2-cache", 2, "L2 cache in Redis", "Shared by processes, outlives a restart.", {"ttl_s": 1800}, available=l2_note
         ),
         Switch(
             "warming", 2, "Cache warming", "Active users and popular posts are loaded when it is switched on.",

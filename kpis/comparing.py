@@ -51,9 +51,7 @@ def compare(points: Sequence[HistoryPoint], goal: Goal | None) -> Comparison:
     return Comparison(points[split].at, change(before, after), shifts, ahead, expected, latest)
 
 
-def _ahead(
-    points: Sequence[HistoryPoint], goal: Goal | None
-) -> tuple[Forecast | None, datetime | None, datetime | None]:
+def _ahead(points: Sequence[HistoryPoint], goal: Goal | None) -> tuple[Forecast | None, datetime | None, datetime | None]:
     if goal is None:
         return None, None, None
     start = points[0].at
