@@ -8,16 +8,23 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts import audit, tokens
+from accounts import people, tokens
 from accounts.models import ApiToken, AuditEntry, User
 
 
 @admin.register(User)
 class PersonAdmin(UserAdmin):
-    """Roles are groups; their change goes into the audit trail."""
+    """Roles are groups; their change goes into the audit trail, and administrators alone enter here."""
 
     list_display = ("username", "email", "first_name", "last_name", "is_active", "role_names", "last_login")
     list_filter = ("groups", "is_active")
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        ("Person", {"fields": ("first_name", "last_name", "email")}),
+        ("Roles", {"fields": ("is_active", "groups", "is_staff", "is_superuser")}),
+        ("Dates", {"fields": ("last_login", "date_joined")}),
+    )
+    readonly_fields = ("is_staff", "is_superuser", "last_login", "date_joined")
 
     @admin.display(description="roles")
     def role_names(self, person: User) -> str:
@@ -27,17 +34,10 @@ class PersonAdmin(UserAdmin):
         return super().get_queryset(request).prefetch_related("groups")
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        before = sorted(form.instance.groups.values_list("name", flat=True))
+        before = people.roles_of(form.instance)
         super().save_related(request, form, formsets, change)
-        after = sorted(form.instance.groups.values_list("name", flat=True))
-        if before != after:
-            audit.record(
-                actor=request.user,  # type: ignore[arg-type]
-                action="person.roles",
-                subject=form.instance,
-                before={"roles": before},
-                after={"roles": after},
-            )
+        if people.roles_of(form.instance) != before:
+            people.note_roles(user=form.instance, before=before, actor=request.user)  # type: ignore[arg-type]
 
 
 class ReadOnly(admin.ModelAdmin):

@@ -1,5 +1,13 @@
 """People, API tokens and the audit trail."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
+from functools import reduce
+from operator import or_
+from typing import Self
+
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
@@ -37,6 +45,32 @@ class ApiToken(models.Model):
         return f"{self.name} ({self.prefix}…)"
 
 
+class AuditQuerySet(models.QuerySet["AuditEntry"]):
+    def matching(self, *, person: str = "", thing: str = "", since: date | None = None, until: date | None = None) -> Self:
+        """Entries by a person, about a thing (its name, kind or the action), between two days, both included."""
+        found = self
+        if person:
+            names = ("username", "first_name", "last_name")
+            found = found.filter(_any([f"actor__{name}__icontains" for name in names], person))
+        if thing:
+            found = found.filter(_any(["subject__icontains", "action__icontains", "subject_type__icontains"], thing))
+        if since:
+            found = found.filter(at__gte=_midnight(since))
+        if until:
+            found = found.filter(at__lt=_midnight(until) + timedelta(days=1))
+        return found
+
+
+def _any(lookups: Iterable[str], text: str) -> models.Q:
+    """One of the lookups finds the text; PostgreSQL refuses to be asked for NUL."""
+    wanted = text.replace("\x00", "")
+    return reduce(or_, (models.Q(**{lookup: wanted}) for lookup in lookups))
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, tzinfo=UTC)
+
+
 class AuditEntry(models.Model):
     """Who changed what, before and after, and why. Append-only: database triggers refuse update and delete."""
 
@@ -50,6 +84,8 @@ class AuditEntry(models.Model):
     before = models.JSONField(default=dict)
     after = models.JSONField(default=dict)
     why = models.TextField(blank=True)
+
+    objects = AuditQuerySet.as_manager()
 
     class Meta:
         ordering = ["-at", "-id"]

@@ -28,13 +28,23 @@ def create(
 @transaction.atomic
 def give_roles(*, user: User, roles: Iterable[str], actor: User | None) -> None:
     """Replace a person's roles. The admin site is open to administrators only."""
-    before = sorted(user.groups.values_list("name", flat=True))
-    wanted = sorted(set(roles))
-    user.groups.set([Group.objects.get_or_create(name=role)[0] for role in wanted])
-    administrator = "administrator" in wanted
-    user.is_staff = user.is_superuser = administrator
+    before = roles_of(user)
+    user.groups.set([Group.objects.get_or_create(name=role)[0] for role in sorted(set(roles))])
+    note_roles(user=user, before=before, actor=actor)
+
+
+def roles_of(user: User) -> list[str]:
+    return sorted(user.groups.values_list("name", flat=True))
+
+
+@transaction.atomic
+def note_roles(*, user: User, before: list[str], actor: User | None) -> None:
+    """After a change of roles: open or close the admin site, and write the change down."""
+    after = roles_of(user)
+    user.known_scopes = None
+    user.is_staff = user.is_superuser = "administrator" in after
     user.save(update_fields=["is_staff", "is_superuser"])
-    audit.record(actor=actor, action="person.roles", subject=user, before={"roles": before}, after={"roles": wanted})
+    audit.record(actor=actor, action="person.roles", subject=user, before={"roles": before}, after={"roles": after})
 
 
 def note_failed_login(*, username: str, address: str) -> None:

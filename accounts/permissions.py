@@ -10,7 +10,7 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
-from rest_framework.exceptions import NotAuthenticated
+from rest_framework.exceptions import MethodNotAllowed, NotAuthenticated
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
@@ -97,6 +97,8 @@ class HasScope(BasePermission):
     """The caller has the scope that the view asks for; an unsafe method without a stated scope is refused."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
+        if not hasattr(view, str(request.method).lower()):
+            raise MethodNotAllowed(str(request.method))
         needed = getattr(view, "scopes", {}).get(request.method)
         if needed is None and request.method in SAFE_METHODS:
             needed = Scope.READ

@@ -47,16 +47,18 @@ def invalid(errors: list[dict[str, Any]], detail: str = "") -> Problem:
 def paths(detail: Any, path: str = "$") -> list[dict[str, str]]:
     """Flatten the nested errors of a serializer into paths."""
     if isinstance(detail, dict):
-        return [
-            entry
-            for key, value in detail.items()
-            for entry in paths(value, path if key == "non_field_errors" else f"{path}.{key}")
-        ]
+        return [entry for key, value in detail.items() for entry in paths(value, _below(path, key))]
     if isinstance(detail, list):
         if any(isinstance(item, (dict, list)) for item in detail):
             return [entry for index, item in enumerate(detail) for entry in paths(item, f"{path}[{index}]")]
         return [{"path": path, "detail": str(item)} for item in detail]
     return [{"path": path, "detail": str(detail)}]
+
+
+def _below(path: str, key: Any) -> str:
+    if key == "non_field_errors":
+        return path
+    return f"{path}[{key}]" if isinstance(key, int) else f"{path}.{key}"
 
 
 def answer(status: int, slug: str, title: str, detail: str = "") -> JsonResponse:

@@ -37,5 +37,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 api_urlpatterns: list[URLPattern | URLResolver] = [
     path("tokens/", api.token_list, name="token-list"),
+    path("tokens/<int:pk>/", api.token_detail, name="token-detail"),
     path("activity/", api.activity, name="activity"),
 ]

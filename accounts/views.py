@@ -9,12 +9,10 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LoginView, PasswordResetView, redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_date
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -23,7 +21,7 @@ from accounts import throttling, tokens
 from accounts.forms import LoginForm, TokenForm
 from accounts.models import ApiToken, AuditEntry
 from accounts.permissions import Scope, require, roles_with, scopes_of
-from accounts.requests import PageRequest
+from accounts.requests import PageRequest, day_of
 
 login = LoginView.as_view(template_name="accounts/login.html", authentication_form=LoginForm, redirect_authenticated_user=True)
 
@@ -104,21 +102,11 @@ def token_revoke(request: PageRequest, pk: int) -> HttpResponse:
 @require_GET
 def activity(request: PageRequest) -> HttpResponse:
     """Who changed what, before and after, and why."""
-    entries = AuditEntry.objects.select_related("actor")
-    if person := request.GET.get("person", "").strip():
-        entries = entries.filter(actor__username__icontains=person)
-    if thing := request.GET.get("thing", "").strip():
-        entries = entries.filter(Q(subject__icontains=thing) | Q(action__icontains=thing) | Q(subject_type__icontains=thing))
-    for name, lookup in (("from", "at__date__gte"), ("to", "at__date__lte")):
-        day = _day(request.GET.get(name, ""))
-        if day:
-            entries = entries.filter(**{lookup: day})
+    entries = AuditEntry.objects.select_related("actor").matching(
+        person=request.GET.get("person", "").strip(),
+        thing=request.GET.get("thing", "").strip(),
+        since=day_of(request.GET.get("from", "")),
+        until=day_of(request.GET.get("to", "")),
+    )
     page = Paginator(entries, 50).get_page(request.GET.get("page"))
     return render(request, "accounts/activity.html", {"page": page})
-
-
-def _day(text: str):  # type: ignore[no-untyped-def]
-    try:
-        return parse_date(text)
-    except ValueError:
-        return None

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path, re_path
+from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 import accounts.urls
@@ -18,6 +19,11 @@ admin.site.site_header = admin.site.site_title = "Milepost"
 admin.site.index_title = "Administration"
 admin.site.login = accounts.views.admin_login  # type: ignore[method-assign]
 
+handler400 = "config.errors.bad_request"
+handler403 = "config.errors.forbidden"
+handler404 = "config.errors.not_found"
+handler500 = "config.errors.failed"
+
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
@@ -28,7 +34,7 @@ urlpatterns = [
     path("api/v1/", include((kpis.urls.api_urlpatterns, "kpis-api"))),
     path("api/v1/", include((probes.urls.api_urlpatterns, "probes-api"))),
     path("api/v1/", include((roadmap.urls.api_urlpatterns, "roadmap-api"))),
-    re_path(r"^api/", login_not_required(not_found)),
+    re_path(r"^api/", csrf_exempt(login_not_required(not_found))),
     path("admin/", admin.site.urls),
     path("", include("roadmap.urls")),
     path("", include("accounts.urls")),

@@ -1,6 +1,7 @@
 from importlib import import_module
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 
@@ -52,3 +53,38 @@ def test_activity_is_for_auditors_and_can_be_filtered(as_auditor: Client, as_vie
 def test_roles_are_written_down(people: People) -> None:
     entry = AuditEntry.objects.get(action="person.roles", subject_id=str(people.engineer.pk))
     assert entry.after == {"roles": ["engineer"]}
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("thing=task.done", 1),
+        ("person=Manager", 1),
+        ("person=nobody", 0),
+        ("thing=task&to=2020-01-01", 0),
+        ("thing=task&from=2020-01-01", 1),
+        ("thing=%00task", 1),
+    ],
+)
+def test_activity_by_the_api_is_filtered(query: str, found: int, as_auditor: Client, people: People) -> None:
+    audit.record(actor=people.manager, action="task.done", subject=people.viewer)
+    assert len(as_auditor.get(f"/api/v1/activity/?{query}").json()["results"]) == found
+    assert as_auditor.get(f"/activity/?{query}").status_code == 200
+
+
+def test_activity_by_the_api_is_closed_to_others(as_engineer: Client, as_auditor: Client) -> None:
+    assert as_engineer.get("/api/v1/activity/").status_code == 403
+    answer = as_auditor.get("/api/v1/activity/?from=nonsense")
+    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "from")
+
+
+@pytest.mark.parametrize(("role", "inside"), [("administrator", True), ("engineer", False)])
+def test_role_given_in_the_admin_site_opens_it(role: str, inside: bool, as_admin: Client, people: People) -> None:
+    groups = [Group.objects.get(name=role).pk]
+    form = {"username": "viewer", "is_active": "on", "groups": groups}
+    assert as_admin.post(f"/admin/accounts/user/{people.viewer.pk}/change/", form).status_code == 302
+    people.viewer.refresh_from_db()
+    assert (people.viewer.is_staff, people.viewer.is_superuser) == (inside, inside)
+    entry = AuditEntry.objects.filter(action="person.roles").first()
+    assert entry is not None
+    assert (entry.actor, entry.before, entry.after) == (people.administrator, {"roles": ["viewer"]}, {"roles": [role]})

@@ -98,3 +98,9 @@ def test_proxy_is_believed_only_where_one_is_declared(people: People, settings: 
     assert throttling.address_of(request) == "10.0.0.1"
     settings.BEHIND_PROXY = True
     assert throttling.address_of(request) == "203.0.113.5"
+
+
+def test_generated_password_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("create_admin", "--generate", "--username", "first")
+    password = capsys.readouterr().out.split("Password: ")[1].strip()
+    assert Client().login(username="first", password=password)

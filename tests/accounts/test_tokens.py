@@ -6,7 +6,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from accounts import tokens
+from accounts import throttling, tokens
 from accounts.models import ApiToken, AuditEntry
 from tests.factories import People
 
@@ -86,3 +86,40 @@ def test_command_prints_a_working_token(people: People, api: Any, capsys: pytest
     assert status(api, capsys.readouterr().out.strip()) == 200
     with pytest.raises(CommandError, match="no such person"):
         call_command("create_token", "--owner", "nobody", "--scope", "read")
+
+
+def test_person_issues_and_revokes_by_the_api(as_engineer: Client, api: Any) -> None:
+    asked = {"name": "ci", "scopes": ["read"], "services": ["orders"]}
+    answer = as_engineer.post("/api/v1/tokens/", asked, content_type="application/json")
+    assert (answer.status_code, answer["Cache-Control"], answer.json()["services"]) == (201, "no-store", ["orders"])
+    secret = answer.json()["secret"]
+    assert status(api, secret) == 200
+    assert secret not in as_engineer.get("/api/v1/tokens/").content.decode()
+    address = f"/api/v1/tokens/{answer.json()['id']}/"
+    assert api(secret).delete(address).status_code == 403
+    assert as_engineer.delete(address).status_code == 204
+    assert status(api, secret) == 401
+
+
+@pytest.mark.parametrize(
+    ("wrong", "path"),
+    [
+        ({"scopes": ["plan:write"]}, "$.scopes"),
+        ({"scopes": ["read", "nonsense"]}, "$.scopes[1]"),
+        ({"expires_at": "2020-01-01T00:00:00Z"}, "$.expires_at"),
+    ],
+)
+def test_refused_token_says_where(wrong: dict[str, Any], path: str, as_engineer: Client) -> None:
+    asked = {"name": "ci", "scopes": ["read"]} | wrong
+    answer = as_engineer.post("/api/v1/tokens/", asked, content_type="application/json")
+    assert answer.status_code in (400, 422)
+    assert [error["path"] for error in answer.json()["errors"]] == [path]
+    assert not ApiToken.objects.exists()
+
+
+def test_guessing_tokens_has_to_wait(people: People, make_token: Any, api: Any) -> None:
+    for _ in range(throttling.MOST):
+        assert status(api, "mp_guess") == 401
+    answer = api(make_token(people.engineer, ["read"])).get("/api/v1/kpis/")
+    assert answer.status_code == 429
+    assert int(answer["Retry-After"]) > 0
