@@ -1,11 +1,13 @@
 # `make` prints the targets.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3,$(shell command -v $(name) 2>/dev/null)))
+# The first Python that runs and is new enough; a version manager's stand-in for one that is not installed does not count.
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+  $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && command -v $$name && break; done)
 BIN := .venv/bin
 export PORT DEMO_PORT DATABASE_URL REDIS_URL
 
-.PHONY: help demo run test test-rest test-all check format bench lock screenshots clean
+.PHONY: help demo run test test-rest test-all check format bench lock clean
 
 help:  ## print the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -40,9 +42,6 @@ format: .venv/.dev  ## format the code
 bench: .venv/.dev  ## measure speed and memory; writes benchmarks/results/
 	@$(BIN)/python -m benchmarks
 
-screenshots: .venv/.dev  ## renew the pictures of the documentation
-	@$(BIN)/python -m docs.screenshots
-
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11
 lock: .venv/.dev  ## renew requirements/*.txt from pyproject.toml
 	@$(LOCK) pyproject.toml -o requirements/runtime.txt
@@ -55,7 +54,6 @@ clean:  ## remove the virtual environment and all local data (asks first)
 # One virtual environment; a stamp per set of requirements, each set holding the smaller ones.
 .venv/bin/python:
 	@[ -n "$(PYTHON)" ] || { echo "Milepost needs Python 3.11 or newer: install python3 and python3-venv."; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Milepost needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V)."; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) has no venv: install the package python3-venv."; exit 1; }
 	@echo "Making .venv with $(PYTHON)"
 	@$(PYTHON) -m venv .venv
