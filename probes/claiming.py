@@ -14,6 +14,7 @@ from probes import heartbeat
 from probes.kinds import kinds
 from probes.kinds.base import Outcome
 from probes.models import Probe, Run, RunState
+from probes.rows import renew
 
 BATCH = 50
 LEASE = timedelta(seconds=120)
@@ -45,11 +46,11 @@ def claim(*, now: datetime, most: int = BATCH) -> list[Claim]:
         chosen = _one_timed_each(_locked(_due(now))[:most], now)
         waiting = _waiting(chosen)
         runs = [_started(waiting.get(probe.pk) or Run(probe=probe, due_at=probe.next_run_at), now) for probe in chosen]
-        Run.objects.bulk_create([run for run in runs if run.pk is None])
-        Run.objects.bulk_update([run for run in runs if run.pk in {one.pk for one in waiting.values()}], STARTED)
+        Run.objects.bulk_create([run for run in runs if run.probe_id not in waiting])
+        renew([run for run in runs if run.probe_id in waiting], STARTED)
         for probe in chosen:
             probe.claimed_until, probe.next_run_at = now + LEASE, next_time(probe, now)
-        Probe.objects.bulk_update(chosen, ["claimed_until", "next_run_at"])
+        renew(chosen, ["claimed_until", "next_run_at"])
     return [Claim(probe, run, kinds()[probe.kind]) for probe, run in zip(chosen, runs, strict=True)]
 
 
@@ -122,7 +123,7 @@ def take_up_again(*, now: datetime) -> int:
         for run in lost:
             run.state, run.outcome, run.finished_at = RunState.DONE, Outcome.ABANDONED, now
             run.error = "The worker did not finish this run."
-        Run.objects.bulk_update(lost, ["state", "outcome", "finished_at", "error"])
+        renew(lost, ["state", "outcome", "finished_at", "error"])
         again = [run for run in lost if not run.details.get("retry_of")]
         Run.objects.bulk_create([Run(probe_id=run.probe_id, due_at=now, details={"retry_of": run.pk}) for run in again])
         Probe.objects.filter(pk__in=[run.probe_id for run in lost]).update(claimed_until=None)

@@ -14,7 +14,8 @@ from kpis.recording import Conflict, Point, Rejected, point_of, record
 from kpis.units import UnitMismatch
 from probes.claiming import Claim
 from probes.kinds.base import Measured, Outcome
-from probes.models import Feed, Probe, Run, RunState
+from probes.models import Feed, Run, RunState
+from probes.rows import renew
 
 Ended = tuple[Claim, Measured]
 RESULT = ["state", "outcome", "reason", "error", "finished_at", "details", "readings", "recorded"]
@@ -40,8 +41,8 @@ def finish(ended: Sequence[Ended], *, now: datetime) -> int:
     _store(told, now)
     for (claimed, measured), said in zip(ours, told, strict=True):
         _fill(claimed, measured, said, now)
-    Run.objects.bulk_update([claimed.run for claimed, _ in ours], RESULT)
-    Probe.objects.bulk_update([claimed.probe for claimed, _ in ours], ["claimed_until", "failures", "memory"])
+    renew([claimed.run for claimed, _ in ours], RESULT)
+    renew([claimed.probe for claimed, _ in ours], ["claimed_until", "failures", "memory"])
     return len(ours)
 
 
