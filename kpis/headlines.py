@@ -25,7 +25,7 @@ def number(count: int) -> str:
 
 
 def figure_text(value: float, unit: str) -> str:
-    return f"{plain(value)} {unit_word(unit)}".strip()
+    return f"{plain(value)}\u00a0{unit_word(unit)}".strip()
 
 
 def scorecard_headline(standings: Sequence[Standing]) -> str:

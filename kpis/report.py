@@ -16,7 +16,7 @@ from kpis.drawing import Distribution
 from kpis.drawing import distribution as drawn
 from kpis.history import History, HistoryPoint, distribution, history, versions
 from kpis.models import KPI, Across, Decision, Rollup, Target, Waiver
-from kpis.rows import way_of
+from kpis.rows import source_of, way_of
 from kpis.standing import Standing, standing
 
 SPANS: dict[str, tuple[str, timedelta | None]] = {
@@ -52,6 +52,10 @@ class Report:
         return self.standing.kpi
 
     @property
+    def source(self) -> str:
+        return source_of(self.standing)
+
+    @property
     def span_word(self) -> str:
         return f"Last {SPANS[self.span][0]}" if SPANS[self.span][1] else "Since it was first measured"
 
@@ -66,7 +70,7 @@ def report(kpi: KPI, *, span: str, now: datetime) -> Report:
     end = now + timedelta(seconds=1)
     start = now - length if length else min(first or now, now - timedelta(hours=1))
     courses = _courses(stands, start, end)
-    course = courses[0][1]
+    course = courses[0][1] if courses else None
     since = max(start, now - MOST_DISTRIBUTION)
     histogram = distribution(kpi, start=since, end=end)
     return Report(
@@ -76,8 +80,8 @@ def report(kpi: KPI, *, span: str, now: datetime) -> Report:
         end=end,
         way=way_of(stands),
         chart=_chart(stands, courses, start, end),
-        points=tuple(reversed(course.points)),
-        resolution=RESOLUTIONS[course.resolution],
+        points=course.points[::-1] if course else (),
+        resolution=RESOLUTIONS[course.resolution] if course else "",
         distribution=drawn(histogram, stands.target.value if stands.target else None) if histogram and histogram.count else None,
         distribution_since=since,
     )
@@ -96,23 +100,22 @@ def _telling(first: datetime | None, newest: datetime | None, now: datetime) -> 
 
 def _courses(stands: Standing, start: datetime, end: datetime) -> list[tuple[str, History]]:
     """What the KPI is judged by comes first: the series that stands for it, or all of them combined; then the others."""
-    kpi, rows = stands.kpi, sorted(stands.series, key=lambda row: row.subject != stands.worst_subject)
-    if len(rows) < 2:
-        return [(rows[0].subject if rows else kpi.name, history(kpi, start=start, end=end, points=MOST_POINTS))]
+    kpi, counting = stands.kpi, [row for row in stands.series if row.counts]
+    rows = sorted(counting or stands.series, key=lambda row: row.subject != stands.worst_subject)
     found = [
         (row.subject, history(kpi, start=start, end=end, points=MOST_POINTS, subject=row.subject, environment=row.environment))
         for row in rows[:MOST_SERIES]
     ]
-    if kpi.across in (Across.WORST, Across.NAMED):
+    if len(found) == 1 or (found and kpi.across in (Across.WORST, Across.NAMED)):
         return found
-    return [(kpi.get_across_display(), history(kpi, start=start, end=end, points=MOST_POINTS)), *found]
+    return [(kpi.get_across_display(), history(kpi, start=start, end=end, points=MOST_POINTS)), *found] if found else []
 
 
 def _chart(stands: Standing, courses: Sequence[tuple[str, History]], start: datetime, end: datetime) -> dict[str, Any]:
     kpi = stands.kpi
     lines = [
         Course(
-            f"{name}, {kpi.get_across_display()}: it is judged" if index == 0 and len(courses) > 1 else name,
+            f"{name}, worst: it is judged" if index == 0 and len(courses) > 1 and kpi.across == Across.WORST else name,
             name,
             [(point.at, point.value) for point in found.points],
             found.step_s,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kpis.evaluation import Status, attainment
-from kpis.models import Category
+from kpis.models import Across, Category
 from kpis.standing import Standing
 
 GROUPS = {"category": "By category", "service": "By service", "owner": "By owner"}
@@ -43,10 +43,11 @@ class Choice:
 
 @dataclass(frozen=True)
 class Row:
-    """A standing and how far it has come, also where the figure is too old to judge."""
+    """A standing and how far it has come, also where the figure is too old to judge; `source` says whose figure it is."""
 
     standing: Standing
     way: float | None
+    source: str
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,16 @@ def way_of(standing: Standing) -> float | None:
     if standing.attainment is not None or standing.goal is None or standing.actual is None:
         return standing.attainment
     return attainment(standing.goal, standing.actual)
+
+
+def source_of(standing: Standing) -> str:
+    """`orders-api`, `orders-api is worst of 3`, `merged histograms of 3`; nothing where no series counts."""
+    counting = sum(row.counts for row in standing.series)
+    if counting < 2:
+        return standing.worst_subject
+    kpi = standing.kpi
+    alone = {Across.WORST: "worst", Across.NAMED: "named"}.get(Across(kpi.across))
+    return f"{standing.worst_subject} is {alone} of {counting}" if alone else f"{kpi.get_across_display()} of {counting}"
 
 
 def needs_attention(standing: Standing) -> bool:
@@ -85,7 +96,7 @@ def grouped(standings: Sequence[Standing], choice: Choice) -> list[Group]:
     for one in standings:
         found.setdefault(_group_of(one, choice.group), []).append(one)
     return [
-        Group(title, sum(one.status == Status.MET for one in rows), tuple(Row(one, way_of(one)) for one in rows))
+        Group(title, sum(one.status == Status.MET for one in rows), tuple(Row(one, way_of(one), source_of(one)) for one in rows))
         for (_, title), rows in sorted(found.items(), key=lambda item: item[0][0])
     ]
 

@@ -88,14 +88,14 @@ def _live_part(found: Report) -> dict[str, Any]:
         "standing": found.standing,
         "kpi": found.kpi,
         "spans": [(key, word) for key, (word, _) in SPANS.items()],
+        "headline": kpi_headline(found.standing),
+        "lede": kpi_lede(found.standing),
     }
 
 
 def _whole(kpi: KPI, found: Report, form: ProposalForm) -> dict[str, Any]:
     return {
         **_live_part(found),
-        "headline": kpi_headline(found.standing),
-        "lede": kpi_lede(found.standing),
         "versions": target_history(kpi, now=found.end),
         "waivers": waivers(kpi),
         "comparison": compare(found.points[::-1], found.standing.goal),

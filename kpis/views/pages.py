@@ -11,7 +11,8 @@ from django.utils.cache import get_conditional_response, patch_vary_headers
 
 
 def page(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
-    response = render(request, template, {"here": request.get_full_path(), **context}, status=status)
+    shared = {"here": request.get_full_path(), "fragment": template.rpartition("/")[2].startswith("_")}
+    response = render(request, template, {**shared, **context}, status=status)
     patch_vary_headers(response, ["HX-Target"])
     return response
 

@@ -14,6 +14,12 @@
       if (window.htmx) window.htmx.trigger(element, "refresh");
     }
   }, 1000);
+  document.addEventListener("DOMContentLoaded", () => {
+    const shown = document.querySelector("[data-renewed]");
+    if (!shown || !document.querySelector("[data-live]")) return;
+    shown.dataset.good = new Date().toLocaleTimeString([], { hour12: false });
+    shown.textContent = `as of ${shown.dataset.good}`;
+  });
   // What somebody has opened stays open.
   let open = [];
   document.addEventListener("htmx:beforeSwap", (event) => {

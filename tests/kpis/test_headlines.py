@@ -14,7 +14,7 @@ def told(values: list[float], *, until: timedelta = timedelta(0), **target: Any)
     if values:
         record_values(kpi, values, until=NOW - until)
     found = standing(kpi, now=NOW)
-    return kpi_headline(found), kpi_lede(found)
+    return kpi_headline(found).replace("\u00a0", " "), kpi_lede(found).replace("\u00a0", " ")
 
 
 @pytest.mark.django_db

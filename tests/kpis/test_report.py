@@ -32,7 +32,7 @@ def test_the_series_that_stands_for_the_kpi_comes_first() -> None:
     record_values(kpi, [300], subject="catalog")
     record_values(kpi, [588], subject="orders")
     found = report(kpi, span="1h", now=NOW)
-    assert [line["label"] for line in found.chart["series"]] == ["orders, worst series: it is judged", "catalog"]
+    assert [line["label"] for line in found.chart["series"]] == ["orders, worst: it is judged", "catalog"]
     assert [(point.value, point.source) for point in found.points] == [(588, "test:0")]
 
 

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from kpis.models import KPI
-from kpis.rows import Choice, grouped, picked, way_of
+from kpis.rows import Choice, grouped, picked, source_of, way_of
 from kpis.standing import Standing, standings
 from tests.factories import make_user
 from tests.kpis.factories import NOW, make_kpi, make_scorecard, make_target, record_values
@@ -66,3 +66,19 @@ def test_groups_count_what_is_met(listed: list[Standing], group: str, expected: 
 
 def test_a_stale_figure_keeps_its_way(listed: list[Standing]) -> None:
     assert [way_of(one) for one in listed] == [1.25, 0.5, 0.25, None]
+
+
+@pytest.mark.parametrize(
+    ("across", "subjects", "expected"),
+    [
+        ("worst", ["a"], "a"),
+        ("worst", ["a", "b"], "b is worst of 2"),
+        ("sum", ["a", "b"], "sum of series of 2"),
+        ("sum", [], ""),
+    ],
+)
+def test_a_row_says_whose_figure_it_shows(across: str, subjects: list[str], expected: str) -> None:
+    kpi = make_kpi(across=across)
+    for number, subject in enumerate(subjects):
+        record_values(kpi, [400.0 + number], subject=subject)
+    assert source_of(standings([kpi], now=NOW)[0]) == expected

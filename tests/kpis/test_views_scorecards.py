@@ -78,3 +78,12 @@ def test_pages_ask_the_same_number_of_queries(as_viewer: Client, name: str, quer
     with CaptureQueriesContext(connection) as asked:
         assert as_viewer.get(url).status_code == 200
     assert len(asked) == queries
+
+
+def test_the_sentence_on_top_renews_with_the_figures(as_viewer: Client) -> None:
+    filled(1)
+    assert (
+        'id="headline" hx-swap-oob="true">None of 1 target is met.'
+        in as_viewer.get("/scorecards/plan/", headers=PART).content.decode()
+    )
+    assert "hx-swap-oob" not in as_viewer.get("/scorecards/plan/").content.decode()
