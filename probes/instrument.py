@@ -142,7 +142,8 @@ class Instrument:
             finally:
                 self._active.dec()
                 route = getattr(scope.get("route"), "path", UNMATCHED)
-                self._requests.labels(scope["method"], route, status).observe(time.perf_counter() - began)
+                if scope.get("endpoint") is not self:  # a scrape is not the application's work
+                    self._requests.labels(scope["method"], route, status).observe(time.perf_counter() - began)
 
         return measured
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
-from functools import cache
 from types import ModuleType
 
 import msgspec
@@ -18,7 +18,7 @@ class IncompleteKind(ImportError):
     """A module in this package that is not a whole probe kind."""
 
 
-@cache
+@functools.cache
 def kinds() -> dict[str, ModuleType]:
     """Every kind by its name. Raises IncompleteKind for a module that lacks a part."""
     found = {}

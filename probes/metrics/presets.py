@@ -21,8 +21,10 @@ class Preset:
         return labels.get(self.status, "").startswith("5")
 
     def own(self, labels: Mapping[str, str], left_out: Collection[str]) -> bool:
-        """Whether the request was a probe's or a scraper's own: metrics and health."""
-        return any(labels.get(name, "").rstrip("/") in left_out for name in self.route)
+        """Whether the request was a probe's or a scraper's own: metrics and health, or one that no route took (a mounted
+        metrics page has none)."""
+        told = [labels[name].rstrip("/") for name in self.route if name in labels]
+        return not told or any(path in left_out for path in told)
 
 
 PRESETS = (

@@ -72,7 +72,9 @@ def read(text: str, media_type: str, at: datetime) -> Scrape:
                 if seen > MOST_SAMPLES:
                     raise Unreadable(f"more than {MOST_SAMPLES:,} samples")
                 families.add(sample.name)
-                samples[sample.name, tuple(sorted(sample.labels.items()))] = float(sample.value)
+                # An empty label is no label: OpenTelemetry adds one to every series once a single one needs it.
+                labels = tuple(sorted((name, text) for name, text in sample.labels.items() if text))
+                samples[sample.name, labels] = float(sample.value)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         if isinstance(error, Unreadable):
             raise
