@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 RUN_S = 75.0
 """No run measures longer than this, whatever its kind does."""
 
+APART_S = 0.002
+"""Services that are due together start a little apart."""
+
 SWITCH_S = 0.0005
 """How long another thread may keep the interpreter while an answer waits to be stamped (Python's default is ten times that)."""
 
@@ -58,8 +61,8 @@ class Stopwatches:
         for claimed in claims:
             by_service.setdefault(claimed.probe.service_id, []).append(claimed)
         self.under_way += len(claims)
-        for of_service in by_service.values():
-            asyncio.run_coroutine_threadsafe(self._measure(of_service), self._loop)
+        for number, of_service in enumerate(by_service.values()):
+            asyncio.run_coroutine_threadsafe(self._measure(of_service, number * APART_S), self._loop)
 
     def ended(self, *, wait_s: float) -> list[Ended]:
         """The runs that are over; waits for the first one, then takes what else is there."""
@@ -72,7 +75,8 @@ class Stopwatches:
             self.under_way -= len(found)
             return found
 
-    async def _measure(self, claims: Sequence[Claim]) -> None:
+    async def _measure(self, claims: Sequence[Claim], after_s: float) -> None:
+        await asyncio.sleep(after_s)
         shared = _Shared(claims[0].probe.service, self._policy)
 
         async def one(claimed: Claim) -> None:

@@ -21,7 +21,9 @@ from probes.models import Probe, Run, RunState
 TAKE_UP_S = 30.0
 """So long a tick goes on claiming while earlier runs are under way: a slow service never holds up the schedule."""
 
-MOST_UNDER_WAY = 500
+MOST_UNDER_WAY = 20
+"""More at once would wait for each other and read slower than the services are; what is not claimed waits for a free slot."""
+
 LOOK_AGAIN_S = 0.25
 KEPT = timedelta(days=30)
 
@@ -38,7 +40,7 @@ def policy() -> AddressPolicy:
 
 def work(*, take_up_s: float = TAKE_UP_S) -> int:
     """Measure what is due; returns how many runs were saved. What is under way at the end is waited for."""
-    claims = claim(now=timezone.now())
+    claims = claim(now=timezone.now(), most=MOST_UNDER_WAY)
     if not claims:
         return 0
     saved, begun = 0, time.monotonic()
@@ -48,8 +50,9 @@ def work(*, take_up_s: float = TAKE_UP_S) -> int:
             heartbeat.beat("worker", now=timezone.now())
             if ended := stopwatches.ended(wait_s=LOOK_AGAIN_S):
                 saved += finish(ended, now=timezone.now())
-            if stopwatches.under_way < MOST_UNDER_WAY and time.monotonic() < begun + take_up_s:
-                stopwatches.start(claim(now=timezone.now()))
+            free = MOST_UNDER_WAY - stopwatches.under_way
+            if free > 0 and time.monotonic() < begun + take_up_s:
+                stopwatches.start(claim(now=timezone.now(), most=free))
     return saved
 
 
