@@ -31,7 +31,8 @@
   });
   document.addEventListener("htmx:afterRequest", (event) => {
     const status = event.detail.xhr && event.detail.xhr.status;
-    if (!event.detail.elt.matches || !event.detail.elt.matches("[data-live]")) return;
+    // The element that asked: by now it may be replaced by its successor.
+    if (!event.detail.requestConfig?.elt?.matches?.("[data-live]")) return;
     const shown = document.querySelector("[data-renewed]");
     if (!shown) return;
     const now = new Date().toLocaleTimeString([], { hour12: false });
