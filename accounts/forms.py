@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
-from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, PasswordResetForm, SetPasswordForm
 from django.utils import timezone
 
 from accounts import people, throttling
@@ -52,6 +52,18 @@ class LoginForm(Styled, AuthenticationForm):
             raise
         throttling.forget(pair)
         return cleaned
+
+
+class ChangePasswordForm(Styled, PasswordChangeForm):
+    """A new password, the old one known."""
+
+
+class ResetPasswordForm(Styled, PasswordResetForm):
+    """Where to send the link to."""
+
+
+class NewPasswordForm(Styled, SetPasswordForm):
+    """A new password, by the link of a mail."""
 
 
 class TokenForm(Styled, forms.Form):

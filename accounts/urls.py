@@ -4,7 +4,7 @@ from django.contrib.auth import views as auth
 from django.contrib.auth.decorators import login_not_required
 from django.urls import URLPattern, URLResolver, path, reverse_lazy
 
-from accounts import api, views
+from accounts import api, forms, views
 
 app_name = "accounts"
 
@@ -20,7 +20,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(
         "account/password/",
         auth.PasswordChangeView.as_view(
-            template_name="accounts/password_change.html", success_url=reverse_lazy("accounts:account")
+            template_name="accounts/password_change.html",
+            form_class=forms.ChangePasswordForm,
+            success_url=reverse_lazy("accounts:account"),
         ),
         name="password-change",
     ),
@@ -28,7 +30,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("password/reset/sent/", _public(auth.PasswordResetDoneView, "password_reset_sent"), name="password-reset-sent"),
     path(
         "password/reset/<uidb64>/<token>/",
-        _public(auth.PasswordResetConfirmView, "password_reset_confirm", success_url=reverse_lazy("accounts:login")),
+        _public(
+            auth.PasswordResetConfirmView,
+            "password_reset_confirm",
+            form_class=forms.NewPasswordForm,
+            success_url=reverse_lazy("accounts:login"),
+        ),
         name="password-reset-confirm",
     ),
     path("tokens/", views.token_list, name="token-list"),

@@ -18,7 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import throttling, tokens
-from accounts.forms import LoginForm, TokenForm
+from accounts.forms import LoginForm, ResetPasswordForm, TokenForm
 from accounts.models import ApiToken, AuditEntry
 from accounts.permissions import Scope, require, roles_with, scopes_of
 from accounts.requests import PageRequest, day_of
@@ -31,6 +31,7 @@ class _PasswordReset(PasswordResetView):
     """Asks for at most a few mails per address: nobody's mailbox is flooded."""
 
     template_name = "accounts/password_reset.html"
+    form_class = ResetPasswordForm
     email_template_name = "accounts/password_reset_email.txt"
     subject_template_name = "accounts/password_reset_subject.txt"
     success_url = "/password/reset/sent/"
