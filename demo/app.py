@@ -21,14 +21,14 @@ class NewComment(BaseModel):
     is_approved: bool = True
 
 
-def create_app(database_url: str, redis_url: str = "") -> FastAPI:
+def create_app(database_url: str, redis_url: str = "", sizes: data.Sizes | None = None) -> FastAPI:
     instrument = Instrument()
     database = Database(database_url, instrument)
     board = Board(database, instrument, redis_url)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await data.create(database.quiet)
+        await data.create(database.quiet, sizes or data.Sizes())
         await board.look()
         log = asyncio.create_task(database.keep_log())
         yield

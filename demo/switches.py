@@ -91,8 +91,10 @@ class Board:
             switch.on, switch.parameters = on, wanted
             if name in ("l1-cache", "l2-cache", "tag-invalidation"):
                 self._renew_cache()
-            if self.on("warming") and name in ("warming", "l1-cache"):
-                self._warming = asyncio.create_task(self._warm())
+            if name in ("warming", "l1-cache"):
+                if self._warming is not None:
+                    self._warming.cancel()
+                self._warming = asyncio.create_task(self._warm()) if self.on("warming") else None
         return switch
 
     async def turn_phase(self, phase: int, on: bool) -> list[Switch]:
