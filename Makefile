@@ -7,7 +7,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 export PORT DEMO_PORT DATABASE_URL REDIS_URL
 
-.PHONY: help demo run test test-rest test-all check format bench lock clean
+.PHONY: help demo run test test-rest test-all check format bench lock screenshots clean
 
 help:  ## print the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ format: .venv/.dev  ## format the code
 
 bench: .venv/.dev  ## measure speed and memory; writes benchmarks/results/
 	@$(BIN)/python -m benchmarks
+
+screenshots: .venv/.dev  ## renew the pictures of the documentation from a running demo
+	@$(BIN)/python -m docs.screenshots
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11
 lock: .venv/.dev  ## renew requirements/*.txt from pyproject.toml
