@@ -17,7 +17,7 @@ from probes.models import Probe, Run, RunState
 from probes.rows import renew
 
 BATCH = 50
-LEASE = timedelta(seconds=120)
+LEASE = timedelta(seconds=100)
 """How long a claim holds; a run that is not done by then is abandoned and taken up again."""
 
 BACK_OFF_AFTER, BACK_OFF_MOST, BACK_OFF_LONGEST_S = 2, 6, 900

@@ -111,6 +111,11 @@ def test_the_page_of_a_service(as_engineer: Client) -> None:
         assert part in page
 
 
+def test_a_retry_is_shown_as_a_retry(as_viewer: Client) -> None:
+    ended(make_probe(make_service(slug="orders")), details={"retry_of": 7})
+    assert "retry of run 7" in text(as_viewer.get("/services/orders/"))
+
+
 def test_the_runs_of_one_probe(as_viewer: Client) -> None:
     service = make_service(slug="orders")
     first, second = ended(make_probe(service)), ended(make_probe(service))
