@@ -63,6 +63,6 @@ clean:  ## remove the virtual environment and all local data (asks first)
 
 .venv/.%: requirements/%.txt | .venv/bin/python
 	@echo "Installing requirements/$*.txt"
-	@if command -v uv >/dev/null; then uv pip install --quiet --python $(BIN)/python --require-hashes -r $<; \
-	 else $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<; fi
+	@{ command -v uv >/dev/null && uv pip install --quiet --python $(BIN)/python --require-hashes -r $<; } || \
+	 $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
