@@ -97,10 +97,27 @@
     };
   }
 
+  // What the plan did meanwhile, asked for once: tasks done and phases closed inside what the chart shows.
+  const plans = new Map();
+  function planned(canvas, data) {
+    const address = canvas.dataset.moments;
+    if (!address) return [];
+    if (!plans.has(address)) {
+      plans.set(address, []);
+      fetch(address, { headers: { Accept: "application/json" } }).then((answer) => (answer.ok ? answer.json() : { tasks: [], phases: [] })).then((told) => {
+        const closed = told.phases.filter((phase) => phase.to).map((phase) => ({ at: Date.parse(phase.to), label: `P${/\d+/.exec(phase.text)[0]} closed` }));
+        plans.set(address, [...told.tasks.map((task) => ({ at: task.at, label: task.text })), ...closed]);
+        all();
+      }).catch(() => plans.set(address, []));
+    }
+    return plans.get(address).filter((moment) => moment.at >= data.start && moment.at <= data.end).slice(-6);
+  }
+
   function draw(canvas) {
     const source = document.getElementById(canvas.dataset.chart);
     if (!source || !window.Chart) return;
     const data = JSON.parse(source.textContent);
+    data.moments = [...(data.moments || []), ...planned(canvas, data)];
     const colours = {
       line: token("accent"), quiet: token("ink-3", 0.65), grey: token("ink-3"), grid: token("line-2"), surface: token("surface"),
       target: token("met-fill"), targetText: token("met"), alert: token("breached-fill"), alertText: token("breached"),
@@ -125,10 +142,10 @@
       },
     }));
   }
-  const all = () => {
+  function all() {
     for (const [canvas, chart] of drawn) if (!canvas.isConnected) { chart.destroy(); drawn.delete(canvas); }
     document.querySelectorAll("canvas[data-chart]").forEach(draw);
-  };
+  }
   document.addEventListener("DOMContentLoaded", all);
   document.addEventListener("themechange", all);
   document.addEventListener("htmx:afterSwap", all);
