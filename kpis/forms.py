@@ -1,7 +1,8 @@
-"""Forms of people: propose a target, invalidate a result."""
+"""Forms of people: propose a target, choose what to compare, invalidate a result."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -66,6 +67,18 @@ def _initial(in_force: Target | None) -> dict[str, Any]:
         return {"baseline_on": timezone.now().date()}
     kept = {name: getattr(in_force, name) for name in ("alert_threshold", "baseline", "baseline_on", "due_on")}
     return {"target": f"{in_force.comparator} {number(in_force.value)}", **kept}
+
+
+class SplitForm(Styled, forms.Form):
+    """The time that parts before from after."""
+
+    at = forms.DateTimeField(
+        label="Before and after, UTC", widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+    )
+
+    def at_asked(self) -> datetime | None:
+        """The time, where one was asked for and is one."""
+        return self.cleaned_data["at"] if self.is_valid() else None
 
 
 class ReasonForm(Styled, forms.Form):

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 from django.db.models import Min
 
 from accounts.templatetags.ui import unit_word
+from kpis import rollups
 from kpis.charts import Course, Held, chart
 from kpis.drawing import Distribution
 from kpis.drawing import distribution as drawn
 from kpis.history import History, HistoryPoint, distribution, history, versions
 from kpis.models import KPI, Across, Decision, Rollup, Target, Waiver
 from kpis.rows import source_of, way_of
-from kpis.standing import Standing, standing
+from kpis.standing import SeriesStanding, Standing, standing
 
 SPANS: dict[str, tuple[str, timedelta | None]] = {
     "1h": ("1 h", timedelta(hours=1)),
@@ -46,6 +47,7 @@ class Report:
     resolution: str
     distribution: Distribution | None
     distribution_since: datetime
+    distribution_of: str
 
     @property
     def kpi(self) -> KPI:
@@ -63,16 +65,19 @@ class Report:
 def report(kpi: KPI, *, span: str, now: datetime) -> Report:
     """`span` is a key of SPANS; anything else means the shortest one that tells something."""
     stands = standing(kpi, now=now)
-    rollups = Rollup.objects.filter(series__kpi=kpi, series__enabled=True)
-    first, young = rollups.aggregate(first=Min("at"), young=Min("last_at")).values()
+    rolled = Rollup.objects.filter(series__kpi=kpi, series__enabled=True)
+    first, young = rolled.aggregate(first=Min("at"), young=Min("last_at")).values()
     span = span if span in SPANS else _telling(young, stands.at, now)
     length = SPANS[span][1]
-    end = now + timedelta(seconds=1)
-    start = now - length if length else min(first or now, now - timedelta(hours=1))
-    courses = _courses(stands, start, end)
+    end = _end(now, length)
+    start = end - length if length else min(first or now, now - timedelta(hours=1))
+    rows = _rows(stands)
+    courses = _courses(kpi, rows, start, end)
     course = courses[0][1] if courses else None
-    since = max(start, now - MOST_DISTRIBUTION)
-    histogram = distribution(kpi, start=since, end=end)
+    since = rollups.bucket(max(start, end - MOST_DISTRIBUTION), "hour")
+    one = rows[0] if _alone(kpi, rows) else None
+    where = {"subject": one.subject, "environment": one.environment} if one else {}
+    histogram = distribution(kpi, start=since, end=end, **where)
     return Report(
         standing=stands,
         span=span,
@@ -84,6 +89,7 @@ def report(kpi: KPI, *, span: str, now: datetime) -> Report:
         resolution=RESOLUTIONS[course.resolution] if course else "",
         distribution=drawn(histogram, stands.target.value if stands.target else None) if histogram and histogram.count else None,
         distribution_since=since,
+        distribution_of=one.subject if one else kpi.get_across_display(),
     )
 
 
@@ -98,15 +104,30 @@ def _telling(first: datetime | None, newest: datetime | None, now: datetime) -> 
     return "all"
 
 
-def _courses(stands: Standing, start: datetime, end: datetime) -> list[tuple[str, History]]:
+def _end(now: datetime, length: timedelta | None) -> datetime:
+    """The next edge of the chart: it stands still for a 120th of its length, so that what did not change is not drawn anew."""
+    grain_s = length.total_seconds() / 120 if length else 60
+    return datetime.fromtimestamp((now.timestamp() // grain_s + 1) * grain_s, UTC)
+
+
+def _rows(stands: Standing) -> list[SeriesStanding]:
+    """The series that stands for the KPI first."""
+    counting = [row for row in stands.series if row.counts]
+    return sorted(counting or stands.series, key=lambda row: row.subject != stands.worst_subject)
+
+
+def _alone(kpi: KPI, rows: Sequence[SeriesStanding]) -> bool:
+    """Whether one series stands for the KPI, rather than all of them combined."""
+    return len(rows) == 1 or (bool(rows) and kpi.across in (Across.WORST, Across.NAMED))
+
+
+def _courses(kpi: KPI, rows: Sequence[SeriesStanding], start: datetime, end: datetime) -> list[tuple[str, History]]:
     """What the KPI is judged by comes first: the series that stands for it, or all of them combined; then the others."""
-    kpi, counting = stands.kpi, [row for row in stands.series if row.counts]
-    rows = sorted(counting or stands.series, key=lambda row: row.subject != stands.worst_subject)
     found = [
         (row.subject, history(kpi, start=start, end=end, points=MOST_POINTS, subject=row.subject, environment=row.environment))
         for row in rows[:MOST_SERIES]
     ]
-    if len(found) == 1 or (found and kpi.across in (Across.WORST, Across.NAMED)):
+    if _alone(kpi, rows):
         return found
     return [(kpi.get_across_display(), history(kpi, start=start, end=end, points=MOST_POINTS)), *found] if found else []
 

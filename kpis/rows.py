@@ -25,6 +25,7 @@ class Choice:
     show: str = "all"
     sort: str = "plan"
     group: str = "category"
+    category: str = ""
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Choice:
@@ -34,11 +35,12 @@ class Choice:
             show=show if show in ("attention", "waived", *Status) else "all",
             sort=sort if sort in SORTS else "plan",
             group=group if group in GROUPS else "category",
+            category=query.get("category", "") if query.get("category") in Category.values else "",
         )
 
     @property
     def filtered(self) -> bool:
-        return bool(self.text) or self.show != "all"
+        return bool(self.text or self.category) or self.show != "all"
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,11 @@ def needs_attention(standing: Standing) -> bool:
 
 def picked(standings: Sequence[Standing], choice: Choice) -> list[Standing]:
     """Those that the choice shows, in its order."""
-    shown = [one for one in standings if _shown(one, choice.show) and _named(one, choice.text.casefold())]
+    shown = [
+        one
+        for one in standings
+        if _shown(one, choice.show) and _named(one, choice.text.casefold()) and choice.category in ("", one.kpi.category)
+    ]
     keys: dict[str, Callable[[Standing], tuple[float, str]]] = {
         "name": lambda one: (0, one.kpi.name.casefold()),
         "status": lambda one: (_WORST_FIRST.index(one.status), one.kpi.name),

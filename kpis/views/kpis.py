@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
@@ -14,9 +15,9 @@ from accounts.audit import actor_of
 from accounts.permissions import Scope, require
 from kpis import targets
 from kpis.comparing import compare
-from kpis.forms import ProposalForm
+from kpis.forms import ProposalForm, SplitForm
 from kpis.headlines import kpi_headline, kpi_lede
-from kpis.models import KPI, Target
+from kpis.models import KPI, Direction, Target
 from kpis.report import SPANS, Report, report, target_history, waivers
 from kpis.views.pages import asks_for, live, page
 
@@ -30,7 +31,8 @@ def kpi_detail(request: HttpRequest, slug: str, key: str) -> HttpResponse:
     found = report(kpi, span=request.GET.get("range", ""), now=timezone.now())
     if asks_for(request, "kpi"):
         return live(request, "kpis/_kpi.html", _live_part(found))
-    return page(request, "kpis/kpi_detail.html", _whole(kpi, found, _form(kpi, found, None)))
+    split = SplitForm(request.GET if "at" in request.GET else None)
+    return page(request, "kpis/kpi_detail.html", _whole(kpi, found, _form(kpi, found, None), split))
 
 
 @require(Scope.TARGETS_PROPOSE)
@@ -42,7 +44,7 @@ def target_propose(request: HttpRequest, slug: str, key: str) -> HttpResponse:
     form = _form(kpi, found, request.POST)
     version = form.propose(actor=actor_of(request)[0]) if form.is_valid() else None
     if version is None:
-        return page(request, "kpis/kpi_detail.html", _whole(kpi, found, form) | {"here": kpi_url(kpi)}, status=422)
+        return page(request, "kpis/kpi_detail.html", _whole(kpi, found, form, SplitForm()) | {"here": kpi_url(kpi)}, status=422)
     messages.success(request, f"Version {version.number} waits for approval by somebody else.")
     return redirect(kpi_url(kpi))
 
@@ -71,7 +73,7 @@ def _decide(request: HttpRequest, target: Target, verb: str) -> HttpResponse:
 
 
 def kpi_url(kpi: KPI) -> str:
-    return f"/scorecards/{kpi.scorecard.slug}/{kpi.key}/"
+    return reverse("kpis:kpi-detail", args=[kpi.scorecard.slug, kpi.key])
 
 
 def _kpi(slug: str, key: str) -> KPI:
@@ -93,11 +95,13 @@ def _live_part(found: Report) -> dict[str, Any]:
     }
 
 
-def _whole(kpi: KPI, found: Report, form: ProposalForm) -> dict[str, Any]:
+def _whole(kpi: KPI, found: Report, form: ProposalForm, split: SplitForm) -> dict[str, Any]:
+    lower, at = kpi.direction == Direction.LOWER, split.at_asked()
     return {
         **_live_part(found),
-        "versions": target_history(kpi, now=found.end),
+        "versions": target_history(kpi, now=timezone.now()),
         "waivers": waivers(kpi),
-        "comparison": compare(found.points[::-1], found.standing.goal),
+        "comparison": compare(found.points[::-1], found.standing.goal, lower_is_better=lower, at=at),
+        "split": split,
         "form": form,
     }

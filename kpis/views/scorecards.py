@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.permissions import Scope, require
 from kpis.headlines import scorecard_headline, scorecard_lede
-from kpis.models import KPI, Scorecard
+from kpis.models import KPI, Category, Scorecard
 from kpis.rows import GROUPS, SORTS, Choice, grouped, needs_attention, picked, way_of
 from kpis.standing import Standing, counts, sparklines, standings
 from kpis.views.pages import asks_for, live, page
@@ -57,6 +57,7 @@ def scorecard_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "sparklines": sparklines([one.kpi.pk for one in shown], now=now),
         "group_words": GROUPS,
         "sort_words": SORTS,
+        "categories": Category.choices,
     }
     if asks_for(request, "scorecard"):
         return live(request, "kpis/_scorecard.html", context)

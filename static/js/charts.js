@@ -66,12 +66,24 @@
     return [...series, ...lines];
   }
 
-  function annotations(data, colours) {
+  // Labels that would lie on each other go down a row, up to three (on a phone none); after that only the line tells.
+  function inRows(moments, data, width) {
+    const ends = [], rows = innerWidth < 600 ? [0] : [0, 1, 2];
+    const short = (text) => (text.length > 26 ? `${text.slice(0, 25)}…` : text);
+    return [...moments].sort((a, b) => a.at - b.at).map((moment) => {
+      const label = short(moment.label), half = label.length * 3.2 + 6, x = (moment.at - data.start) / (data.end - data.start) * width;
+      const row = rows.find((at) => (ends[at] ?? -Infinity) < x - half);
+      if (row !== undefined) ends[row] = x + half;
+      return { at: moment.at, label, row };
+    });
+  }
+
+  function annotations(data, colours, width) {
     const found = {};
-    (data.moments || []).forEach((moment, index) => {
+    inRows(data.moments || [], data, width).forEach((moment, index) => {
       found[`m${index}`] = {
         type: "line", xMin: moment.at, xMax: moment.at, borderColor: colours.grey, borderWidth: 1, borderDash: [2, 3],
-        label: { display: true, content: moment.label, position: "end", backgroundColor: colours.surface, color: colours.grey, font: { size: 11, weight: 600 }, padding: { x: 5, y: 2 } },
+        label: { display: moment.row !== undefined, content: moment.label, position: "end", yAdjust: (moment.row || 0) * 16, backgroundColor: colours.surface, color: colours.grey, font: { size: 11, weight: 600 }, padding: { x: 5, y: 2 } },
       };
     });
     (data.bands || []).forEach((band, index) => {
@@ -132,7 +144,7 @@
         layout: { padding: { right: 110, top: 20 } }, interaction: { mode: "nearest", axis: "x", intersect: false }, scales: scales(data, colours),
         plugins: {
           legend: { display: false },
-          annotation: { clip: false, annotations: annotations(data, colours) },
+          annotation: { clip: false, annotations: annotations(data, colours, Math.max(100, canvas.parentElement.clientWidth - 160)) },
           tooltip: {
             backgroundColor: colours.raise, titleColor: colours.ink, bodyColor: colours.ink, borderColor: colours.grid, borderWidth: 1, padding: 10, cornerRadius: 8, boxWidth: 8, boxHeight: 2,
             callbacks: { title: (items) => items.length ? `${new Date(items[0].parsed.x).toISOString().replace("T", " ").slice(0, 19)} UTC` : "",

@@ -45,6 +45,24 @@ def test_merged_series_are_drawn_as_one_before_their_parts() -> None:
     assert sum(column.count for column in found.distribution.columns) == 6
 
 
+def test_the_distribution_is_that_of_the_series_that_is_judged() -> None:
+    kpi = make_kpi(aggregation="p95")
+    record([latency_point(kpi, [300] * 4, NOW, subject="catalog"), latency_point(kpi, [600] * 3, NOW, subject="orders")], now=NOW)
+    found = report(kpi, span="1h", now=NOW)
+    assert found.distribution is not None
+    assert (found.distribution_of, sum(column.count for column in found.distribution.columns)) == ("orders", 3)
+
+
+@pytest.mark.parametrize(("span", "still"), [("1h", 20), ("24h", 600), ("30d", 3600)])
+def test_the_chart_stands_still_between_its_edges(span: str, still: int) -> None:
+    kpi = make_kpi()
+    record_values(kpi, [1, 2])
+    one, other = (report(kpi, span=span, now=NOW + timedelta(seconds=seconds)) for seconds in (0, still))
+    assert one.chart == other.chart
+    assert one.end > NOW
+    assert report(kpi, span=span, now=one.end).end > one.end
+
+
 def test_target_history_tells_what_each_version_is() -> None:
     kpi = make_kpi()
     make_target(kpi, effective_from=NOW - timedelta(days=9))

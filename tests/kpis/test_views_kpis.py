@@ -47,6 +47,33 @@ def test_only_the_part_that_renews_is_sent(kpi: KPI, as_viewer: Client) -> None:
     assert again.status_code == 304
 
 
+def test_a_course_without_news_is_not_sent_again(kpi: KPI, as_viewer: Client) -> None:
+    record_values(kpi, [400.0, 410.0], until=timezone.now() - timedelta(hours=3))
+    told = as_viewer.get(f"{URL}?range=30d", headers=PART)
+    assert 'id="kpi-chart" type="application/json"' in told.content.decode()
+    again = as_viewer.get(f"{URL}?range=30d", headers=PART | {"If-None-Match": told["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_before_and_after_are_compared(kpi: KPI, as_viewer: Client) -> None:
+    end = timezone.now() - timedelta(minutes=1)
+    record_values(kpi, [*range(800, 810), *range(600, 610)], until=end)
+    told = as_viewer.get(URL, {"range": "24h"}).content.decode()
+    for expected in ("Lower, better", "805 → 605", "−24.8 %", "95 % interval", "10 points before", "10 from then on"):
+        assert expected in told
+    moment = f"{end - timedelta(minutes=2):%Y-%m-%dT%H:%M}"
+    chosen = as_viewer.get(URL, {"range": "24h", "at": moment}).content.decode()
+    assert "Fewer than 5 runs on a side" in chosen
+    assert f'value="{moment}"' in chosen
+
+
+def test_a_time_that_is_none_is_said_beside_its_field(kpi: KPI, as_viewer: Client) -> None:
+    record_values(kpi, [400.0, 410.0], until=timezone.now())
+    told = as_viewer.get(URL, {"at": "yesterday"})
+    assert told.status_code == 200
+    assert 'id="split_error"' in told.content.decode()
+
+
 @pytest.mark.parametrize("span", ["1h", "24h", "7d", "30d", "all"])
 def test_a_span_is_a_link(kpi: KPI, as_viewer: Client, span: str) -> None:
     record_values(kpi, [400.0, 410.0], until=timezone.now())

@@ -59,6 +59,15 @@ def test_a_filter_that_fits_nothing_offers_to_clear_itself(as_viewer: Client) ->
     assert "Clear the filter" in as_viewer.get("/scorecards/plan/", {"q": "nothing like it"}).content.decode()
 
 
+def test_a_category_is_picked_by_the_address(as_viewer: Client) -> None:
+    card = make_scorecard("plan")
+    make_kpi("fast", scorecard=card, category="technical")
+    make_kpi("cheap", scorecard=card, category="operations")
+    told = as_viewer.get("/scorecards/plan/", {"category": "operations"}).content.decode()
+    assert ('id="kpi-cheap"' in told, 'id="kpi-fast"' in told) == (True, False)
+    assert '<option value="operations" selected>' in told
+
+
 def test_csv_holds_the_rows_that_the_page_shows(as_viewer: Client) -> None:
     card = filled(1)
     make_kpi(scorecard=card, name="=1+1")
