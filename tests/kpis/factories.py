@@ -14,12 +14,12 @@ _numbers = count(1)
 
 
 def make_scorecard(slug: str = "", **fields: Any) -> Scorecard:
-    slug = slug or f"scorecard-{next(_numbers)}"
+    slug = slug or f"scorecard-{next(_numbers):05d}"
     return Scorecard.objects.create(slug=slug, name=fields.pop("name", slug), **fields)
 
 
 def make_kpi(key: str = "", *, scorecard: Scorecard | None = None, **fields: Any) -> KPI:
-    key = key or f"kpi-{next(_numbers)}"
+    key = key or f"kpi-{next(_numbers):05d}"
     defaults = {"name": key, "unit": "ms", "direction": "lower", "aggregation": "mean", "window_s": 3600, "freshness_s": 3600}
     return KPI.objects.create(scorecard=scorecard or make_scorecard(), key=key, **(defaults | fields))
 
