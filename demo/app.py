@@ -33,6 +33,7 @@ def create_app(database_url: str, redis_url: str = "", sizes: data.Sizes | None 
         log = asyncio.create_task(database.keep_log())
         yield
         log.cancel()
+        await board.cache.close()
         await database.close()
 
     app = FastAPI(title="Milepost reference service", lifespan=lifespan)
@@ -57,24 +58,26 @@ def _routes(app: FastAPI, database: Database, board: Board) -> None:
 
     @app.get("/users/{user_id}")
     async def user(user_id: int) -> dict[str, Any]:
-        key = f"user:{user_id}"
-        if (known := await board.cache.get(key)) is not None:
+        key, cache = f"user:{user_id}", board.cache
+        if (known := await cache.get(key)) is not None:
             return dict(known)
+        since = cache.changes
         async with database.connect() as connection:
             found = await reading.profile(connection, user_id)
         if found is None:
             raise HTTPException(404, "no such user")
-        await board.cache.set(key, found, {"users", key})
+        await cache.set(key, found, {"users", key}, since=since)
         return found
 
     @app.get("/posts/{post_id}/comments")
     async def comments(post_id: int) -> reading.Rows:
-        key = f"comments:{post_id}"
-        if (known := await board.cache.get(key)) is not None:
+        key, cache = f"comments:{post_id}", board.cache
+        if (known := await cache.get(key)) is not None:
             return list(known)
+        since = cache.changes
         async with database.connect() as connection:
             found = await reading.comments(connection, post_id)
-        await board.cache.set(key, found, {"comments", f"post:{post_id}"})
+        await cache.set(key, found, {"comments", f"post:{post_id}"}, since=since)
         return found
 
     @app.post("/posts/{post_id}/comments", status_code=201)

@@ -64,7 +64,7 @@ class Database:
     async def resize(self, pool: PoolSize) -> None:
         """Give new requests another pool; those under way finish on the old one."""
         old, self.engine, self.pool = self.engine, self._make(pool), pool
-        await old.dispose(close=False)
+        await old.dispose()
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncConnection]:

@@ -47,7 +47,8 @@ def registry(*, sqlite: bool, redis_url: str) -> dict[str, Switch]:
         ),
         Switch("l1-cache", 2, "L1 cache in memory", "True LRU instead of 64 entries for 30 s.", {"size": 5000, "ttl_s": 300}),
         Switch(
-            "l2-cache", 2, "L2 cache in Redis", "Shared by processes, outlives a restart.", {"ttl_s": 1800}, available=l2_note
+            "l2-cache", 2, "L2 cache in Redis", "Keeps what no longer fits into L1, and for longer; works with L1.",
+            {"ttl_s": 1800}, available=l2_note,
         ),
         Switch(
             "warming", 2, "Cache warming", "Active users and popular posts are loaded when it is switched on.",
@@ -90,7 +91,7 @@ class Board:
                 await self.database.resize(size)
             switch.on, switch.parameters = on, wanted
             if name in ("l1-cache", "l2-cache", "tag-invalidation"):
-                self._renew_cache()
+                await self._renew_cache()
             if name in ("warming", "l1-cache"):
                 if self._warming is not None:
                     self._warming.cancel()
@@ -104,12 +105,15 @@ class Board:
             raise KeyError(phase)
         return [await self.turn(name, on) for name in names]
 
-    def _renew_cache(self) -> None:
+    async def _renew_cache(self) -> None:
+        old, self.cache = self.cache, await self._made()
+        await old.close()
+
+    async def _made(self) -> SmallCache:
         l1, l2 = self.switches["l1-cache"], self.switches["l2-cache"]
         if not l1.on:
-            self.cache = SmallCache(self.counted)
-            return
-        self.cache = LayeredCache(
+            return SmallCache(self.counted)
+        made = LayeredCache(
             self.counted,
             size=l1.parameters["size"],
             ttl_s=l1.parameters["ttl_s"],
@@ -117,6 +121,8 @@ class Board:
             l2_url=self.redis_url if l2.on else "",
             l2_ttl_s=l2.parameters["ttl_s"],
         )
+        await made.clear_l2()
+        return made
 
     async def _warm(self) -> None:
         """Fill the cache with active users and popular posts, a few at a time so that requests are served meanwhile."""
@@ -125,13 +131,16 @@ class Board:
             users = await reading.newest_users(connection, sizes["users"])
             posts = await reading.popular_posts(connection, sizes["posts"])
         for user in users:
+            cache, since = self.cache, self.cache.changes
             async with self.database.connect() as connection:
                 found = await reading.profile(connection, user["id"])
             if found is not None:
-                await self.cache.set(f"user:{user['id']}", found, {"users", f"user:{user['id']}"})
+                await cache.set(f"user:{user['id']}", found, {"users", f"user:{user['id']}"}, since=since)
         for post in posts:
+            cache, since = self.cache, self.cache.changes
             async with self.database.connect() as connection:
-                await self.cache.set(f"comments:{post}", await reading.comments(connection, post), {"comments", f"post:{post}"})
+                listed = await reading.comments(connection, post)
+            await cache.set(f"comments:{post}", listed, {"comments", f"post:{post}"}, since=since)
 
 
 def checked(switch: Switch, parameters: dict[str, Any]) -> dict[str, int]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from kpis.readings import Reading
+from probes.http import TimedOut, Unreachable, plain
 from probes.kinds.base import Measured, Outcome, Target, Tools
 from probes.metrics.scrape import Scrape, Unreadable, read, remembered
 from probes.metrics.window import NoWindow, Replicas, Restarted, Window, window
@@ -33,10 +34,17 @@ def left_out(target: Target) -> set[str]:
 
 
 async def measure(tools: Tools, tell: Tell) -> Measured:
-    """One run: `tell` gets this scrape, and the window since the last one where it is whole."""
-    page = await tools.scrape()
+    """One run: `tell` gets this scrape, and the window since the last one where it is whole.
+
+    What fails keeps the last scrape: a service that was away for a moment is the one whose restart must be seen.
+    """
     try:
+        page = await tools.scrape()
         now = read(page.text, page.media_type, page.at)
+    except TimedOut as error:
+        return Measured(outcome=Outcome.TIMED_OUT, error=str(error), memory=tools.previous)
+    except (Unreachable, OSError) as error:
+        return Measured(outcome=Outcome.FAILED, error=plain(error), memory=tools.previous)
     except Unreadable as error:
         return Measured(outcome=Outcome.FAILED, error=str(error), memory=tools.previous)
     details: dict[str, Any] = {"preset": now.preset.name, "series": len(now.samples)}

@@ -22,6 +22,7 @@ from config.ports import free_port
 from demo.app import create_app
 from demo.cache import LayeredCache
 from demo.data import Sizes
+from demo.database import KEPT_LOGS
 from probes.instrument import Cache
 
 SIZES = Sizes(users=40, posts=300, comments=500)
@@ -177,6 +178,18 @@ def test_query_log_fills(service: httpx.Client, folder: Path) -> None:
         time.sleep(0.1)
     assert found
     assert all(duration > 0 for (duration,) in found)
+
+
+def test_query_log_forgets_the_oldest(service: httpx.Client, folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "demo.sqlite3")) as database, database:
+        far = rows(folder, "SELECT coalesce(max(id), 0) FROM query_logs")[0][0] + KEPT_LOGS
+        database.execute("INSERT INTO query_logs (id, at, duration, statement) VALUES (?, 0, 1, 'x')", [far])
+    oldest = "SELECT max(id) - min(id) FROM query_logs"
+    service.get("/users?limit=3")
+    end = time.monotonic() + 15
+    while rows(folder, oldest)[0][0] >= KEPT_LOGS and time.monotonic() < end:
+        time.sleep(0.1)
+    assert rows(folder, oldest)[0][0] < KEPT_LOGS
 
 
 def test_l1_is_a_true_lru_and_a_tag_takes_its_entries_along() -> None:
