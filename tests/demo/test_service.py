@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import threading
 import time
@@ -33,7 +34,7 @@ SWITCHES = ["single-query", "indexes", "batch-insert", "connection-pool", "l1-ca
 def serving(folder: Path) -> Iterator[httpx.Client]:
     """The service as a real server, in a thread, on a free port."""
     app = create_app(f"sqlite+aiosqlite:///{folder / 'demo.sqlite3'}", sizes=SIZES)
-    port = free_port(22500)
+    port = free_port(20000 + os.getpid() % 5000)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

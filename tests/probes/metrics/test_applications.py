@@ -32,7 +32,7 @@ PRESETS = [
 
 @contextmanager
 def running(name: str, semantics: str) -> Iterator[httpx.Client]:
-    port = free_port(21500)
+    port = free_port(26000 + os.getpid() % 5000)
     env = os.environ | {"OTEL_SEMCONV_STABILITY_OPT_IN": semantics}
     words = [sys.executable, "-m", "tests.probes.metrics.applications", name, str(port)]
     with subprocess.Popen(words, cwd=ROOT, env=env) as process, httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
