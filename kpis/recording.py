@@ -102,7 +102,7 @@ def record(points: Sequence[Point], *, now: datetime) -> Receipt:
         Measurement.objects.bulk_create(fresh, batch_size=1000)
         rollups.add(fresh)
         renew({series[row.series_id] for row in fresh})
-        remember({row.kpi_id for row in series.values()}, now=now)
+        remember({row.kpi for row in series.values()}, now=now)
     return Receipt(len(fresh), len(points) - len(fresh))
 
 
@@ -124,7 +124,7 @@ def withdraw(*, origin: str, now: datetime) -> int:
         for series in touched.values():
             rollups.rebuild(series, since=min(row.at for row in rows if row.series_id == series.pk))
         renew(Series.objects.filter(pk__in=touched).select_related("kpi"))
-        remember({series.kpi_id for series in touched.values()}, now=now)
+        remember({series.kpi for series in Series.objects.filter(pk__in=touched).select_related("kpi")}, now=now)
     return len(rows)
 
 

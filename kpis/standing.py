@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import F, Min, Q
 
-from kpis import following
+from kpis import following, storing
 from kpis.actual import SeriesFigure, combine, counted
 from kpis.evaluation import Goal, Memory, Point, Status, evaluate
 from kpis.models import KPI, Across, Aggregation, CurrentValue, Decision, Direction, KpiState, Rollup, Target, Waiver
@@ -162,24 +162,47 @@ def judged(
     )
 
 
-def remember(kpi_ids: Iterable[int], *, now: datetime) -> None:
-    """Keep what the judge must remember of these KPIs. Call it in the transaction that changed their values."""
-    ids = sorted(set(kpi_ids))
-    KpiState.objects.bulk_create([KpiState(kpi_id=pk, status=Status.NO_DATA, since=now) for pk in ids], ignore_conflicts=True)
-    states = {state.kpi_id: state for state in KpiState.objects.select_for_update().filter(kpi_id__in=ids).order_by("pk")}
-    kpis = list(KPI.objects.filter(pk__in=ids))
+def remember(kpis: Iterable[KPI], *, now: datetime) -> None:
+    """Keep what the judge must remember of these KPIs. Call it in the transaction that changed their values.
+
+    A KPI that looks as it did is not written again: the judge's memory moves only with its figures.
+    """
+    listed = sorted({kpi.pk: kpi for kpi in kpis}.values(), key=lambda kpi: kpi.pk)
+    states = _states([kpi.pk for kpi in listed], now)
     memories = {pk: Memory.from_dict(state.memory) for pk, state in states.items()}
-    for found in standings(kpis, now=now, paths=following.paths(kpis, in_force(kpis, now), memories)):
-        state = states[found.kpi.pk]
-        state.status, state.since, state.memory = found.status, found.memory.since or now, found.memory.to_dict()
-    KpiState.objects.bulk_update(states.values(), ["status", "since", "memory"])
+    targets, figures = in_force(listed, now), _figures([kpi.pk for kpi in listed])
+    paths = following.paths(listed, targets, memories)
+    changed = []
+    for kpi in listed:
+        state = states[kpi.pk]
+        found = judged(
+            kpi, figures.get(kpi.pk, []), targets.get(kpi.pk), None, memories[kpi.pk], now, paths.get(kpi.pk, ())
+        )  # fmt: skip
+        kept = (str(found.status), found.memory.since or now, found.memory.to_dict())
+        if kept != (state.status, state.since, state.memory):
+            state.status, state.since, state.memory = kept
+            changed.append(state)
+    if changed:
+        KpiState.objects.bulk_update(changed, ["status", "since", "memory"])
+
+
+def _states(kpi_ids: Sequence[int], now: datetime) -> dict[int, KpiState]:
+    """The rows in which the judge remembers, locked in the order of their ids.
+
+    Missing ones are made before anything is locked, so that two writers never wait for each other.
+    """
+    storing.insert_missing(
+        KpiState, ["kpi", "status", "since", "memory"], [(pk, Status.NO_DATA.value, now, {}) for pk in kpi_ids]
+    )
+    rows = KpiState.objects.select_for_update().filter(kpi_id__in=kpi_ids).order_by("pk")
+    return {state.kpi_id: state for state in rows}
 
 
 def remember_changes(kpis: Iterable[KPI], *, now: datetime) -> int:
     """Keep the statuses that time alone has changed (a KPI turned stale); returns how many there were."""
     listed = list(kpis)
     known = dict(KpiState.objects.filter(kpi_id__in=[kpi.pk for kpi in listed]).values_list("kpi_id", "status"))
-    changed = [found.kpi.pk for found in standings(listed, now=now) if known.get(found.kpi.pk, found.status) != found.status]
+    changed = [found.kpi for found in standings(listed, now=now) if known.get(found.kpi.pk, found.status) != found.status]
     if changed:
         with transaction.atomic():
             remember(changed, now=now)
