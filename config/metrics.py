@@ -24,7 +24,7 @@ class Milepost(Collector):
 
     def collect(self) -> Iterator[Metric]:
         now = timezone.now()
-        found = standings(KPI.objects.filter(archived_at=None).select_related("scorecard"), now=now)
+        found = standings(KPI.objects.active().select_related("scorecard"), now=now)
         yield from _kpis(found)
         state = heartbeat.state(now=now)
         yield GaugeMetricFamily("milepost_probe_lag_seconds", "How long the oldest due probe has been waiting", state.lag_s)

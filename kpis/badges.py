@@ -29,7 +29,7 @@ WIDTH = 6.6
 @require_safe
 def kpi_badge(request: HttpRequest, slug: str, key: str) -> HttpResponse:
     """The badge of a KPI; 404 for strangers unless it is public, so that they learn nothing."""
-    kpi = KPI.objects.select_related("scorecard").filter(scorecard__slug=slug, key=key, archived_at=None).first()
+    kpi = KPI.objects.active().select_related("scorecard").filter(scorecard__slug=slug, key=key).first()
     if kpi is None or not (kpi.public_badge or may(request.user, Scope.READ)):
         return HttpResponse("No such badge.\n", "text/plain", status=404)
     found = standing(kpi, now=timezone.now())

@@ -12,7 +12,9 @@ from django.db import transaction
 
 from accounts import audit
 from accounts.models import User
+from accounts.versions import figures, shown
 from kpis import targets
+from kpis.defining import keep_meaning
 from kpis.models import KPI, Decision, Scorecard, Target
 
 CHANGED = "kpi.load"
@@ -52,6 +54,9 @@ class KpiEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     freshness_s: int = 86400
     description: str = ""
     public_badge: bool = False
+    reference: float | None = None
+    reference_unit: str = ""
+    reference_on: date | None = None
     target: TargetEntry | None = None
 
 
@@ -106,12 +111,14 @@ def _kpi(scorecard: Scorecard, kpi: KPI | None, entry: KpiEntry, position: int, 
         for name, value in fields.items():
             setattr(kpi, name, value)
     try:
+        if before:
+            keep_meaning(kpi, before)
         kpi.full_clean()
     except ValidationError as error:
         raise ValidationError([f"scorecard.kpis[{position}]: {message}" for message in error.messages]) from error
     kpi.save()
-    after = {name: fields[name] for name in before} if before else fields
-    audit.record(actor=actor, action=CHANGED, subject=kpi, before=before, after=after)
+    before = {name: shown(value) for name, value in before.items()}
+    audit.record(actor=actor, action=CHANGED, subject=kpi, before=before, after=figures(kpi, before or fields))
     return kpi
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
@@ -13,6 +13,7 @@ from kpis import rollups
 from kpis.actual import Stretch, aggregate
 from kpis.models import KPI, PERCENTILES, CurrentValue, Measurement, Rollup, Series
 from kpis.readings import Reading
+from kpis.reductions import reduction
 from kpis.standing import remember
 from kpis.stats.histogram import Histogram
 from kpis.units import factor
@@ -23,7 +24,7 @@ AHEAD = timedelta(seconds=60)
 
 MOST_POINTS = 10_000
 MOST_COUNT = 2**63 - 1
-LONGEST = {"subject": 80, "environment": 40, "origin": 80}
+LONGEST = {"subject": 80, "environment": 40, "origin": 80, "note": 300}
 RAW_WINDOW = timedelta(hours=6)
 """Longer windows are read from hourly rollups, so their start is that of an hour."""
 
@@ -32,7 +33,10 @@ Identity = tuple[int, datetime, str]
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """One measurement to store, in the KPI's unit. `origin` names what produced it (`run:17`, `result:<uuid>`, …)."""
+    """One measurement to store, in the KPI's unit. `origin` names what produced it (`run:17`, `result:<uuid>`, …).
+
+    Of a reduction it holds the raw figure, in the unit of its reference; `record` computes the value and keeps both.
+    """
 
     kpi: KPI
     subject: str
@@ -43,6 +47,8 @@ class Point:
     count: int = 1
     histogram: Histogram | None = None
     reported: bool = False
+    note: str = ""
+    raw: float | None = None
 
 
 @dataclass(frozen=True)
@@ -70,8 +76,8 @@ class Conflict(ValueError):
 
 
 def point_of(reading: Reading, *, kpi: KPI, subject: str, environment: str, origin: str) -> Point:
-    """A reading as a point of a KPI, in its unit. Raises UnitMismatch."""
-    scale = factor(reading.unit, kpi.unit)
+    """A reading as a point of a KPI, in the unit that it takes. Raises UnitMismatch."""
+    scale = factor(reading.unit, kpi.measured_unit)
     return Point(
         kpi=kpi,
         subject=subject,
@@ -79,7 +85,7 @@ def point_of(reading: Reading, *, kpi: KPI, subject: str, environment: str, orig
         at=reading.at,
         value=reading.value * scale,
         count=reading.count,
-        histogram=reading.histogram.scaled(scale) if reading.histogram else None,
+        histogram=reading.histogram.scaled(scale) if reading.histogram and not kpi.is_reduction else None,
         reported=reading.reported,
         origin=origin,
     )
@@ -91,6 +97,7 @@ def record(points: Sequence[Point], *, now: datetime) -> Receipt:
     Raises Rejected or Conflict, and then nothing is stored. Safe under concurrent calls: the rows of the series are
     locked, in the order of their ids.
     """
+    points = [_reduced(point) if point.kpi.is_reduction else point for point in points]
     if errors := faults(points, now):
         raise Rejected(errors)
     if not points:
@@ -128,6 +135,12 @@ def withdraw(*, origin: str, now: datetime) -> int:
     return len(rows)
 
 
+def _reduced(point: Point) -> Point:
+    """The point of a reduction with its value computed from the raw figure."""
+    assert point.kpi.reference is not None
+    return replace(point, raw=point.value, value=reduction(point.value, reference=point.kpi.reference, unit=point.kpi.unit))
+
+
 def faults(points: Sequence[Point], now: datetime) -> list[tuple[int, str, str]]:
     """What is wrong with points, as (index, field, detail)."""
     if len(points) > MOST_POINTS:
@@ -144,6 +157,10 @@ def faults(points: Sequence[Point], now: datetime) -> list[tuple[int, str, str]]
             found.append((index, "at", "lies before the year 2000"))
         if not 1 <= point.count <= MOST_COUNT:
             found.append((index, "count", "a count is at least 1, and below 2^63"))
+        if point.raw is not None and point.histogram is not None:
+            found.append((index, "histogram", "a reduction is computed from a single figure"))
+        if point.kpi.archived_at is not None:
+            found.append((index, "kpi", "is archived: restore it first"))
         if not point.subject:
             found.append((index, "subject", "a subject is needed"))
         for name, longest in LONGEST.items():
@@ -221,6 +238,8 @@ def _measurement(identity: Identity, point: Point) -> Measurement:
         count=point.count,
         histogram=histogram.to_bytes() if histogram else None,
         reported=reported,
+        raw=point.raw,
+        note=point.note,
     )
 
 

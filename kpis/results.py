@@ -153,7 +153,7 @@ def _store(sent: Sent, actor: User, now: datetime, scorecards: frozenset[str] | 
 
 def _map(sent: Sent, scorecards: frozenset[str] | None) -> tuple[list[tuple[ParsedSample, KPI]], list[ParsedSample]]:
     """Samples with their KPIs, and those that have none. Raises Refused where a key stands for several KPIs or for none."""
-    kpis = KPI.objects.filter(archived_at=None, scorecard__archived_at=None).select_related("scorecard")
+    kpis = KPI.objects.active().filter(reference=None).select_related("scorecard")
     if sent.scorecard:
         kpis = kpis.filter(scorecard__slug=sent.scorecard)
     if scorecards is not None:
@@ -169,7 +169,7 @@ def _map(sent: Sent, scorecards: frozenset[str] | None) -> tuple[list[tuple[Pars
             names = ", ".join(f"{kpi.scorecard.slug}/{kpi.key}" for kpi in found)
             errors.append((f"$.samples[{index}].kpi", f"{sample.name} stands for several KPIs: {names}; say scorecard="))
         elif sample.kpi and not found:
-            errors.append((f"$.samples[{index}].kpi", f"there is no KPI {sample.kpi!r}"))
+            errors.append((f"$.samples[{index}].kpi", f"there is no KPI {sample.kpi!r} that a CI result can feed"))
         elif found and (sample.kpi or _fits(sample, found[0])):
             mapped.append((sample, found[0]))
         else:

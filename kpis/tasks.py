@@ -16,4 +16,4 @@ def prune_measurements() -> None:
 @shared_task
 def judge() -> None:
     """Write down the statuses that changed without a new measurement."""
-    remember_changes(KPI.objects.filter(archived_at=None), now=timezone.now())
+    remember_changes(KPI.objects.active(), now=timezone.now())

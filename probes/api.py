@@ -169,7 +169,7 @@ def _feeds(rows: list[dict[str, str]], only: frozenset[str] | None) -> list[tupl
     found = []
     for index, row in enumerate(rows):
         scorecard, _, key = row["kpi"].partition("/")
-        kpi = KPI.objects.filter(scorecard__slug=scorecard, key=key, archived_at=None).first()
+        kpi = KPI.objects.active().filter(scorecard__slug=scorecard, key=key).first()
         if kpi is None or (only is not None and scorecard not in only):
             raise invalid([{"path": f"$.feeds[{index}].kpi", "detail": f"There is no KPI {row['kpi']}; write scorecard/key."}])
         found.append((row["metric"], kpi))

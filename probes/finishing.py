@@ -73,6 +73,9 @@ def _told(claimed: Claim, measured: Measured, feeds: Sequence[Feed]) -> _Told:
         if reading is None:
             row["why_not"] = measured.error or measured.reason or "this run did not read it"
             continue
+        if feed.kpi.is_archived:
+            row["why_not"] = "this KPI is archived"
+            continue
         try:
             point = point_of(
                 reading, kpi=feed.kpi, subject=service.slug, environment=service.environment, origin=f"run:{claimed.run.pk}"
@@ -81,7 +84,7 @@ def _told(claimed: Claim, measured: Measured, feeds: Sequence[Feed]) -> _Told:
             row["why_not"] = str(error)
         else:
             told.points.append(point)
-            row |= {"value": point.value, "unit": feed.kpi.unit}
+            row |= {"value": point.value, "unit": feed.kpi.measured_unit}
     return told
 
 

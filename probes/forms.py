@@ -71,9 +71,9 @@ class ProbeForm(Styled, forms.Form):
         for info in msgspec.structs.fields(self.kind.Params):
             self.fields[f"params.{info.name}"] = _field(hints[info.name], stored[info.name], info.name)
         feeds = {feed.metric: feed.kpi_id for feed in probe.feeds.all()} if probe.pk else {}
-        candidates = list(KPI.objects.filter(archived_at=None).select_related("scorecard"))
+        candidates = list(KPI.objects.active().select_related("scorecard"))
         for metric, unit in self.kind.METRICS.items():
-            fitting = [kpi for kpi in candidates if family(kpi.unit) == family(unit)]
+            fitting = [kpi for kpi in candidates if family(kpi.measured_unit) == family(unit)]
             proposed = next((kpi.pk for kpi in fitting if kpi.metric == metric and not probe.pk), None)
             self.fields[f"feed.{metric}"] = forms.ChoiceField(
                 label=f"{metric.replace('_', ' ')} feeds",

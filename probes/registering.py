@@ -121,7 +121,7 @@ def check_feed(metrics: Mapping[str, str], metric: str, kpi: KPI) -> None:
     if metric not in metrics:
         raise Wrong({"feeds": f"This kind reads {', '.join(metrics)}, not {metric}."})
     try:
-        factor(metrics[metric], kpi.unit)
+        factor(metrics[metric], kpi.measured_unit)
     except UnitMismatch as error:
         raise Wrong({"feeds": f"{metric} cannot feed {kpi}: {error}."}) from None
 

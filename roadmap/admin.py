@@ -9,7 +9,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 
 from accounts import audit
-from roadmap.editing import shown
+from accounts.versions import shown
 from roadmap.models import (
     AlertRule,
     Benefit,

@@ -10,8 +10,9 @@ from django.db import transaction
 
 from accounts import audit
 from accounts.models import User
+from accounts.versions import locked
 from kpis.models import Decision
-from roadmap.editing import Refused, locked
+from roadmap.editing import Refused
 from roadmap.gates import GateJudgement
 from roadmap.judging import judge_gate, standings_of
 from roadmap.models import Gate, GateWaiver

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
@@ -14,6 +14,7 @@ from django.utils.text import slugify
 
 from accounts import audit
 from accounts.models import User
+from accounts.versions import Row, locked, shown
 from kpis.models import KPI
 from roadmap.models import (
     Benefit,
@@ -30,8 +31,6 @@ from roadmap.models import (
     RoadmapState,
     Task,
 )
-
-Row = TypeVar("Row", bound=models.Model)
 
 EDITABLE: dict[type[models.Model], tuple[str, ...]] = {
     Roadmap: ("name", "summary", "starts_on", "currency", "discount_rate", "review_on", "next_steps"),
@@ -59,14 +58,6 @@ NEXT_STATE = {
     RoadmapState.APPROVED: RoadmapState.ACTIVE,
     RoadmapState.ACTIVE: RoadmapState.CLOSED,
 }
-
-
-class StaleEdit(Exception):
-    """Somebody else changed the row meanwhile (or removed it: `current` is None). Nothing was written."""
-
-    def __init__(self, current: models.Model | None) -> None:
-        super().__init__(f"{current} was changed by somebody else meanwhile" if current else "it was removed meanwhile")
-        self.current = current
 
 
 class Refused(Exception):
@@ -198,27 +189,11 @@ def move(*, roadmap: Roadmap, state: str, actor: User, now: datetime, version: i
         return _bump(current, f"roadmap.{state}", before, {"state": state}, actor, token)
 
 
-def locked(row: Row, version: int | None) -> Row:
-    """The row as it stands, locked until the transaction ends; StaleEdit unless it has the version."""
-    expected = row.version if version is None else version  # type: ignore[attr-defined]
-    current = type(row)._default_manager.select_for_update().filter(pk=row.pk).first()
-    if current is None or current.version != expected:  # type: ignore[attr-defined]
-        raise StaleEdit(current)
-    return current
-
-
 def roadmap_of(row: models.Model) -> Roadmap:
     """The roadmap that a row belongs to."""
     while not isinstance(row, Roadmap):
         row = getattr(row, "phase", None) or getattr(row, "risk", None) or row.roadmap  # type: ignore[attr-defined]
     return row
-
-
-def shown(value: Any) -> Any:
-    """A field's value as the history keeps it (JSON)."""
-    if isinstance(value, models.Model):
-        return getattr(value, "username", None) or getattr(value, "key", None) or str(value)
-    return value if value is None or isinstance(value, bool | int | float | str | list | dict) else str(value)
 
 
 def _bump(row: Row, action: str, before: dict[str, Any], after: dict[str, Any], actor: User | None, token: str) -> Row:

@@ -17,6 +17,7 @@ TARGET = (
     "due_on", "stated", "rationale",
 )  # fmt: skip
 DEFAULTS = {"for_s": 0, "recover_s": 0, "severity": "medium", "rationale": "as stated in the source"}
+SAID = ("across_subject", "reference", "reference_unit", "reference_on")
 UNSAID = {name: (None, "", DEFAULTS[name]) if name in DEFAULTS else (None, "") for name in TARGET}
 
 
@@ -106,7 +107,7 @@ def _value(value: Any) -> Any:
 
 
 def _scorecard(roadmap: Roadmap) -> dict[str, Any]:
-    kpis = list(KPI.objects.filter(scorecard_id=roadmap.scorecard_id, archived_at=None))
+    kpis = list(KPI.objects.active().filter(scorecard_id=roadmap.scorecard_id))
     newest: dict[int, Target] = {}
     approved = Target.objects.filter(kpi__in=kpis, decision=Decision.APPROVED).order_by("number")
     for target in approved:
@@ -122,6 +123,7 @@ def _kpi(kpi: KPI, target: Target | None) -> dict[str, Any]:
     names = ("key", "name", "category", "metric", "unit", "direction", "aggregation", "across", "window_s", "freshness_s")
     fields: dict[str, Any] = {name: getattr(kpi, name) for name in names}
     fields["description"] = kpi.description
+    fields |= {name: value for name in SAID if (value := getattr(kpi, name)) not in (None, "")}
     if target is not None:
         fields["target"] = {name: value for name in TARGET if (value := getattr(target, name)) not in UNSAID[name]}
     return fields

@@ -33,7 +33,7 @@ class Month:
 
 def standings_of(roadmap: Roadmap, now: datetime) -> dict[int, Standing]:
     """Every KPI of the roadmap's scorecard as it stands, by id."""
-    kpis = KPI.objects.filter(scorecard_id=roadmap.scorecard_id, archived_at=None)
+    kpis = KPI.objects.active().filter(scorecard_id=roadmap.scorecard_id)
     return {standing.kpi.pk: standing for standing in standings(kpis, now=now)}
 
 

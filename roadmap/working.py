@@ -9,7 +9,8 @@ from django.db import transaction
 
 from accounts import audit
 from accounts.models import User
-from roadmap.editing import Refused, locked
+from accounts.versions import locked
+from roadmap.editing import Refused
 from roadmap.models import Phase, RoadmapState, Task, TaskState
 
 
@@ -18,7 +19,7 @@ def set_state(
 ) -> Task:
     """Move a task to a state. Setting the state that it has already is no change and no conflict: two people who tick
     the same box agree. The first task that is begun dates the start of its phase.
-    Raises StaleEdit (see `roadmap.editing`), Refused, ValidationError."""
+    Raises StaleEdit (see `accounts.versions`), Refused, ValidationError."""
     if state not in TaskState.values:
         raise ValidationError({"state": f"{state!r} is none of {', '.join(TaskState.values)}."})
     with transaction.atomic():

@@ -15,7 +15,7 @@ from kpis.models import KPI, Scorecard
 
 
 def visible_kpis(request: Request) -> QuerySet[KPI]:
-    found = KPI.objects.filter(archived_at=None, scorecard__archived_at=None).select_related("scorecard", "owner")
+    found = KPI.objects.active().select_related("scorecard", "owner")
     allowed = allowed_scorecards(request)
     return found if allowed is None else found.filter(scorecard__slug__in=allowed)
 

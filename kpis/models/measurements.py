@@ -34,6 +34,8 @@ class Measurement(models.Model):
     count = models.PositiveBigIntegerField(default=1)
     histogram = models.BinaryField(null=True, blank=True)
     reported = models.BooleanField(default=False, help_text="A percentile that the source gave ready-made.")
+    raw = models.FloatField(null=True, blank=True, help_text="What came, where the value is a reduction computed from it.")
+    note = models.CharField(max_length=300, blank=True, help_text="What the person who typed it says of it.")
     recorded_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, Self
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 
+from kpis.reductions import AGGREGATIONS, SHARES
 from kpis.units import UNITS
 
 
@@ -52,10 +54,16 @@ class Category(models.TextChoices):
     OPERATIONS = "operations", "Operations"
 
 
+TAKEN_SLUGS = frozenset({"new"})
+TAKEN_KEYS = frozenset({"csv", "edit", "archive", "restore", "delete", "import", "new"})
+"""Words that the addresses of pages need for themselves."""
+
+
 class Scorecard(models.Model):
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=120)
     description = models.TextField(blank=True)
+    version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(auto_now_add=True)
     archived_at = models.DateTimeField(null=True, blank=True)
 
@@ -65,9 +73,24 @@ class Scorecard(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def clean(self) -> None:
+        """Refuse a slug that its page could not have."""
+        if self._state.adding and self.slug in TAKEN_SLUGS:
+            raise ValidationError({"slug": f"“{self.slug}” is an address of its own here: choose another."})
+
+
+class KpiQuerySet(models.QuerySet["KPI"]):
+    def active(self) -> Self:
+        """Those that are measured, judged and counted: neither they nor their scorecard are archived."""
+        return self.filter(archived_at=None, scorecard__archived_at=None)
+
 
 class KPI(models.Model):
-    """A governed figure. Its key is unique within its scorecard."""
+    """A governed figure. Its key is unique within its scorecard.
+
+    With a reference value it is a reduction: what arrives is the raw figure, in the reference's unit, and the KPI is how
+    much less that is than the reference (`kpis.reductions`).
+    """
 
     scorecard = models.ForeignKey(Scorecard, on_delete=models.PROTECT, related_name="kpis")
     key = models.SlugField()
@@ -82,12 +105,17 @@ class KPI(models.Model):
     across_subject = models.CharField(max_length=80, blank=True)
     window_s = models.PositiveIntegerField(default=3600)
     freshness_s = models.PositiveIntegerField(default=86400)
+    reference = models.FloatField(null=True, blank=True, help_text="The raw figure that a reduction is told against.")
+    reference_unit = models.CharField(max_length=20, blank=True, help_text="The unit of the raw figures and of the reference.")
+    reference_on = models.DateField(null=True, blank=True, help_text="The day that the reference is of.")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     position = models.PositiveIntegerField(default=0)
     public_badge = models.BooleanField(default=False)
     version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(auto_now_add=True)
     archived_at = models.DateTimeField(null=True, blank=True)
+
+    objects = KpiQuerySet.as_manager()
 
     class Meta:
         ordering = ["scorecard_id", "position", "key"]
@@ -98,15 +126,35 @@ class KPI(models.Model):
                 name="kpi_percentiles_never_averaged",
                 violation_error_message="Percentiles are never averaged: use the worst, a named or the merged series.",
             ),
+            models.CheckConstraint(
+                condition=Q(reference=None, reference_unit="", reference_on=None) | Q(reference__gt=0) & ~Q(reference_unit=""),
+                name="kpi_reference_with_its_unit",
+                violation_error_message="A reference value is more than 0 and has a unit.",
+            ),
         ]
         verbose_name = "KPI"
 
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_archived(self) -> bool:
+        return self.archived_at is not None or self.scorecard.archived_at is not None
+
+    @property
+    def is_reduction(self) -> bool:
+        return self.reference is not None
+
+    @property
+    def measured_unit(self) -> str:
+        """The unit of the figures that arrive; of a reduction that of its raw figures."""
+        return self.reference_unit if self.is_reduction else self.unit
+
     def clean(self) -> None:
         """Refuse what could never be measured or judged. Raises ValidationError by field."""
-        errors: dict[str, Any] = {}
+        errors: dict[str, Any] = self._faults_of_reference()
+        if self._state.adding and self.key in TAKEN_KEYS:
+            errors["key"] = f"“{self.key}” is an address of the scorecard's own: choose another."
         if self.unit not in UNITS:
             errors["unit"] = f"Use one of {', '.join(UNITS)}."
         if self.across == Across.NAMED and not self.across_subject:
@@ -117,3 +165,20 @@ class KPI(models.Model):
             errors["freshness_s"] = "A freshness limit is at least a second."
         if errors:
             raise ValidationError(errors)
+
+    def _faults_of_reference(self) -> dict[str, Any]:
+        errors: dict[str, Any] = {}
+        if self.reference is None:
+            stray = [name for name in ("reference_unit", "reference_on") if getattr(self, name)]
+            return dict.fromkeys(stray, "Without a reference value there is nothing to say of it.")
+        if not (math.isfinite(self.reference) and self.reference > 0):
+            errors["reference"] = "A reference value is more than 0: nothing is less than nothing."
+        if self.reference_unit not in UNITS:
+            errors["reference_unit"] = "Say in which unit the raw figures and their reference are."
+        if self.unit not in SHARES:
+            errors["unit"] = "A reduction is a share: use % or ratio."
+        if self.direction != Direction.HIGHER:
+            errors["direction"] = "Of a reduction, higher is better."
+        if self.aggregation not in AGGREGATIONS:
+            errors["aggregation"] = "A reduction is the newest, mean, minimum or maximum: its sums and percentiles mean nothing."
+        return errors

@@ -11,10 +11,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit
+from accounts.concurrency import asked_version, etag
 from accounts.permissions import Scope, allowed_scorecards, scopes
 from roadmap import closing
 from roadmap.api import serializers as shapes
-from roadmap.api.concurrency import asked_version, etag
 from roadmap.api.rows import Resource, detail, written
 from roadmap.models import Gate, GateWaiver
 

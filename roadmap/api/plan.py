@@ -13,11 +13,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit
+from accounts.concurrency import asked_version, etag, fresh
 from accounts.permissions import Scope, may, scopes
 from accounts.problems import Problem
 from roadmap import editing
 from roadmap.api import serializers as shapes
-from roadmap.api.concurrency import asked_version, etag, fresh
 from roadmap.api.rows import Resource, create, detail, paged, roadmap_or_404, visible_roadmaps, written
 from roadmap.judging import standings_of
 from roadmap.models import Impact, LoadProfile, Phase, Roadmap, RoadmapState, Task

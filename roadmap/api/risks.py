@@ -12,10 +12,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit
+from accounts.concurrency import asked_version, etag, fresh
 from accounts.permissions import Scope, scopes
 from roadmap import editing, risk
 from roadmap.api import serializers as shapes
-from roadmap.api.concurrency import asked_version, etag, fresh
 from roadmap.api.rows import Resource, create, detail, roadmap_or_404, written
 from roadmap.judging import standings_of
 from roadmap.models import Mitigation, Risk

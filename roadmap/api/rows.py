@@ -15,11 +15,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit
+from accounts.concurrency import asked_version, etag, fresh, stale
 from accounts.pagination import CursorPagination
 from accounts.permissions import allowed_scorecards
 from accounts.problems import Problem
+from accounts.versions import StaleEdit
 from roadmap import editing, working
-from roadmap.api.concurrency import asked_version, etag, fresh, stale
 from roadmap.api.serializers import PlanSerializer
 from roadmap.models import Roadmap, Task
 
@@ -134,7 +135,7 @@ def written(verb: Callable[[], Any], resource: Resource, request: Request) -> An
     """What the verb returns, or the answer that its refusal becomes."""
     try:
         return verb()
-    except editing.StaleEdit as error:
+    except StaleEdit as error:
         current = error.current and resource.one(request, pk=error.current.pk)
         return stale(current, current and resource.data(current))
     except editing.Refused as error:

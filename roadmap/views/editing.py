@@ -16,8 +16,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.audit import actor_of
 from accounts.permissions import Scope, require
+from accounts.versions import StaleEdit
 from roadmap import editing, forms
-from roadmap.editing import Refused, StaleEdit
+from roadmap.editing import Refused
 from roadmap.models import Benefit, Cost, Impact, Mitigation, Risk, Roadmap, Task, TaskState
 from roadmap.views.pages import TROUBLES, complain, page
 

@@ -13,7 +13,8 @@ from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.permissions import Scope, may
-from roadmap.editing import Refused, StaleEdit
+from accounts.versions import StaleEdit
+from roadmap.editing import Refused
 
 TROUBLES = (StaleEdit, Refused, ValidationError)
 

@@ -4,8 +4,9 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from accounts.models import AuditEntry, User
+from accounts.versions import StaleEdit
 from roadmap import editing
-from roadmap.editing import Refused, StaleEdit
+from roadmap.editing import Refused
 from roadmap.models import Benefit, Cost, Gate, Mitigation, Phase, Risk, Task
 from tests.roadmap.factories import (
     NOW,

@@ -4,8 +4,9 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from accounts.models import AuditEntry, User
+from accounts.versions import StaleEdit
 from roadmap import schedule, working
-from roadmap.editing import Refused, StaleEdit
+from roadmap.editing import Refused
 from roadmap.judging import work_of
 from roadmap.models import Phase, Task
 from tests.roadmap.factories import NOW, make_phase, make_roadmap, make_task
