@@ -92,8 +92,8 @@ def _percentile(percent: float, stretches: Sequence[Stretch], count: int) -> Fig
     if newest.reported:
         return Figure(newest.last, newest.count, None, True)
     exact = [s for s in stretches if not s.reported]
-    histograms = [s.histogram if s.histogram is not None else Histogram.from_values([s.last]) for s in exact]
-    merged = Histogram.merge(histograms)
+    singles = Histogram.from_values([s.last for s in exact if s.histogram is None])
+    merged = Histogram.merge([singles, *(s.histogram for s in exact if s.histogram is not None)])
     return Figure(merged.percentile(percent), merged.count, merged, False)
 
 

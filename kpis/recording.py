@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 from django.db import transaction
 
-from kpis import rollups
-from kpis.actual import Stretch, aggregate
-from kpis.models import KPI, PERCENTILES, CurrentValue, Measurement, Rollup, Series
+from kpis import current, rollups, storing
+from kpis.models import KPI, PERCENTILES, Measurement, Rollup, Series
 from kpis.readings import Reading
 from kpis.reductions import reduction
-from kpis.standing import remember
+from kpis.rollups import Row
+from kpis.standing import make_states, remember
 from kpis.stats.histogram import Histogram
 from kpis.units import factor
 
@@ -23,16 +24,17 @@ AHEAD = timedelta(seconds=60)
 """How far a sender's clock may run before ours."""
 
 MOST_POINTS = 10_000
-MOST_COUNT = 2**63 - 1
-LONGEST = {"subject": 80, "environment": 40, "origin": 80, "note": 300}
-RAW_WINDOW = timedelta(hours=6)
-"""Longer windows are read from hourly rollups, so their start is that of an hour."""
+MOST_COUNT = 10**12
+MOST_VALUE = 1e100
+"""Far beyond anything measured, and small enough that no sum of a day overflows."""
 
+LONGEST = {"subject": 80, "environment": 40, "origin": 80, "note": 300}
+
+Key = tuple[int, str, str]
 Identity = tuple[int, datetime, str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Point:
+class Point(msgspec.Struct, frozen=True, kw_only=True):
     """One measurement to store, in the KPI's unit. `origin` names what produced it (`run:17`, `result:<uuid>`, …).
 
     Of a reduction it holds the raw figure, in the unit of its reference; `record` computes the value and keeps both.
@@ -102,15 +104,28 @@ def record(points: Sequence[Point], *, now: datetime) -> Receipt:
         raise Rejected(errors)
     if not points:
         return Receipt(0, 0)
+    try:
+        return _record(points, now)
+    except _Missing as error:
+        _open(error.keys, now)
+    return _record(points, now)
+
+
+def _record(points: Sequence[Point], now: datetime) -> Receipt:
+    keys = [(point.kpi.id, point.subject, point.environment) for point in points]
     with transaction.atomic():
-        by_key = _series_of(points)
-        series = {row.pk: row for row in by_key.values()}
-        fresh = _new_measurements(points, by_key)
-        Measurement.objects.bulk_create(fresh, batch_size=1000)
-        rollups.add(fresh)
-        renew({series[row.series_id] for row in fresh})
-        remember({row.kpi for row in series.values()}, now=now)
-    return Receipt(len(fresh), len(points) - len(fresh))
+        ids = _series_ids(set(keys))
+        series = [ids[key] for key in keys]
+        kpis = {pk: point.kpi for pk, point in zip(series, points, strict=True)}
+        known = current.newest(kpis)
+        rows = _fresh(points, series, known, now)
+        if rows:
+            sampled = {pk for pk, kpi in kpis.items() if kpi.aggregation in PERCENTILES}
+            storing.insert(Measurement, rollups.ROW_NAMES, rows)
+            rollups.add(rows, sampled=sampled)
+            current.advance(rows, kpis, known)
+            remember(kpis.values(), now=now)
+    return Receipt(len(rows), len(points) - len(rows))
 
 
 def withdraw(*, origin: str, now: datetime) -> int:
@@ -119,163 +134,139 @@ def withdraw(*, origin: str, now: datetime) -> int:
     What is left is rolled up anew, so that no aggregate remembers them.
     """
     with transaction.atomic():
-        rows = list(Measurement.objects.filter(origin=origin).select_related("series"))
-        touched = {row.series_id: row.series for row in rows}
-        list(Series.objects.select_for_update().filter(pk__in=touched).order_by("pk"))
+        rows = list(Measurement.objects.filter(origin=origin).order_by("series_id", "at"))
+        ids = sorted({row.series_id for row in rows})
+        touched = list(
+            Series.objects.select_for_update(of=("self",), no_key=True).select_related("kpi").filter(pk__in=ids).order_by("pk")
+        )
         Measurement.objects.filter(pk__in=[row.pk for row in rows]).delete()
         for row in rows:
-            Rollup.objects.filter(
-                series_id=row.series_id,
-                at__in=[rollups.bucket(row.at, resolution) for resolution in rollups.SPANS],
-            ).delete()
-        for series in touched.values():
+            starts = [rollups.bucket(row.at, resolution) for resolution in rollups.SPANS]
+            Rollup.objects.filter(series_id=row.series_id, at__in=starts).delete()
+        for series in touched:
             rollups.rebuild(series, since=min(row.at for row in rows if row.series_id == series.pk))
-        renew(Series.objects.filter(pk__in=touched).select_related("kpi"))
-        remember({series.kpi for series in Series.objects.filter(pk__in=touched).select_related("kpi")}, now=now)
+        current.renew(touched)
+        remember([series.kpi for series in touched], now=now)
     return len(rows)
 
 
 def _reduced(point: Point) -> Point:
     """The point of a reduction with its value computed from the raw figure."""
     assert point.kpi.reference is not None
-    return replace(point, raw=point.value, value=reduction(point.value, reference=point.kpi.reference, unit=point.kpi.unit))
+    return msgspec.structs.replace(
+        point, raw=point.value, value=reduction(point.value, reference=point.kpi.reference, unit=point.kpi.unit)
+    )
 
 
 def faults(points: Sequence[Point], now: datetime) -> list[tuple[int, str, str]]:
     """What is wrong with points, as (index, field, detail)."""
     if len(points) > MOST_POINTS:
         return [(MOST_POINTS, "", f"at most {MOST_POINTS:,} measurements at once")]
+    latest = now + AHEAD
+    return [
+        (index, field, detail)
+        for index, point in enumerate(points)
+        if not _plausible(point, latest)
+        for field, detail in _faults_of(point, latest)
+    ]
+
+
+def _plausible(point: Point, latest: datetime) -> bool:
+    """Whether nothing is wrong with a point; quick, since of ten thousand nearly all are right."""
+    return (
+        -MOST_VALUE <= point.value <= MOST_VALUE
+        and point.at.tzinfo is not None
+        and EARLIEST <= point.at <= latest
+        and 1 <= point.count <= MOST_COUNT
+        and 1 <= len(point.subject) <= LONGEST["subject"]
+        and len(point.environment) <= LONGEST["environment"]
+        and len(point.origin) <= LONGEST["origin"]
+        and len(point.note) <= LONGEST["note"]
+        and "\0" not in point.subject + point.environment + point.origin + point.note
+        and (point.raw is None or point.histogram is None)
+        and point.kpi.archived_at is None
+    )
+
+
+def _faults_of(point: Point, latest: datetime) -> list[tuple[str, str]]:
     found = []
-    for index, point in enumerate(points):
-        if not math.isfinite(point.value):
-            found.append((index, "value", "a value is a finite number"))
-        if point.at.tzinfo is None:
-            found.append((index, "at", "a time has an offset from UTC"))
-        elif point.at > now + AHEAD:
-            found.append((index, "at", "lies in the future"))
-        elif point.at < EARLIEST:
-            found.append((index, "at", "lies before the year 2000"))
-        if not 1 <= point.count <= MOST_COUNT:
-            found.append((index, "count", "a count is at least 1, and below 2^63"))
-        if point.raw is not None and point.histogram is not None:
-            found.append((index, "histogram", "a reduction is computed from a single figure"))
-        if point.kpi.archived_at is not None:
-            found.append((index, "kpi", "is archived: restore it first"))
-        if not point.subject:
-            found.append((index, "subject", "a subject is needed"))
-        for name, longest in LONGEST.items():
-            text = getattr(point, name)
-            if len(text) > longest or "\0" in text:
-                found.append((index, name, f"at most {longest} characters, none of them NUL"))
+    if not math.isfinite(point.value):
+        found.append(("value", "a value is a finite number"))
+    elif abs(point.value) > MOST_VALUE:
+        found.append(("value", f"at most {MOST_VALUE:g}"))
+    if point.at.tzinfo is None:
+        found.append(("at", "a time has an offset from UTC"))
+    elif point.at > latest:
+        found.append(("at", "lies in the future"))
+    elif point.at < EARLIEST:
+        found.append(("at", "lies before the year 2000"))
+    if not 1 <= point.count <= MOST_COUNT:
+        found.append(("count", f"a count is at least 1 and at most {MOST_COUNT:,}"))
+    if point.raw is not None and point.histogram is not None:
+        found.append(("histogram", "a reduction is computed from a single figure"))
+    if point.kpi.archived_at is not None:
+        found.append(("kpi", "is archived: restore it first"))
+    if not point.subject:
+        found.append(("subject", "a subject is needed"))
+    for name, longest in LONGEST.items():
+        text = getattr(point, name)
+        if len(text) > longest or "\0" in text:
+            found.append((name, f"at most {longest} characters, none of them NUL"))
     return found
 
 
-def _series_of(points: Sequence[Point]) -> dict[tuple[int, str, str], Series]:
-    """The series of all points, made where missing, locked in the order of their ids.
+class _Missing(Exception):
+    """Series that nobody has written to yet."""
 
-    Missing ones are made before anything is locked, in sorted order, so that two writers never wait for each other.
+    def __init__(self, keys: list[Key]) -> None:
+        super().__init__()
+        self.keys = keys
+
+
+def _series_ids(keys: set[Key]) -> dict[Key, int]:
+    """The ids of series, locked in their order.
+
+    Raises _Missing where one is missing: what is locked already is let go before it is made, so that no two writers ever
+    wait for each other.
     """
-    kpis = {point.kpi.pk: point.kpi for point in points}
-    keys = {(point.kpi.pk, point.subject, point.environment) for point in points}
-    wanted = Series.objects.filter(kpi_id__in=kpis, subject__in={key[1] for key in keys})
-    missing = keys - set(wanted.values_list("kpi_id", "subject", "environment"))
-    if missing:
-        Series.objects.bulk_create(
-            [Series(kpi_id=k, subject=s, environment=e) for k, s, e in sorted(missing)], ignore_conflicts=True
-        )
-    ids = [pk for pk, *key in wanted.values_list("pk", "kpi_id", "subject", "environment") if tuple(key) in keys]
-    locked = Series.objects.select_for_update().filter(pk__in=ids).order_by("pk")
-    there = {(row.kpi_id, row.subject, row.environment): row for row in locked}
-    for row in there.values():
-        row.kpi = kpis[row.kpi_id]
-    return there
+    rows = Series.objects.filter(kpi_id__in={key[0] for key in keys}, subject__in={key[1] for key in keys})
+    names = ("kpi_id", "subject", "environment", "pk")
+    locked = rows.select_for_update(no_key=True).order_by("pk").values_list(*names)
+    found = {(kpi, subject, environment): pk for kpi, subject, environment, pk in locked}
+    if missing := keys - found.keys():
+        raise _Missing(sorted(missing))
+    return found
 
 
-def _new_measurements(points: Sequence[Point], series: dict[tuple[int, str, str], Series]) -> list[Measurement]:
-    """Points that are not stored yet. Raises Conflict where an identity is there with another value."""
-    identities = [
-        (series[point.kpi.pk, point.subject, point.environment].pk, point.at.astimezone(UTC), point.origin) for point in points
-    ]
-    known = _stored_values(identities)
-    fresh: list[Measurement] = []
+def _open(keys: Sequence[Key], now: datetime) -> None:
+    """Make series, and what the judge needs of their KPIs, where nobody else did."""
+    with transaction.atomic():
+        storing.insert_missing(Series, ["kpi", "subject", "environment", "enabled"], [(*key, True) for key in keys])
+        make_states({key[0] for key in keys}, now=now)
+
+
+def _fresh(points: Sequence[Point], series: Sequence[int], known: Mapping[int, datetime], now: datetime) -> list[Row]:
+    """Points that are not stored yet, as rows. Raises Conflict where an identity is there with another value."""
+    identities = [(pk, point.at.astimezone(UTC), point.origin) for pk, point in zip(series, points, strict=True)]
+    # What is newer than the newest stored measurement of its series cannot be stored yet.
+    seen = storing.stored_values([one for one in identities if one[0] in known and one[1] <= known[one[0]]])
+    rows: list[Row] = []
     conflicts = []
     for index, (identity, point) in enumerate(zip(identities, points, strict=True)):
-        if identity not in known:
-            known[identity] = point.value
-            fresh.append(_measurement(identity, point))
-        elif known[identity] != point.value:
+        if identity not in seen:
+            seen[identity] = point.value
+            rows.append(_row(identity, point, now))
+        elif seen[identity] != point.value:
             conflicts.append(index)
     if conflicts:
         raise Conflict(conflicts)
-    return fresh
+    return rows
 
 
-def _stored_values(identities: Sequence[Identity]) -> dict[Identity, float]:
-    times = [at for _, at, _ in identities]
-    rows = Measurement.objects.filter(
-        series_id__in={series for series, _, _ in identities}, at__gte=min(times), at__lte=max(times)
-    )
-    origins = {origin for _, _, origin in identities}
-    if len(origins) <= 100:
-        rows = rows.filter(origin__in=origins)
-    wanted = set(identities)
-    values = rows.values_list("series_id", "at", "origin", "value").iterator(chunk_size=2000)
-    return {(s, at, origin): value for s, at, origin, value in values if (s, at, origin) in wanted}
-
-
-def _measurement(identity: Identity, point: Point) -> Measurement:
-    series_id, at, origin = identity
+def _row(identity: Identity, point: Point, now: datetime) -> Row:
+    """The row of a point. A bare figure over many samples can only be a ready-made percentile, where the KPI is one."""
     histogram, reported = point.histogram, point.reported
     if histogram is None and not reported and point.kpi.aggregation in PERCENTILES:
-        # A single sample is its own histogram. A bare figure over many samples can only be a ready-made percentile.
         reported = point.count > 1 or point.value < 0
-        histogram = None if reported else Histogram.from_values([point.value])
-    return Measurement(
-        series_id=series_id,
-        at=at,
-        origin=origin,
-        value=point.value,
-        count=point.count,
-        histogram=histogram.to_bytes() if histogram else None,
-        reported=reported,
-        raw=point.raw,
-        note=point.note,
-    )
-
-
-def renew(series: Iterable[Series]) -> None:
-    """Make the current values of series anew from what is stored. The caller holds their locks."""
-    rows = []
-    for one_series in series:
-        newest = one_series.measurements.order_by("-at", "-pk").first()
-        if newest is None:
-            CurrentValue.objects.filter(series=one_series).delete()
-            continue
-        figure = aggregate(one_series.kpi.aggregation, window(one_series, newest.at))
-        histogram = figure.histogram.to_bytes() if figure.histogram else None
-        rows.append(
-            CurrentValue(
-                series=one_series,
-                at=newest.at,
-                value=figure.value,
-                count=figure.count,
-                histogram=histogram,
-                reported=figure.reported,
-                origin=newest.origin,
-            )
-        )
-    fields = ["at", "value", "count", "histogram", "reported", "origin"]
-    CurrentValue.objects.bulk_create(rows, update_conflicts=True, unique_fields=["series"], update_fields=fields)
-
-
-def window(series: Series, end: datetime) -> list[Stretch]:
-    """What lies in the KPI's window that ends at `end`, oldest first."""
-    length = timedelta(seconds=series.kpi.window_s)
-    if series.kpi.aggregation == "last":
-        newest = series.measurements.filter(at__lte=end).order_by("-at", "-pk")[:1]
-        return [rollups.stretch_of(row) for row in newest]
-    if length <= RAW_WINDOW:
-        rows = series.measurements.filter(at__gt=end - length, at__lte=end).order_by("at", "pk")
-        return [rollups.stretch_of(row) for row in rows]
-    hours = series.rollups.filter(resolution="hour", at__gte=rollups.bucket(end - length, "hour"), at__lte=end).order_by("at")
-    return [rollups.stretch_of_rollup(row) for row in hours]
+    data = histogram.to_bytes() if histogram else None
+    return Row(*identity, point.value, point.count, data, reported, point.raw, point.note, now)

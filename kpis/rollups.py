@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from operator import itemgetter, mul
+from typing import Any, NamedTuple
 
-from django.db import transaction
+from django.db import connection, transaction
 
-from kpis.actual import Stretch, one
+from kpis import storing
+from kpis.actual import PERCENTILES, Stretch, one
 from kpis.models import Measurement, Rollup, Series
 from kpis.stats.histogram import Histogram
 
 SPANS = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
-Key = tuple[int, str, datetime]
+MOMENT = timedelta(microseconds=1)
+"""The smallest step between two times."""
 
 
 def bucket(at: datetime, resolution: str) -> datetime:
@@ -41,83 +45,129 @@ def stretch_of_rollup(rollup: Rollup) -> Stretch:
     )
 
 
-def summed(series_id: int, resolution: str, at: datetime, measurements: Sequence[Measurement]) -> Rollup:
-    """The rollup of one bucket's measurements (at least one, all of that series and bucket)."""
-    newest = max(measurements, key=lambda m: (m.at, m.value))  # of the same moment: one rule for any order of arrival
-    stretches = [stretch_of(measurement) for measurement in measurements]
-    histograms = [stretch.histogram for stretch in stretches if stretch.histogram is not None]
-    return Rollup(
-        series_id=series_id,
-        resolution=resolution,
-        at=at,
-        points=len(stretches),
-        count=sum(stretch.count for stretch in stretches),
-        total=sum(stretch.total for stretch in stretches),
-        plain_total=sum(stretch.plain_total for stretch in stretches),
-        low=min(stretch.low for stretch in stretches),
-        high=max(stretch.high for stretch in stretches),
-        last=newest.value,
-        last_at=newest.at,
-        reported=any(measurement.reported for measurement in measurements),
-        histogram=Histogram.merge(histograms).to_bytes() if histograms else None,
-    )
+class Row(NamedTuple):
+    """One measurement as its table keeps it."""
+
+    series_id: int
+    at: datetime
+    origin: str
+    value: float
+    samples: int
+    histogram: bytes | None
+    reported: bool
+    raw: float | None
+    note: str
+    recorded_at: datetime
 
 
-def merged(old: Rollup, new: Rollup) -> Rollup:
-    """Both parts of one bucket as one."""
-    histograms = [Histogram.from_bytes(part.histogram) for part in (old, new) if part.histogram]
-    later = max(old, new, key=lambda part: (part.last_at, part.last))
-    return Rollup(
-        series_id=old.series_id,
-        resolution=old.resolution,
-        at=old.at,
-        points=old.points + new.points,
-        count=old.count + new.count,
-        total=old.total + new.total,
-        plain_total=old.plain_total + new.plain_total,
-        low=min(old.low, new.low),
-        high=max(old.high, new.high),
-        last=later.last,
-        last_at=later.last_at,
-        reported=old.reported or new.reported,
-        histogram=Histogram.merge(histograms).to_bytes() if histograms else None,
-    )
+class Sums(NamedTuple):
+    """The measurements of one bucket, as the table of rollups keeps them."""
+
+    series_id: int
+    resolution: str
+    at: datetime
+    points: int
+    samples: int
+    total: float
+    plain_total: float
+    low: float
+    high: float
+    last: float
+    last_at: datetime
+    reported: bool
+    histogram: bytes | None
 
 
+ROW_NAMES = ["series", "at", "origin", "value", "count", "histogram", "reported", "raw", "note", "recorded_at"]
+UNIQUE = ["series", "resolution", "at"]
 FIELDS = ["points", "count", "total", "plain_total", "low", "high", "last", "last_at", "reported", "histogram"]
+"""The fields of models that the tuples above stand for, in their order."""
 
 
-def add(measurements: Iterable[Measurement]) -> None:
-    """Add new measurements to their buckets. The caller holds the locks of their series."""
-    parts = {key: summed(*key, group) for key, group in _grouped(measurements).items()}
-    if not parts:
-        return
-    wanted = Rollup.objects.filter(
-        series_id__in={key[0] for key in parts},
-        resolution__in=list(SPANS),
-        at__gte=min(key[2] for key in parts),
-        at__lte=max(key[2] for key in parts),
-    )
-    for old in wanted:
-        key = (old.series_id, old.resolution, old.at)
-        if key in parts:
-            parts[key] = merged(old, parts[key])
-    _save(parts.values())
+def summed(rows: Iterable[Row], *, sampled: Collection[int]) -> list[Sums]:
+    """Measurements by hour and by day. `sampled` are the series of percentiles, where a bare value is a sample of its own."""
+    hours: dict[tuple[int, int], list[Row]] = {}
+    for row in rows:
+        hours.setdefault((row.series_id, int(row.at.timestamp() // 3600)), []).append(row)
+    days: dict[tuple[int, datetime], list[tuple[Sums, Histogram | None]]] = {}
+    result = []
+    for (series_id, hour), group in hours.items():
+        at = datetime.fromtimestamp(hour * 3600, UTC)
+        sums, histogram = _hour(group, at, sampled=series_id in sampled)
+        result.append(sums)
+        days.setdefault((series_id, at.replace(hour=0)), []).append((sums, histogram))
+    return result + [_day(at, parts) for (_, at), parts in days.items()]
 
 
-def _save(rollups: Iterable[Rollup]) -> None:
-    Rollup.objects.bulk_create(
-        rollups, batch_size=500, update_conflicts=True, unique_fields=["series", "resolution", "at"], update_fields=FIELDS
-    )
+def _hour(rows: Sequence[Row], at: datetime, *, sampled: bool) -> tuple[Sums, Histogram | None]:
+    values, samples = [row.value for row in rows], [row.samples for row in rows]
+    newest = max(rows, key=itemgetter(1, 3))  # by time and value: of the same moment, one rule for any order of arrival
+    parts = [Histogram.from_bytes(row.histogram) for row in rows if row.histogram is not None]
+    if sampled:
+        parts.append(Histogram.from_values([row.value for row in rows if row.histogram is None and not row.reported]))
+    histogram = Histogram.merge(parts) if any(part.count for part in parts) else None
+    found = Sums(
+        newest.series_id, "hour", at, len(rows), sum(samples), sum(map(mul, values, samples)), sum(values), min(values),
+        max(values), newest.value, newest.at, any(row.reported for row in rows), histogram.to_bytes() if histogram else None,
+    )  # fmt: skip
+    return found, histogram
 
 
-def _grouped(measurements: Iterable[Measurement]) -> dict[Key, list[Measurement]]:
-    groups: dict[Key, list[Measurement]] = {}
-    for measurement in measurements:
-        for resolution in SPANS:
-            key = (measurement.series_id, resolution, bucket(measurement.at, resolution))
-            groups.setdefault(key, []).append(measurement)
-    return groups
+def _day(at: datetime, parts: Sequence[tuple[Sums, Histogram | None]]) -> Sums:
+    hours = [sums for sums, _ in parts]
+    newest = max(hours, key=lambda sums: (sums.last_at, sums.last))
+    histograms = [histogram for _, histogram in parts if histogram is not None]
+    if len(hours) == 1:
+        return newest._replace(resolution="day", at=at)
+    return Sums(
+        newest.series_id, "day", at, sum(one.points for one in hours), sum(one.samples for one in hours),
+        sum(one.total for one in hours), sum(one.plain_total for one in hours), min(one.low for one in hours),
+        max(one.high for one in hours), newest.last, newest.last_at, any(one.reported for one in hours),
+        Histogram.merge(histograms).to_bytes() if histograms else None,
+    )  # fmt: skip
+
+
+def add(rows: Iterable[Row], *, sampled: Collection[int]) -> None:
+    """Add new measurements to their buckets. The caller holds the locks of their series.
+
+    Sums and extremes are added up by the database; histograms are merged here.
+    """
+    parts = summed(rows, sampled=sampled)
+    known = _histograms([part for part in parts if part.histogram is not None])
+    merged = [_with_histogram(part, known.get(part[:3])) for part in parts]
+    storing.upsert(Rollup, UNIQUE + FIELDS, sorted(merged, key=lambda part: part[:3]), unique=UNIQUE, changes=_added())
+
+
+def _with_histogram(part: Sums, known: bytes | None) -> Sums:
+    if known is None or part.histogram is None:
+        return part
+    both = Histogram.merge([Histogram.from_bytes(known), Histogram.from_bytes(part.histogram)])
+    return part._replace(histogram=both.to_bytes())
+
+
+def _histograms(parts: Sequence[Sums]) -> dict[tuple[int, str, datetime], bytes]:
+    """The stored histograms of the buckets of some parts."""
+    spans = [storing.Span(part.series_id, part.at - MOMENT, part.at, part.resolution) for part in parts]
+    rows = storing.within(Rollup, "m.resolution, m.at, m.histogram", spans)
+    return {(pk, resolution, storing.moment(at)): bytes(data) for pk, resolution, at, data in rows if data is not None}
+
+
+def _added() -> dict[str, str]:
+    """How a new part changes the bucket that is there, in SQL."""
+    low, high = ("LEAST", "GREATEST") if connection.vendor == "postgresql" else ("MIN", "MAX")
+    later = "(excluded.last_at, excluded.last) > (old.last_at, old.last)"
+    return {
+        **{name: f"old.{name} + excluded.{name}" for name in ("points", "count", "total", "plain_total")},
+        "low": f"{low}(old.low, excluded.low)",
+        "high": f"{high}(old.high, excluded.high)",
+        **{name: f"CASE WHEN {later} THEN excluded.{name} ELSE old.{name} END" for name in ("last", "last_at")},
+        "reported": "old.reported OR excluded.reported",
+        "histogram": "COALESCE(excluded.histogram, old.histogram)",
+    }
+
+
+def _sampled(series: Series) -> frozenset[int]:
+    return frozenset([series.pk]) if series.kpi.aggregation in PERCENTILES else frozenset()
 
 
 def rebuild(series: Series, *, since: datetime | None = None) -> int:
@@ -130,9 +180,9 @@ def rebuild(series: Series, *, since: datetime | None = None) -> int:
         Series.objects.select_for_update().get(pk=series.pk)
         written = 0
         for day in _by_day(series, start):
-            groups = _grouped(day)
-            _save([summed(*key, group) for key, group in groups.items()])
-            written += len(groups)
+            sums = summed(day, sampled=_sampled(series))
+            storing.upsert(Rollup, UNIQUE + FIELDS, sums, unique=UNIQUE, changes={name: f"excluded.{name}" for name in FIELDS})
+            written += len(sums)
     return written
 
 
@@ -143,19 +193,20 @@ def differences(series: Series, *, since: datetime | None = None) -> list[str]:
     rows = Rollup.objects.filter(series=series)
     stored = {(rollup.resolution, rollup.at): rollup for rollup in (rows.filter(at__gte=start) if start else rows)}
     for day in _by_day(series, start):
-        for (_, resolution, at), group in _grouped(day).items():
-            rollup, fresh = stored.pop((resolution, at), None), summed(series.pk, resolution, at, group)
+        for fresh in summed(day, sampled=_sampled(series)):
+            rollup, name = stored.pop((fresh.resolution, fresh.at), None), f"{fresh.resolution} {fresh.at:%Y-%m-%d %H:%M}"
             if rollup is None:
-                found.append(f"{resolution} {at:%Y-%m-%d %H:%M}: missing")
-            elif wrong := [name for name in FIELDS if not _same(name, rollup, fresh)]:
-                found.append(f"{resolution} {at:%Y-%m-%d %H:%M}: {', '.join(wrong)} differ")
+                found.append(f"{name}: missing")
+            elif wrong := [
+                field for field, value in zip(FIELDS, fresh[3:], strict=True) if not _same(field, getattr(rollup, field), value)
+            ]:
+                found.append(f"{name}: {', '.join(wrong)} differ")
     if start is not None:  # further back, raw measurements may have been pruned away
         found += [f"{resolution} {at:%Y-%m-%d %H:%M}: nothing was measured" for resolution, at in stored]
     return found
 
 
-def _same(name: str, one_rollup: Rollup, other: Rollup) -> bool:
-    mine, theirs = getattr(one_rollup, name), getattr(other, name)
+def _same(name: str, mine: Any, theirs: Any) -> bool:
     if name == "histogram":
         return (bytes(mine) if mine else None) == (bytes(theirs) if theirs else None)
     if name in ("total", "plain_total"):  # sums of floats depend on their order
@@ -163,16 +214,16 @@ def _same(name: str, one_rollup: Rollup, other: Rollup) -> bool:
     return bool(mine == theirs)
 
 
-def _by_day(series: Series, start: datetime | None) -> Iterator[list[Measurement]]:
+def _by_day(series: Series, start: datetime | None) -> Iterator[list[Row]]:
     """Raw measurements, one UTC day at a time, so that memory stays bounded."""
     rows = series.measurements.order_by("at")
     if start is not None:
         rows = rows.filter(at__gte=start)
-    day: list[Measurement] = []
-    for measurement in rows.iterator(chunk_size=2000):
-        if day and bucket(day[0].at, "day") != bucket(measurement.at, "day"):
+    day: list[Row] = []
+    for row in map(Row._make, rows.values_list(*ROW_NAMES).iterator(chunk_size=2000)):
+        if day and bucket(day[0].at, "day") != bucket(row.at, "day"):
             yield day
             day = []
-        day.append(measurement)
+        day.append(row)
     if day:
         yield day

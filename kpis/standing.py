@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Min, Q
@@ -17,6 +18,7 @@ from kpis.stats.histogram import Histogram
 from kpis.targets import goal_of, in_force
 
 Sparkline = list[tuple[datetime, float]]
+STATE = ["kpi", "status", "since", "memory"]
 WORDS = {
     Status.NO_DATA: "no data",
     Status.STALE: "stale",
@@ -172,7 +174,7 @@ def remember(kpis: Iterable[KPI], *, now: datetime) -> None:
     memories = {pk: Memory.from_dict(state.memory) for pk, state in states.items()}
     targets, figures = in_force(listed, now), _figures([kpi.pk for kpi in listed])
     paths = following.paths(listed, targets, memories)
-    changed = []
+    changed: list[tuple[int, str, datetime, dict[str, Any]]] = []
     for kpi in listed:
         state = states[kpi.pk]
         found = judged(
@@ -180,22 +182,24 @@ def remember(kpis: Iterable[KPI], *, now: datetime) -> None:
         )  # fmt: skip
         kept = (str(found.status), found.memory.since or now, found.memory.to_dict())
         if kept != (state.status, state.since, state.memory):
-            state.status, state.since, state.memory = kept
-            changed.append(state)
-    if changed:
-        KpiState.objects.bulk_update(changed, ["status", "since", "memory"])
+            changed.append((kpi.pk, *kept))
+    storing.upsert(KpiState, STATE, changed, unique=["kpi"], changes={name: f"excluded.{name}" for name in STATE[1:]})
+
+
+def make_states(kpi_ids: Iterable[int], *, now: datetime) -> None:
+    """The rows in which the judge remembers, for KPIs that have none yet."""
+    blank: list[tuple[Any, ...]] = [(pk, Status.NO_DATA.value, now, {}) for pk in sorted(kpi_ids)]
+    storing.insert_missing(KpiState, STATE, blank)
 
 
 def _states(kpi_ids: Sequence[int], now: datetime) -> dict[int, KpiState]:
-    """The rows in which the judge remembers, locked in the order of their ids.
-
-    Missing ones are made before anything is locked, so that two writers never wait for each other.
-    """
-    storing.insert_missing(
-        KpiState, ["kpi", "status", "since", "memory"], [(pk, Status.NO_DATA.value, now, {}) for pk in kpi_ids]
-    )
+    """What the judge remembers, locked in the order of the ids."""
     rows = KpiState.objects.select_for_update().filter(kpi_id__in=kpi_ids).order_by("pk")
-    return {state.kpi_id: state for state in rows}
+    found = {state.kpi_id: state for state in rows}
+    if missing := set(kpi_ids) - found.keys():
+        make_states(missing, now=now)
+        found = {state.kpi_id: state for state in rows.all()}
+    return found
 
 
 def remember_changes(kpis: Iterable[KPI], *, now: datetime) -> int:

@@ -1,21 +1,28 @@
-"""The database's own ways to write and read many rows at once: COPY and arrays on PostgreSQL, prepared statements on SQLite.
+"""The database's own ways to write and read many rows at once: COPY and JSON on PostgreSQL, prepared statements on SQLite.
 
 Rows are tuples in the order of the fields that are named; values are what the fields hold (aware datetimes, bytes, …).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+import msgspec
 from django.db import connection
 from django.db.models import Field, Model
 
+from kpis.models import Measurement
+
+Identity = tuple[int, datetime, str]
 Rows = Sequence[tuple[Any, ...]]
 COPY_FROM = 64
-"""From so many rows on COPY is quicker than one INSERT of arrays."""
+"""From so many rows on COPY is quicker than one INSERT out of JSON."""
+
+
+IN_ONE = 300
+"""Identities in one statement on SQLite, which bounds its parameters."""
 
 
 class Span(NamedTuple):
@@ -56,7 +63,7 @@ def upsert(model: type[Model], names: Sequence[str], rows: Rows, *, unique: Sequ
 
 
 def within(model: type[Model], select: str, spans: Sequence[Span], *, tail: str = "") -> list[tuple[Any, ...]]:
-    """`SELECT series_id, …` over the rows `m` of a model that lie in spans; `tail` groups or orders them, per series.
+    """`SELECT series_id, …` over the rows `m` of a model that lie in spans; `tail` groups or orders those of one span.
 
     One statement on PostgreSQL; on SQLite, where a statement costs microseconds, one for each span.
     """
@@ -66,10 +73,11 @@ def within(model: type[Model], select: str, spans: Sequence[Span], *, tail: str 
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(
-                f"SELECT m.series_id, {select} FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::varchar[])"
-                f" AS w(series_id, after, until, resolution) JOIN {_table(model)} m ON m.series_id = w.series_id"
-                f" AND m.at > w.after AND m.at <= w.until{resolution} {tail}",
-                [list(column) for column in zip(*spans, strict=True)],
+                "SELECT w.series_id, found.* FROM json_to_recordset(%s)"
+                " AS w(series_id bigint, after timestamptz, until timestamptz, resolution varchar)"
+                f" CROSS JOIN LATERAL (SELECT {select} FROM {_table(model)} m WHERE m.series_id = w.series_id"
+                f" AND m.at > w.after AND m.at <= w.until{resolution} {tail} OFFSET 0) found",
+                [_objects(Span._fields, spans)],
             )
             return list(cursor.fetchall())
         where = " AND m.resolution = %s" if resolution else ""
@@ -86,9 +94,40 @@ def within(model: type[Model], select: str, spans: Sequence[Span], *, tail: str 
         return found
 
 
+def stored_values(identities: Sequence[Identity]) -> dict[Identity, float]:
+    """The values of those measurements, given as (series id, time, origin), that are stored."""
+    if not identities:
+        return {}
+    table = _table(Measurement)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(
+                "SELECT m.series_id, m.at, m.origin, m.value FROM json_to_recordset(%s)"
+                f" AS w(series_id bigint, at timestamptz, origin varchar) JOIN {table} m USING (series_id, at, origin)",
+                [_objects(("series_id", "at", "origin"), identities)],
+            )
+            return {(pk, at, origin): value for pk, at, origin, value in cursor.fetchall()}
+        found: dict[Identity, float] = {}
+        for start in range(0, len(identities), IN_ONE):
+            part = identities[start : start + IN_ONE]
+            places = ", ".join(["(%s, %s, %s)"] * len(part))
+            cursor.execute(
+                f"SELECT series_id, at, origin, value FROM {table} WHERE (series_id, at, origin) IN (VALUES {places})",
+                [value for pk, at, origin in part for value in (pk, _text(at), origin)],
+            )
+            found |= {(pk, moment(at), origin): value for pk, at, origin, value in cursor.fetchall()}
+        return found
+
+
 def moment(value: datetime | str) -> datetime:
-    """A time as a raw statement gives it: text on SQLite."""
-    return datetime.fromisoformat(value).replace(tzinfo=UTC) if isinstance(value, str) else value
+    """A time as a raw statement gives it: on SQLite text, or without its zone."""
+    at = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _objects(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Rows as one parameter, which the planner cannot count, so that it looks rows up by index; bytes become base64."""
+    return msgspec.json.encode([dict(zip(names, row, strict=True)) for row in rows]).decode()
 
 
 def _fields(model: type[Model], names: Iterable[str]) -> list[Field[Any, Any]]:
@@ -121,21 +160,23 @@ def _execute(model: type[Model], names: Sequence[str], rows: Rows, conflict: str
     into = f"INSERT INTO {_table(model)} ({', '.join(map(_column, fields))})"
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            arrays = ", ".join(f"%s::{_type(field).partition('(')[0]}[]" for field in fields)
-            columns = [[_json(value) for value in column] for column in zip(*rows, strict=True)]
-            cursor.execute(f"{into} SELECT * FROM unnest({arrays}) {conflict}", columns)
+            types = {str(field.column): _type(field) for field in fields}
+            chosen = [f"decode(w.{name}, 'base64')" if kind == "bytea" else f"w.{name}" for name, kind in types.items()]
+            record = [f"{name} {'text' if kind == 'bytea' else kind}" for name, kind in types.items()]
+            cursor.execute(
+                f"{into} SELECT {', '.join(chosen)} FROM json_to_recordset(%s) AS w({', '.join(record)}) {conflict}",
+                [_objects(list(types), rows)],
+            )
         else:
             values = ", ".join(["%s"] * len(fields))
             cursor.executemany(f"{into} VALUES ({values}) {conflict}", [tuple(map(_plain, row)) for row in rows])
 
 
-def _json(value: Any) -> Any:
-    return json.dumps(value) if isinstance(value, dict) else value
-
-
 def _plain(value: Any) -> Any:
     """As SQLite keeps it."""
-    return _text(value) if isinstance(value, datetime) else _json(value)
+    if isinstance(value, datetime):
+        return _text(value)
+    return msgspec.json.encode(value).decode() if isinstance(value, dict) else value
 
 
 def _text(at: datetime) -> str:

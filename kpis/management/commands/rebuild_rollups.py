@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 from django.utils import timezone
 
-from kpis import recording, rollups
+from kpis import current, rollups
 from kpis.models import Series
 from kpis.retention import raw_from
 
@@ -26,5 +26,5 @@ class Command(BaseCommand):
         for one in series:
             with transaction.atomic():
                 written += rollups.rebuild(one, since=raw_from(timezone.now()))
-                recording.renew([one])
+                current.renew([one])
         self.stdout.write(f"{written} rollups of {len(series)} series written.")

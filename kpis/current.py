@@ -1,0 +1,174 @@
+"""The newest state of every series in one row each: its window's aggregate, so that a page reads no history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from kpis import storing
+from kpis.actual import PERCENTILES, Figure, Stretch, aggregate, one
+from kpis.models import KPI, CurrentValue, Measurement, Rollup, Series
+from kpis.rollups import MOMENT, Row, bucket
+from kpis.stats.histogram import Histogram
+from kpis.storing import Span
+
+RAW_WINDOW = timedelta(hours=6)
+"""Longer windows are read from rollups, so their start is that of an hour."""
+
+NAMES = ["series", "at", "value", "count", "histogram", "reported", "origin"]
+RAW = "m.at, m.value, m.count, m.histogram, m.reported"
+RAW_SUMS = "MAX(m.at), COUNT(*), CAST(SUM(m.count) AS bigint), SUM(m.value * m.count), SUM(m.value), MIN(m.value), MAX(m.value)"
+ROLLED = "m.at, m.points, m.count, m.total, m.plain_total, m.low, m.high, m.last, m.histogram, m.reported"
+ROLLED_SUMS = (
+    "MAX(m.at), CAST(SUM(m.points) AS bigint), CAST(SUM(m.count) AS bigint), SUM(m.total), SUM(m.plain_total),"
+    " MIN(m.low), MAX(m.high)"
+)
+"""What is read of a window. Sums are enough where no percentile is asked for."""
+
+
+class Head(NamedTuple):
+    """The newest measurement of a series: of several at one moment, the one with the highest value."""
+
+    series_id: int
+    at: datetime
+    value: float
+    samples: int
+    reported: bool
+    origin: str
+
+
+def newest(series_ids: Iterable[int]) -> dict[int, datetime]:
+    """When the newest measurement of each series was, by its id."""
+    return dict(CurrentValue.objects.filter(series_id__in=series_ids).values_list("series_id", "at"))
+
+
+def advance(rows: Sequence[Row], kpis: Mapping[int, KPI], known: Mapping[int, datetime]) -> None:
+    """Renew the current values of the series of new measurements, which are stored already.
+
+    `kpis` is by series, `known` what `newest` said before. What came too late to lie in a window changes nothing.
+    """
+    groups: dict[int, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.series_id, []).append(row)
+    latest = {pk: max(group, key=itemgetter(1, 3)) for pk, group in groups.items()}  # by time and value
+    heads = {pk: Head(pk, row.at, row.value, row.samples, row.reported, row.origin) for pk, row in latest.items()}
+    late = [pk for pk, head in heads.items() if pk in known and head.at <= known[pk]]
+    for pk in late:
+        if heads.pop(pk).at > _window_start(kpis[pk], known[pk]) or kpis[pk].aggregation == "last":
+            heads[pk] = Head(pk, known[pk], 0.0, 0, False, "")
+    heads |= _heads_at([(pk, known[pk]) for pk in late if pk in heads])
+    _save(heads.values(), kpis)
+
+
+def renew(series: Iterable[Series]) -> None:
+    """Make the current values of series anew from what is stored. The caller holds their locks."""
+    heads, kpis = [], {}
+    for row in series:
+        kpis[row.pk] = row.kpi
+        found = row.measurements.order_by("-at", "-value").first()
+        if found is None:
+            CurrentValue.objects.filter(series=row).delete()
+        else:
+            heads.append(Head(row.pk, found.at, found.value, found.count, found.reported, found.origin))
+    _save(heads, kpis)
+
+
+def _heads_at(moments: Sequence[tuple[int, datetime]]) -> dict[int, Head]:
+    """The newest measurements of series whose newest moment is known."""
+    spans = [Span(pk, at - MOMENT, at) for pk, at in moments]
+    rows = storing.within(Measurement, "m.at, m.value, m.count, m.reported, m.origin", spans)
+    found: dict[int, Head] = {}
+    for pk, at, value, count, reported, origin in rows:
+        if pk not in found or value > found[pk].value:
+            found[pk] = Head(pk, storing.moment(at), value, count, bool(reported), origin)
+    return found
+
+
+def _save(heads: Iterable[Head], kpis: Mapping[int, KPI]) -> None:
+    ordered = sorted(heads)
+    figures = _figures(ordered, kpis)
+    rows = [
+        (head.series_id, head.at, figure.value, figure.count, _bytes(figure), figure.reported, head.origin)
+        for head in ordered
+        if (figure := figures[head.series_id])
+    ]
+    storing.upsert(CurrentValue, NAMES, rows, unique=["series"], changes={name: f"excluded.{name}" for name in NAMES[1:]})
+
+
+def _bytes(figure: Figure) -> bytes | None:
+    return figure.histogram.to_bytes() if figure.histogram else None
+
+
+def _figures(heads: Sequence[Head], kpis: Mapping[int, KPI]) -> dict[int, Figure]:
+    """The aggregate of each head's window, by series."""
+    found = {}
+    for head in heads:
+        if kpis[head.series_id].aggregation == "last":
+            found[head.series_id] = Figure(head.value, head.samples, None, head.reported)
+    left = [head for head in heads if head.series_id not in found]
+    stretches: dict[int, list[Stretch]] = {}
+    for exact in (True, False):
+        chosen = [head for head in left if (kpis[head.series_id].aggregation in PERCENTILES) == exact]
+        for raw in (True, False):
+            some = [head for head in chosen if (_length(kpis[head.series_id]) <= RAW_WINDOW) == raw]
+            for pk, stretch in _read(some, kpis, exact=exact, raw=raw):
+                stretches.setdefault(pk, []).append(stretch)
+    for head in left:
+        parts = sorted(stretches[head.series_id], key=lambda stretch: (stretch.at, stretch.last))
+        found[head.series_id] = aggregate(kpis[head.series_id].aggregation, parts)
+    return found
+
+
+def _read(heads: Sequence[Head], kpis: Mapping[int, KPI], *, exact: bool, raw: bool) -> list[tuple[int, Stretch]]:
+    """What lies in the windows of series: every row where histograms are needed (`exact`), else sums made by the database."""
+    spans = [span for head in heads for span in _spans(head, kpis[head.series_id])]
+    if not exact:
+        select = RAW_SUMS if raw else ROLLED_SUMS
+        rows = storing.within(Measurement if raw else Rollup, select, spans, tail="GROUP BY m.series_id")
+        return [
+            (pk, Stretch(storing.moment(at), points, count, total, plain, low, high, high))
+            for pk, at, points, count, total, plain, low, high in rows
+        ]
+    if raw:
+        rows = storing.within(Measurement, RAW, spans)
+        return [
+            (pk, one(value, count, storing.moment(at), _histogram(data), bool(reported)))
+            for pk, at, value, count, data, reported in rows
+        ]
+    rows = storing.within(
+        Rollup, "m.at, m.points, m.count, m.total, m.plain_total, m.low, m.high, m.last, m.histogram, m.reported", spans
+    )
+    return [
+        (pk, Stretch(storing.moment(at), points, count, total, plain, low, high, last, _histogram(data), bool(reported)))
+        for pk, at, points, count, total, plain, low, high, last, data, reported in rows
+    ]
+
+
+def _histogram(data: Any) -> Histogram | None:
+    return Histogram.from_bytes(data) if data is not None else None
+
+
+def _length(kpi: KPI) -> timedelta:
+    return timedelta(seconds=kpi.window_s)
+
+
+def _window_start(kpi: KPI, end: datetime) -> datetime:
+    """What is not after this moment lies before the window."""
+    if _length(kpi) <= RAW_WINDOW:
+        return end - _length(kpi)
+    return bucket(end - _length(kpi), "hour") - MOMENT
+
+
+def _spans(head: Head, kpi: KPI) -> list[Span]:
+    """The rows to read for a window: raw ones, or hours at both ends and days between them."""
+    pk, start = head.series_id, _window_start(kpi, head.at)
+    if _length(kpi) <= RAW_WINDOW:
+        return [Span(pk, start, head.at)]
+    first_day = bucket(start, "day") + timedelta(days=1)  # the first that lies wholly in the window
+    today = bucket(head.at, "day")
+    if first_day >= today:
+        return [Span(pk, start, head.at, "hour")]
+    parts = [(start, first_day - MOMENT, "hour"), (first_day - MOMENT, today - MOMENT, "day"), (today - MOMENT, head.at, "hour")]
+    return [Span(pk, *part) for part in parts]
