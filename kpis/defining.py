@@ -19,8 +19,8 @@ from django.utils.text import slugify
 from accounts import audit
 from accounts.models import User
 from accounts.versions import figures, locked, shown
+from kpis.current import renew
 from kpis.models import KPI, KpiState, Measurement, Rollup, Scorecard, Series
-from kpis.recording import renew
 from kpis.standing import remember
 
 Row = TypeVar("Row", Scorecard, KPI)
