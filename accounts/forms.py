@@ -29,6 +29,28 @@ class Styled:
                 widget.attrs.setdefault("class", "form-control")
 
 
+class VersionedForm(Styled, forms.ModelForm):
+    """What was shown is what is edited: the row's `version` goes along and comes back; saving ends in a verb."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["version"].initial = self.instance.version
+        for name in ("assignee", "owner"):
+            if name in self.fields:
+                self.fields[name].queryset = User.objects.filter(is_active=True).order_by("username")  # type: ignore[attr-defined]
+                self.fields[name].empty_label = "not stated"  # type: ignore[attr-defined]
+
+    @property
+    def shown_fields(self) -> list[str]:
+        return [name for name in self.fields if name != "version"]
+
+    def changes(self) -> dict[str, Any]:
+        """What the person set, by model field."""
+        return {name: self.cleaned_data[name] for name in self._meta.fields or ()}
+
+
 class LoginForm(Styled, AuthenticationForm):
     """Log-in that waits after too many failures, by user name and by address."""
 

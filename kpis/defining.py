@@ -23,7 +23,7 @@ from kpis.current import renew
 from kpis.models import KPI, KpiState, Measurement, Rollup, Scorecard, Series
 from kpis.standing import remember
 
-Row = TypeVar("Row", Scorecard, KPI)
+Row = TypeVar("Row", bound=Scorecard | KPI)
 
 EDITABLE: dict[type[models.Model], tuple[str, ...]] = {
     Scorecard: ("name", "description"),
@@ -66,6 +66,8 @@ def create_kpi(*, scorecard: Scorecard, fields: Mapping[str, Any], actor: User |
         if card.archived_at is not None:
             raise Refused("This scorecard is archived: restore it first.")
         row = KPI(scorecard=card, **fields)
+        if row.key and card.kpis.filter(key=row.key).exists():
+            raise ValidationError({"key": f"“{row.key}” is taken in this scorecard, maybe by an archived KPI."})
         row.key = row.key or _free(card.kpis.all(), "key", row.name, "kpi")
         if "position" not in fields:
             row.position = (card.kpis.aggregate(last=Max("position"))["last"] or 0) + 1
@@ -150,14 +152,17 @@ def is_measured(kpi: KPI) -> bool:
 
 def keep_meaning(kpi: KPI, moved: Mapping[str, Any]) -> None:
     """Raise ValidationError, by field, where stored figures or targets rest on what moved."""
-    touched = [name for name in FIXED if name in moved]
-    if touched and is_measured(kpi):
-        said = "It was measured already, and a figure keeps its meaning. Archive this KPI and make a new one instead."
-        raise ValidationError(dict.fromkeys(touched, said))
-    meant = [name for name in MEANT if name in moved]
-    if meant and kpi.targets.exists():
-        said = "It has targets, and they mean what they were approved for. Archive this KPI and make a new one instead."
-        raise ValidationError(dict.fromkeys(meant, said))
+    if wrong := {name: why for name, why in fixed(kpi).items() if name in moved}:
+        raise ValidationError(wrong)
+
+
+def fixed(kpi: KPI) -> dict[str, str]:
+    """The fields that stay as they are, each with the reason."""
+    if is_measured(kpi):
+        return dict.fromkeys(FIXED, "It was measured, and a figure keeps its meaning: archive this KPI and make a new one.")
+    if kpi.targets.exists():
+        return dict.fromkeys(MEANT, "It has targets, and they mean what was approved: archive this KPI and make a new one.")
+    return {}
 
 
 def _renew(kpi: KPI, now: datetime) -> None:

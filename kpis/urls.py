@@ -4,15 +4,23 @@ from django.urls import URLPattern, URLResolver, path
 
 from kpis import badges, results_api
 from kpis.api import urls as api_urls
-from kpis.views import kpis, scorecards, submissions
+from kpis.views import defining, kpis, scorecards, submissions
 
 app_name = "kpis"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("scorecards/", scorecards.scorecard_list, name="scorecard-list"),
+    path("scorecards/new/", defining.scorecard_new, name="scorecard-new"),
     path("scorecards/<slug:slug>/", scorecards.scorecard_detail, name="scorecard-detail"),
     path("scorecards/<slug:slug>/csv/", scorecards.scorecard_csv, name="scorecard-csv"),
+    path("scorecards/<slug:slug>/edit/", defining.scorecard_edit, name="scorecard-edit"),
+    path("scorecards/<slug:slug>/archive/", defining.scorecard_archive, name="scorecard-archive"),
+    path("scorecards/<slug:slug>/restore/", defining.scorecard_restore, name="scorecard-restore"),
+    path("scorecards/<slug:slug>/new/", defining.kpi_new, name="kpi-new"),
     path("scorecards/<slug:slug>/<slug:key>/", kpis.kpi_detail, name="kpi-detail"),
+    path("scorecards/<slug:slug>/<slug:key>/edit/", defining.kpi_edit, name="kpi-edit"),
+    path("scorecards/<slug:slug>/<slug:key>/archive/", defining.kpi_archive, name="kpi-archive"),
+    path("scorecards/<slug:slug>/<slug:key>/restore/", defining.kpi_restore, name="kpi-restore"),
     path("scorecards/<slug:slug>/<slug:key>/targets/", kpis.target_propose, name="target-propose"),
     path("targets/<int:pk>/decide/", kpis.target_decide, name="target-decide"),
     path("results/", submissions.submission_list, name="submission-list"),

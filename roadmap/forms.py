@@ -7,42 +7,12 @@ from typing import Any
 
 from django import forms
 
-from accounts.models import User
+from accounts.forms import Styled, VersionedForm
 from kpis.models import KPI
 from roadmap.models import Benefit, Cost, CostEntry, Impact, Mitigation, Risk, Roadmap, Task
 
 DATE = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 LONG = forms.Textarea(attrs={"rows": 3})
-
-
-def dressed(fields: dict[str, forms.Field]) -> None:
-    """Give every control the look of the house."""
-    for field in fields.values():
-        chooses = isinstance(field.widget, forms.Select)
-        field.widget.attrs.setdefault("class", "form-select" if chooses else "form-control")
-
-
-class VersionedForm(forms.ModelForm):
-    """What was shown is what is edited: `version` goes along and comes back."""
-
-    version = forms.IntegerField(widget=forms.HiddenInput, required=False)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        dressed(self.fields)
-        self.fields["version"].initial = self.instance.version
-        for name in ("assignee", "owner"):
-            if name in self.fields:
-                self.fields[name].queryset = User.objects.filter(is_active=True).order_by("username")  # type: ignore[attr-defined]
-                self.fields[name].empty_label = "not stated"  # type: ignore[attr-defined]
-
-    @property
-    def shown_fields(self) -> list[str]:
-        return [name for name in self.fields if name != "version"]
-
-    def changes(self) -> dict[str, Any]:
-        """What the person set, by model field."""
-        return {name: self.cleaned_data[name] for name in self._meta.fields or ()}
 
 
 class TaskForm(VersionedForm):
@@ -66,17 +36,13 @@ class CostForm(VersionedForm):
         labels = {"rate": "Rate per hour"}
 
 
-class BookingForm(forms.ModelForm):
+class BookingForm(Styled, forms.ModelForm):
     class Meta:
         model = CostEntry
         fields = ("booked_on", "amount", "note")
         widgets = {"booked_on": DATE}
         labels = {"booked_on": "Booked on"}
         help_texts = {"amount": "A negative amount corrects an earlier one."}
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        dressed(self.fields)
 
 
 class BenefitForm(VersionedForm):
@@ -154,7 +120,7 @@ class RoadmapForm(VersionedForm):
         widgets = {"starts_on": DATE, "review_on": DATE, "summary": LONG}
 
 
-class ConfirmForm(forms.ModelForm):
+class ConfirmForm(Styled, forms.ModelForm):
     class Meta:
         model = Impact
         fields = ("evidence",)
@@ -163,19 +129,14 @@ class ConfirmForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        dressed(self.fields)
         self.fields["evidence"].required = True
 
 
-class ImportForm(forms.Form):
+class ImportForm(Styled, forms.Form):
     file = forms.FileField(label="Roadmap file", help_text="At most 2 MB.")
     starts_on = forms.DateField(
         required=False, widget=DATE, label="First day of week 1", help_text="Empty: as the file says, else Monday of this week."
     )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        dressed(self.fields)
 
     def clean_file(self) -> str:
         file = self.cleaned_data["file"]

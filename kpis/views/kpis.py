@@ -19,6 +19,7 @@ from kpis.forms import ProposalForm, SplitForm
 from kpis.headlines import kpi_headline, kpi_lede
 from kpis.models import KPI, Direction, Target
 from kpis.report import SPANS, Report, report, target_history, waivers
+from kpis.views.defining import archived
 from kpis.views.pages import asks_for, live, page
 
 VERBS = {"approve": targets.approve, "reject": targets.reject, "withdraw": targets.withdraw}
@@ -104,4 +105,5 @@ def _whole(kpi: KPI, found: Report, form: ProposalForm, split: SplitForm) -> dic
         "comparison": compare(found.points[::-1], found.standing.goal, lower_is_better=lower, at=at),
         "split": split,
         "form": form,
+        "archived": archived(kpi),
     }

@@ -16,6 +16,7 @@ from kpis.headlines import scorecard_headline, scorecard_lede
 from kpis.models import KPI, Category, Scorecard
 from kpis.rows import GROUPS, SORTS, Choice, grouped, needs_attention, picked, way_of
 from kpis.standing import Standing, counts, sparklines, standings
+from kpis.views.defining import archived
 from kpis.views.pages import asks_for, live, page
 
 COLUMNS = (
@@ -27,12 +28,14 @@ COLUMNS = (
 @require(Scope.READ)
 @require_safe
 def scorecard_list(request: HttpRequest) -> HttpResponse:
-    cards = list(Scorecard.objects.filter(archived_at=None))
+    every = list(Scorecard.objects.all())
+    cards = [card for card in every if card.archived_at is None]
     by_card: dict[int, list[Standing]] = {card.pk: [] for card in cards}
     for one in standings(_kpis().filter(scorecard__in=cards), now=timezone.now()):
         by_card[one.kpi.scorecard_id].append(one)
     rows = [(card, scorecard_headline(by_card[card.pk]), counts(by_card[card.pk]), len(by_card[card.pk])) for card in cards]
-    return page(request, "kpis/scorecard_list.html", {"rows": rows})
+    gone = [card for card in every if card.archived_at is not None]
+    return page(request, "kpis/scorecard_list.html", {"rows": rows, "gone": gone})
 
 
 @require(Scope.READ)
@@ -41,9 +44,12 @@ def scorecard_detail(request: HttpRequest, slug: str) -> HttpResponse:
     card = get_object_or_404(Scorecard, slug=slug)
     choice = Choice.of(request.GET)
     now = timezone.now()
-    found = standings(_kpis().filter(scorecard=card), now=now)
+    every = list(KPI.objects.filter(scorecard=card).select_related("owner", "scorecard"))
+    found = standings([kpi for kpi in every if kpi.archived_at is None], now=now)
     shown = picked(found, choice)
     context = {
+        "gone": [kpi for kpi in every if kpi.archived_at is not None],
+        "archived": archived(card),
         "scorecard": card,
         "choice": choice,
         "now": now,

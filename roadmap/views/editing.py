@@ -6,15 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
+from accounts import conflicts
 from accounts.audit import actor_of
+from accounts.forms import VersionedForm
 from accounts.permissions import Scope, require
 from accounts.versions import StaleEdit
 from roadmap import editing, forms
@@ -22,7 +24,7 @@ from roadmap.editing import Refused
 from roadmap.models import Benefit, Cost, Impact, Mitigation, Risk, Roadmap, Task, TaskState
 from roadmap.views.pages import TROUBLES, complain, page
 
-Save = Callable[[HttpRequest, forms.VersionedForm, models.Model], models.Model]
+Save = Callable[[HttpRequest, VersionedForm, models.Model], models.Model]
 EDITS = {
     "task": (Task, forms.TaskForm, "phase__roadmap__scorecard", "roadmap"),
     "cost": (Cost, forms.CostForm, "roadmap__scorecard", "roi"),
@@ -47,7 +49,7 @@ def roadmap_edit(request: HttpRequest, slug: str) -> HttpResponse:
     return _edit(request, row, forms.RoadmapForm, "roadmap", "roadmap")
 
 
-def _edit(request: HttpRequest, row: models.Model, form_class: type[forms.VersionedForm], noun: str, nav: str) -> HttpResponse:
+def _edit(request: HttpRequest, row: models.Model, form_class: type[VersionedForm], noun: str, nav: str) -> HttpResponse:
     roadmap = editing.roadmap_of(row)
     back = back_of(row, roadmap, nav)
     context: dict[str, Any] = {
@@ -64,10 +66,10 @@ def _edit(request: HttpRequest, row: models.Model, form_class: type[forms.Versio
         try:
             _save(request, form, row)
         except StaleEdit as error:
-            context["conflict"] = conflict(form_class, error.current, request)
-            form = _again(form_class, error.current, request)
+            context["conflict"] = conflicts.side_by_side(form_class, error.current, request)
+            form = conflicts.again(form_class, error.current, request)
         except ValidationError as error:
-            for name, problems in _by_field(error, form):
+            for name, problems in conflicts.by_field(error, form):
                 form.add_error(name, problems)
         except Refused as error:
             form.add_error(None, str(error))
@@ -79,7 +81,7 @@ def _edit(request: HttpRequest, row: models.Model, form_class: type[forms.Versio
     )
 
 
-def _save(request: HttpRequest, form: forms.VersionedForm, row: models.Model) -> None:
+def _save(request: HttpRequest, form: VersionedForm, row: models.Model) -> None:
     """One transaction, also where the links to KPIs are saved with the row."""
     actor, token = actor_of(request)
     version = form.cleaned_data["version"]
@@ -90,46 +92,6 @@ def _save(request: HttpRequest, form: forms.VersionedForm, row: models.Model) ->
             editing.rest_on(benefit=saved, weights=weights, actor=actor, token=token)
         if isinstance(saved, Risk) and "triggers" in form.changed_data:
             editing.listen_to(risk=saved, kpis=list(form.cleaned_data["triggers"]), actor=actor, token=token)
-
-
-def _by_field(error: ValidationError, form: forms.VersionedForm) -> list[tuple[str | None, Any]]:
-    if not hasattr(error, "error_dict"):
-        return [(None, error)]
-    return [
-        (name if name in form.fields and name != NON_FIELD_ERRORS else None, problems)
-        for name, problems in error.error_dict.items()
-    ]
-
-
-def conflict(form_class: type[forms.VersionedForm], current: models.Model | None, request: HttpRequest) -> list[dict[str, Any]]:
-    """Field by field what the other saved beside what this person wrote."""
-    if current is None:
-        raise Http404("It was removed meanwhile.")
-    theirs = form_class(instance=current)
-    rows = []
-    for name in theirs.shown_fields:
-        field = theirs[name]
-        saved, wrote = field.initial, field.field.widget.value_from_datadict(request.POST, request.FILES, theirs.add_prefix(name))
-        if field.field.has_changed(saved, wrote):
-            rows.append({"label": field.label, "theirs": _readable(field, saved), "yours": _readable(field, wrote)})
-    return rows
-
-
-def _readable(field: Any, value: Any) -> str:
-    """A choice by its words, anything else as text."""
-    if value is None or value == "":
-        return ""
-    if isinstance(value, list):
-        return ", ".join(_readable(field, one) for one in value)
-    choices = getattr(field.field, "choices", None) or ()
-    return next((str(word) for key, word in choices if str(key) == str(value)), str(value))
-
-
-def _again(form_class: type[forms.VersionedForm], current: Any, request: HttpRequest) -> forms.VersionedForm:
-    """The person's input once more, now knowing the newest version."""
-    data = request.POST.copy()
-    data["version"] = str(current.version)
-    return form_class(data, instance=current)
 
 
 def extras(row: models.Model) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def test_the_meaning_of_what_was_measured_stays(people: People, changes: dict[st
 def test_the_meaning_of_a_target_stays(people: People) -> None:
     kpi = make_kpi()
     make_target(kpi)
-    with pytest.raises(ValidationError, match="approved for"):
+    with pytest.raises(ValidationError, match="what was approved"):
         defining.change(row=kpi, changes={"unit": "s"}, actor=people.manager, now=NOW)
     free = make_kpi()
     assert defining.change(row=free, changes={"unit": "s"}, actor=people.manager, now=NOW).unit == "s"
