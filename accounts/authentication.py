@@ -16,10 +16,10 @@ class TokenAuthentication(BaseAuthentication):
         kind, _, secret = request.headers.get("Authorization", "").partition(" ")
         if kind.lower() != "bearer":
             return None
-        address = throttling.address_of(request)
-        throttling.check(f"token:{address}")
         token = tokens.find(secret.strip(), now=timezone.now())
-        if token is None:
+        if token is None:  # only who guesses is held back: a valid token costs no look at the failures of its address
+            address = throttling.address_of(request)
+            throttling.check(f"token:{address}")
             throttling.note_failure(f"token:{address}", now=timezone.now())
             raise AuthenticationFailed("The token is not valid: it is unknown, revoked or expired.")
         return token.owner, token

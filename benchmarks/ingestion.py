@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from django.db import connection, transaction
 
 from kpis.models import KPI, Measurement, Scorecard, Series
-from kpis.recording import Point, record
+from kpis.points import Point
+from kpis.recording import record
 
 ROWS, SERIES, ROUNDS = 1000, 10, 5
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -2,55 +2,30 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-import msgspec
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from kpis import current, rollups, storing
-from kpis.models import KPI, PERCENTILES, Measurement, Rollup, Series
-from kpis.readings import Reading
-from kpis.reductions import reduction
+from kpis.models import PERCENTILES, Measurement, Rollup, Series
+from kpis.points import Point, Rejected, faults, reduced
 from kpis.rollups import Row
 from kpis.standing import make_states, remember
-from kpis.stats.histogram import Histogram
-from kpis.units import factor
 
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-AHEAD = timedelta(seconds=60)
-"""How far a sender's clock may run before ours."""
+PART = 500
+"""Points in one transaction on SQLite, where a writer keeps all others waiting: it lasts about 20 ms."""
 
-MOST_POINTS = 10_000
-MOST_COUNT = 10**12
-MOST_VALUE = 1e100
-"""Far beyond anything measured, and small enough that no sum of a day overflows."""
+POLITE_FROM = 100
+"""Who stores more points than these at once on SQLite lets others write for as long as it wrote itself."""
 
-LONGEST = {"subject": 80, "environment": 40, "origin": 80, "note": 300}
+LONGEST_PAUSE_S = 0.05
 
 Key = tuple[int, str, str]
 Identity = tuple[int, datetime, str]
-
-
-class Point(msgspec.Struct, frozen=True, kw_only=True):
-    """One measurement to store, in the KPI's unit. `origin` names what produced it (`run:17`, `result:<uuid>`, …).
-
-    Of a reduction it holds the raw figure, in the unit of its reference; `record` computes the value and keeps both.
-    """
-
-    kpi: KPI
-    subject: str
-    at: datetime
-    value: float
-    origin: str
-    environment: str = ""
-    count: int = 1
-    histogram: Histogram | None = None
-    reported: bool = False
-    note: str = ""
-    raw: float | None = None
 
 
 @dataclass(frozen=True)
@@ -60,13 +35,8 @@ class Receipt:
     stored: int
     ignored: int
 
-
-class Rejected(ValueError):
-    """Points that cannot be stored: (index, field, what is wrong)."""
-
-    def __init__(self, errors: list[tuple[int, str, str]]) -> None:
-        super().__init__("; ".join(f"[{index}].{field}: {detail}" for index, field, detail in errors[:5]))
-        self.errors = errors
+    def __add__(self, other: Receipt) -> Receipt:
+        return Receipt(self.stored + other.stored, self.ignored + other.ignored)
 
 
 class Conflict(ValueError):
@@ -77,42 +47,71 @@ class Conflict(ValueError):
         self.indices = indices
 
 
-def point_of(reading: Reading, *, kpi: KPI, subject: str, environment: str, origin: str) -> Point:
-    """A reading as a point of a KPI, in the unit that it takes. Raises UnitMismatch."""
-    scale = factor(reading.unit, kpi.measured_unit)
-    return Point(
-        kpi=kpi,
-        subject=subject,
-        environment=environment,
-        at=reading.at,
-        value=reading.value * scale,
-        count=reading.count,
-        histogram=reading.histogram.scaled(scale) if reading.histogram and not kpi.is_reduction else None,
-        reported=reading.reported,
-        origin=origin,
-    )
+Then = Callable[[Receipt], object]
 
 
-def record(points: Sequence[Point], *, now: datetime) -> Receipt:
-    """Store points and everything that follows from them, in one transaction.
+def record(points: Sequence[Point], *, now: datetime, then: Then | None = None) -> Receipt:
+    """Store points and everything that follows from them, in one transaction; `then` is called within it.
 
     Raises Rejected or Conflict, and then nothing is stored. Safe under concurrent calls: the rows of the series are
-    locked, in the order of their ids.
+    locked, in the order of their ids. On SQLite many points are stored in parts (`_in_parts`).
     """
-    points = [_reduced(point) if point.kpi.is_reduction else point for point in points]
+    points = [reduced(point) if point.kpi.is_reduction else point for point in points]
     if errors := faults(points, now):
         raise Rejected(errors)
-    if not points:
-        return Receipt(0, 0)
+    if connection.vendor == "sqlite" and len(points) > POLITE_FROM and not connection.in_atomic_block:
+        return _in_parts(points, now, then)
+    return _in_one(points, now, then)[0]
+
+
+def _in_one(points: Sequence[Point], now: datetime, then: Then | None) -> tuple[Receipt, list[Row]]:
+    """Store points in one transaction; what was new, as rows too."""
     try:
-        return _record(points, now)
+        return _write(points, now, then)
     except _Missing as error:
         _open(error.keys, now)
-    return _record(points, now)
+    return _write(points, now, then)
 
 
-def _record(points: Sequence[Point], now: datetime) -> Receipt:
-    keys = [(point.kpi.id, point.subject, point.environment) for point in points]
+def _in_parts(points: Sequence[Point], now: datetime, then: Then | None) -> Receipt:
+    """Store points in short transactions, with a pause after each in which others can write.
+
+    What contradicts stored values is found before the first. Should another writer contradict a later part meanwhile, what
+    was stored is taken out again; where the process dies, the same batch sent again completes it.
+    """
+    _contradictions(points, now)
+    total = Receipt(0, 0)
+    rows: list[Row] = []
+    for start in range(0, len(points), PART):
+        began, earlier, last = time.monotonic(), total, start + PART >= len(points)
+        finish = (lambda receipt, before=earlier: then(before + receipt)) if then and last else None
+        try:
+            receipt, new = _in_one(points[start : start + PART], now, finish)
+        except Conflict as error:
+            _take_back(rows, now)
+            raise Conflict([start + index for index in error.indices]) from error
+        total, rows = total + receipt, rows + new
+        time.sleep(min(time.monotonic() - began, LONGEST_PAUSE_S))
+    return total
+
+
+def _contradictions(points: Sequence[Point], now: datetime) -> None:
+    """Raise Conflict where points contradict stored values or each other, without locking or storing anything."""
+    keys = [_key(point) for point in points]
+    ids = dict(_series(set(keys)))
+    for number, key in enumerate(sorted(set(keys) - ids.keys()), start=1):
+        ids[key] = -number
+    _fresh(points, [ids[key] for key in keys], current.newest(ids.values()), now)
+
+
+def _take_back(rows: Sequence[Row], now: datetime) -> None:
+    """Take out what an earlier part of a batch has stored."""
+    ours = Measurement.objects.filter(recorded_at=now, series_id__in={row.series_id for row in rows})
+    _remove(ours.filter(origin__in={row.origin for row in rows}), now)
+
+
+def _write(points: Sequence[Point], now: datetime, then: Then | None) -> tuple[Receipt, list[Row]]:
+    keys = [_key(point) for point in points]
     with transaction.atomic():
         ids = _series_ids(set(keys))
         series = [ids[key] for key in keys]
@@ -125,7 +124,14 @@ def _record(points: Sequence[Point], now: datetime) -> Receipt:
             rollups.add(rows, sampled=sampled)
             current.advance(rows, kpis, known)
             remember(kpis.values(), now=now)
-    return Receipt(len(rows), len(points) - len(rows))
+        receipt = Receipt(len(rows), len(points) - len(rows))
+        if then:
+            then(receipt)
+    return receipt, rows
+
+
+def _key(point: Point) -> Key:
+    return (point.kpi.id, point.subject, point.environment)
 
 
 def withdraw(*, origin: str, now: datetime) -> int:
@@ -133,12 +139,15 @@ def withdraw(*, origin: str, now: datetime) -> int:
 
     What is left is rolled up anew, so that no aggregate remembers them.
     """
+    return _remove(Measurement.objects.filter(origin=origin), now)
+
+
+def _remove(measurements: QuerySet[Measurement], now: datetime) -> int:
     with transaction.atomic():
-        rows = list(Measurement.objects.filter(origin=origin).order_by("series_id", "at"))
-        ids = sorted({row.series_id for row in rows})
-        touched = list(
-            Series.objects.select_for_update(of=("self",), no_key=True).select_related("kpi").filter(pk__in=ids).order_by("pk")
-        )
+        rows = list(measurements.order_by("series_id", "at"))
+        ids = {row.series_id for row in rows}
+        locked = Series.objects.select_for_update(of=("self",), no_key=True).select_related("kpi")
+        touched = list(locked.filter(pk__in=ids).order_by("pk"))
         Measurement.objects.filter(pk__in=[row.pk for row in rows]).delete()
         for row in rows:
             starts = [rollups.bucket(row.at, resolution) for resolution in rollups.SPANS]
@@ -148,71 +157,6 @@ def withdraw(*, origin: str, now: datetime) -> int:
         current.renew(touched)
         remember([series.kpi for series in touched], now=now)
     return len(rows)
-
-
-def _reduced(point: Point) -> Point:
-    """The point of a reduction with its value computed from the raw figure."""
-    assert point.kpi.reference is not None
-    return msgspec.structs.replace(
-        point, raw=point.value, value=reduction(point.value, reference=point.kpi.reference, unit=point.kpi.unit)
-    )
-
-
-def faults(points: Sequence[Point], now: datetime) -> list[tuple[int, str, str]]:
-    """What is wrong with points, as (index, field, detail)."""
-    if len(points) > MOST_POINTS:
-        return [(MOST_POINTS, "", f"at most {MOST_POINTS:,} measurements at once")]
-    latest = now + AHEAD
-    return [
-        (index, field, detail)
-        for index, point in enumerate(points)
-        if not _plausible(point, latest)
-        for field, detail in _faults_of(point, latest)
-    ]
-
-
-def _plausible(point: Point, latest: datetime) -> bool:
-    """Whether nothing is wrong with a point; quick, since of ten thousand nearly all are right."""
-    return (
-        -MOST_VALUE <= point.value <= MOST_VALUE
-        and point.at.tzinfo is not None
-        and EARLIEST <= point.at <= latest
-        and 1 <= point.count <= MOST_COUNT
-        and 1 <= len(point.subject) <= LONGEST["subject"]
-        and len(point.environment) <= LONGEST["environment"]
-        and len(point.origin) <= LONGEST["origin"]
-        and len(point.note) <= LONGEST["note"]
-        and "\0" not in point.subject + point.environment + point.origin + point.note
-        and (point.raw is None or point.histogram is None)
-        and point.kpi.archived_at is None
-    )
-
-
-def _faults_of(point: Point, latest: datetime) -> list[tuple[str, str]]:
-    found = []
-    if not math.isfinite(point.value):
-        found.append(("value", "a value is a finite number"))
-    elif abs(point.value) > MOST_VALUE:
-        found.append(("value", f"at most {MOST_VALUE:g}"))
-    if point.at.tzinfo is None:
-        found.append(("at", "a time has an offset from UTC"))
-    elif point.at > latest:
-        found.append(("at", "lies in the future"))
-    elif point.at < EARLIEST:
-        found.append(("at", "lies before the year 2000"))
-    if not 1 <= point.count <= MOST_COUNT:
-        found.append(("count", f"a count is at least 1 and at most {MOST_COUNT:,}"))
-    if point.raw is not None and point.histogram is not None:
-        found.append(("histogram", "a reduction is computed from a single figure"))
-    if point.kpi.archived_at is not None:
-        found.append(("kpi", "is archived: restore it first"))
-    if not point.subject:
-        found.append(("subject", "a subject is needed"))
-    for name, longest in LONGEST.items():
-        text = getattr(point, name)
-        if len(text) > longest or "\0" in text:
-            found.append((name, f"at most {longest} characters, none of them NUL"))
-    return found
 
 
 class _Missing(Exception):
@@ -229,13 +173,19 @@ def _series_ids(keys: set[Key]) -> dict[Key, int]:
     Raises _Missing where one is missing: what is locked already is let go before it is made, so that no two writers ever
     wait for each other.
     """
-    rows = Series.objects.filter(kpi_id__in={key[0] for key in keys}, subject__in={key[1] for key in keys})
-    names = ("kpi_id", "subject", "environment", "pk")
-    locked = rows.select_for_update(no_key=True).order_by("pk").values_list(*names)
-    found = {(kpi, subject, environment): pk for kpi, subject, environment, pk in locked}
+    found = dict(_series(keys, locked=True))
     if missing := keys - found.keys():
         raise _Missing(sorted(missing))
     return found
+
+
+def _series(keys: set[Key], *, locked: bool = False) -> Iterator[tuple[Key, int]]:
+    rows = Series.objects.filter(kpi_id__in={key[0] for key in keys}, subject__in={key[1] for key in keys})
+    if locked:
+        rows = rows.select_for_update(no_key=True)
+    for kpi, subject, environment, pk in rows.order_by("pk").values_list("kpi_id", "subject", "environment", "pk"):
+        if (kpi, subject, environment) in keys:
+            yield (kpi, subject, environment), pk
 
 
 def _open(keys: Sequence[Key], now: datetime) -> None:

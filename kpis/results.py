@@ -14,7 +14,7 @@ from django.db.models import Q
 
 from accounts import audit
 from accounts.models import User
-from kpis import comment, recording
+from kpis import comment, points, recording
 from kpis.formats import Parsed, ParsedSample
 from kpis.models import KPI, PERCENTILES, Decision, Direction, Sample, Submission, Waiver
 from kpis.targets import goal_of, in_force
@@ -97,7 +97,7 @@ def submit(
         if before := repeated(actor=actor, key=sent.idempotency_key, payload_sha256=sent.payload_sha256):
             return before, False
         raise
-    except recording.Rejected as error:
+    except points.Rejected as error:
         raise Refused([(f"$.{name}", detail) for _, name, detail in error.errors]) from error
 
 
@@ -264,7 +264,7 @@ def _scaled(one: Judged) -> bytes | None:
     return one.sample.histogram.scaled(factor(one.sample.unit, one.kpi.unit)).to_bytes()
 
 
-def _points(submission: Submission, judged: Sequence[Judged], sent: Sent, at: datetime) -> list[recording.Point]:
+def _points(submission: Submission, judged: Sequence[Judged], sent: Sent, at: datetime) -> list[points.Point]:
     """One measurement per KPI: of several benchmarks the worst one. What failed or cannot be compared gives none."""
     kept: dict[int, Judged] = {}
     for one in judged:
@@ -280,11 +280,11 @@ def _worse(kpi: KPI, value: float, other: float) -> bool:
     return value > other if kpi.direction == Direction.LOWER else value < other
 
 
-def _point(submission: Submission, one: Judged, sent: Sent, at: datetime) -> recording.Point:
+def _point(submission: Submission, one: Judged, sent: Sent, at: datetime) -> points.Point:
     scale = factor(one.sample.unit, one.kpi.unit)
     histogram = one.sample.histogram.scaled(scale) if one.sample.histogram else None
     value = one.sample.value * scale if histogram or one.figure.value is None else one.figure.value
-    return recording.Point(
+    return points.Point(
         kpi=one.kpi,
         subject=sent.subject,
         environment=sent.environment,

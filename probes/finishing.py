@@ -9,8 +9,9 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from kpis.points import Point, Rejected, point_of
 from kpis.readings import Reading
-from kpis.recording import Conflict, Point, Rejected, point_of, record
+from kpis.recording import Conflict, record
 from kpis.units import UnitMismatch
 from probes.claiming import Claim
 from probes.kinds.base import Measured, Outcome

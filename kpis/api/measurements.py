@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -22,7 +22,8 @@ from accounts.problems import Problem, invalid
 from kpis.api import payload
 from kpis.api.lookup import Lookup
 from kpis.models import KPI, IngestReceipt
-from kpis.recording import Conflict, Point, Receipt, Rejected, record
+from kpis.points import Point, Rejected
+from kpis.recording import Conflict, Receipt, Then, record
 from kpis.stats.histogram import Histogram
 from kpis.units import UnitMismatch, factor
 
@@ -81,22 +82,28 @@ def _read(body: bytes, lines: bool) -> payload.Batch:
 def _once(request: Request, key: str, digest: str, points: list[Point], prefix: str) -> Response:
     """Do it once for a key: the same key again gets the same answer, with 200."""
     user, _ = audit.actor_of(request)
-    with transaction.atomic():
-        known, made = IngestReceipt.objects.get_or_create(
-            user=user, key=key, defaults={"payload_sha256": digest, "stored": 0, "ignored": 0}
-        )
-        if not made and known.payload_sha256 != digest:
-            raise Problem(422, "idempotency-key", "Key used before", "This Idempotency-Key came with another body before.")
-        if made:
-            receipt = _record(points, prefix)
-            known.stored, known.ignored = receipt.stored, receipt.ignored
-            known.save(update_fields=["stored", "ignored"])
-    return Response({"stored": known.stored, "ignored": known.ignored}, status=201 if made else 200)
+    receipts = IngestReceipt.objects.filter(user=user, key=key)
+
+    def keep(receipt: Receipt) -> None:
+        IngestReceipt.objects.create(
+            user=user, key=key, payload_sha256=digest, stored=receipt.stored, ignored=receipt.ignored
+        )  # fmt: skip
+
+    known = receipts.first()
+    if known is None:
+        try:
+            receipt = _record(points, prefix, keep)
+            return Response({"stored": receipt.stored, "ignored": receipt.ignored}, status=201)
+        except IntegrityError:  # the same key came twice at once, and the other one was first
+            known = receipts.get()
+    if known.payload_sha256 != digest:
+        raise Problem(422, "idempotency-key", "Key used before", "This Idempotency-Key came with another body before.")
+    return Response({"stored": known.stored, "ignored": known.ignored})
 
 
-def _record(points: list[Point], prefix: str) -> Receipt:
+def _record(points: list[Point], prefix: str, then: Then | None = None) -> Receipt:
     try:
-        return record(points, now=timezone.now())
+        return record(points, now=timezone.now(), then=then)
     except Rejected as error:
         raise invalid(
             [{"path": f"{prefix}[{index}].{field}", "detail": detail} for index, field, detail in error.errors[:MOST_ERRORS]]
@@ -149,7 +156,7 @@ def _point(row: payload.MeasurementIn, kpi: KPI, origin: str) -> tuple[list[tupl
     except (ValueError, OverflowError):
         wrong.append((".at", "Write an ISO 8601 time with its offset, such as 2026-03-01T12:00:00Z."))
     try:
-        scale = factor(row.unit, kpi.unit) if row.unit and row.unit != kpi.unit else 1.0
+        scale = factor(row.unit, kpi.measured_unit) if row.unit and row.unit != kpi.measured_unit else 1.0
     except UnitMismatch as error:
         wrong.append((".unit", str(error)))
     histogram, faults = _histogram(row.histogram, kpi) if row.histogram is not None else (None, [])
@@ -167,7 +174,7 @@ def _point(row: payload.MeasurementIn, kpi: KPI, origin: str) -> tuple[list[tupl
 
 def _histogram(sent: payload.HistogramIn, kpi: KPI) -> tuple[Histogram | None, list[tuple[str, str]]]:
     try:
-        scale = factor(sent.unit, kpi.unit) if sent.unit and sent.unit != kpi.unit else 1.0
+        scale = factor(sent.unit, kpi.measured_unit) if sent.unit and sent.unit != kpi.measured_unit else 1.0
     except UnitMismatch as error:
         return None, [(".histogram.unit", str(error))]
     if len(sent.values) != len(sent.counts):

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from kpis.recording import MOST_POINTS
+from kpis.points import MOST_POINTS
 
 MOST_BUCKETS = 20_000
 _PLACE = re.compile(r"(?P<detail>.*?)(?: - at `(?P<path>\$[^`]*)`)?$", re.DOTALL)

@@ -120,6 +120,6 @@ def test_refused_token_says_where(wrong: dict[str, Any], path: str, as_engineer:
 def test_guessing_tokens_has_to_wait(people: People, make_token: Any, api: Any) -> None:
     for _ in range(throttling.MOST):
         assert status(api, "mp_guess") == 401
-    answer = api(make_token(people.engineer, ["read"])).get("/api/v1/kpis/")
-    assert answer.status_code == 429
-    assert int(answer["Retry-After"]) > 0
+    answer = api("mp_guess").get("/api/v1/kpis/")
+    assert (answer.status_code, int(answer["Retry-After"]) > 0) == (429, True)
+    assert status(api, make_token(people.engineer, ["read"])) == 200  # others at the same address work on

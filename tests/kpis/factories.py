@@ -6,7 +6,8 @@ from itertools import count
 from typing import Any
 
 from kpis.models import KPI, Decision, Scorecard, Target
-from kpis.recording import Point, Receipt, record
+from kpis.points import Point
+from kpis.recording import Receipt, record
 from kpis.stats.histogram import Histogram
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

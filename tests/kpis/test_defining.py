@@ -8,7 +8,8 @@ from accounts.models import AuditEntry
 from accounts.versions import StaleEdit
 from kpis import defining
 from kpis.models import KPI, Measurement, Scorecard
-from kpis.recording import Point, Rejected, record
+from kpis.points import Point, Rejected
+from kpis.recording import record
 from kpis.standing import standing
 from tests.factories import People
 from tests.kpis.factories import NOW, make_kpi, make_scorecard, make_target, record_values

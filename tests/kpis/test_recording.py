@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from kpis import rollups
 from kpis.models import CurrentValue, KpiState, Measurement, Rollup, Series
+from kpis.points import Point, Rejected, point_of
 from kpis.readings import Reading
-from kpis.recording import Conflict, Point, Rejected, point_of, record, withdraw
+from kpis.recording import Conflict, record, withdraw
 from kpis.stats.histogram import Histogram
 from kpis.units import UnitMismatch
 from tests.kpis.factories import NOW, latency_point, make_kpi, make_target, record_values

@@ -5,7 +5,8 @@ import pytest
 from accounts.models import User
 from kpis.evaluation import Status
 from kpis.models import KPI, Decision, Waiver
-from kpis.recording import Point, record
+from kpis.points import Point
+from kpis.recording import record
 from kpis.standing import counts, headline, sparklines, standing, standings
 from tests.kpis.factories import NOW, latency_point, make_kpi, make_scorecard, make_target, record_values
 

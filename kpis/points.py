@@ -1,0 +1,134 @@
+"""What may be stored: a measurement on its way into a series, and what can be wrong with it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from kpis.models import KPI
+from kpis.readings import Reading
+from kpis.reductions import reduction
+from kpis.stats.histogram import Histogram
+from kpis.units import factor
+
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+AHEAD = timedelta(seconds=60)
+"""How far a sender's clock may run before ours."""
+
+MOST_POINTS = 10_000
+MOST_COUNT = 10**12
+MOST_VALUE = 1e100
+"""Far beyond anything measured, and small enough that no sum of a day overflows."""
+
+LONGEST = {"subject": 80, "environment": 40, "origin": 80, "note": 300}
+
+
+class Point(msgspec.Struct, frozen=True, kw_only=True):
+    """One measurement to store, in the KPI's unit. `origin` names what produced it (`run:17`, `result:<uuid>`, …).
+
+    Of a reduction it holds the raw figure, in the unit of its reference; `record` computes the value and keeps both.
+    """
+
+    kpi: KPI
+    subject: str
+    at: datetime
+    value: float
+    origin: str
+    environment: str = ""
+    count: int = 1
+    histogram: Histogram | None = None
+    reported: bool = False
+    note: str = ""
+    raw: float | None = None
+
+
+class Rejected(ValueError):
+    """Points that cannot be stored: (index, field, what is wrong)."""
+
+    def __init__(self, errors: list[tuple[int, str, str]]) -> None:
+        super().__init__("; ".join(f"[{index}].{field}: {detail}" for index, field, detail in errors[:5]))
+        self.errors = errors
+
+
+def point_of(reading: Reading, *, kpi: KPI, subject: str, environment: str, origin: str) -> Point:
+    """A reading as a point of a KPI, in the unit that it takes. Raises UnitMismatch."""
+    scale = factor(reading.unit, kpi.measured_unit)
+    return Point(
+        kpi=kpi,
+        subject=subject,
+        environment=environment,
+        at=reading.at,
+        value=reading.value * scale,
+        count=reading.count,
+        histogram=reading.histogram.scaled(scale) if reading.histogram and not kpi.is_reduction else None,
+        reported=reading.reported,
+        origin=origin,
+    )
+
+
+def reduced(point: Point) -> Point:
+    """The point of a reduction with its value computed from the raw figure."""
+    assert point.kpi.reference is not None
+    return msgspec.structs.replace(
+        point, raw=point.value, value=reduction(point.value, reference=point.kpi.reference, unit=point.kpi.unit)
+    )
+
+
+def faults(points: Sequence[Point], now: datetime) -> list[tuple[int, str, str]]:
+    """What is wrong with points, as (index, field, detail)."""
+    if len(points) > MOST_POINTS:
+        return [(MOST_POINTS, "", f"at most {MOST_POINTS:,} measurements at once")]
+    latest = now + AHEAD
+    return [
+        (index, field, detail)
+        for index, point in enumerate(points)
+        if not _plausible(point, latest)
+        for field, detail in _faults_of(point, latest)
+    ]
+
+
+def _plausible(point: Point, latest: datetime) -> bool:
+    """Whether nothing is wrong with a point; quick, since of ten thousand nearly all are right."""
+    return (
+        -MOST_VALUE <= point.value <= MOST_VALUE
+        and point.at.tzinfo is not None
+        and EARLIEST <= point.at <= latest
+        and 1 <= point.count <= MOST_COUNT
+        and 1 <= len(point.subject) <= LONGEST["subject"]
+        and len(point.environment) <= LONGEST["environment"]
+        and len(point.origin) <= LONGEST["origin"]
+        and len(point.note) <= LONGEST["note"]
+        and "\0" not in point.subject + point.environment + point.origin + point.note
+        and (point.raw is None or point.histogram is None)
+        and point.kpi.archived_at is None
+    )
+
+
+def _faults_of(point: Point, latest: datetime) -> list[tuple[str, str]]:
+    found = []
+    if not math.isfinite(point.value):
+        found.append(("value", "a value is a finite number"))
+    elif abs(point.value) > MOST_VALUE:
+        found.append(("value", f"at most {MOST_VALUE:g}"))
+    if point.at.tzinfo is None:
+        found.append(("at", "a time has an offset from UTC"))
+    elif point.at > latest:
+        found.append(("at", "lies in the future"))
+    elif point.at < EARLIEST:
+        found.append(("at", "lies before the year 2000"))
+    if not 1 <= point.count <= MOST_COUNT:
+        found.append(("count", f"a count is at least 1 and at most {MOST_COUNT:,}"))
+    if point.raw is not None and point.histogram is not None:
+        found.append(("histogram", "a reduction is computed from a single figure"))
+    if point.kpi.archived_at is not None:
+        found.append(("kpi", "is archived: restore it first"))
+    if not point.subject:
+        found.append(("subject", "a subject is needed"))
+    for name, longest in LONGEST.items():
+        text = getattr(point, name)
+        if len(text) > longest or "\0" in text:
+            found.append((name, f"at most {longest} characters, none of them NUL"))
+    return found
