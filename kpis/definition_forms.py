@@ -9,7 +9,7 @@ from django import forms
 from accounts.forms import Styled, VersionedForm
 from kpis import durations
 from kpis.defining import fixed
-from kpis.models import KPI, PERCENTILES, Across, Aggregation, Scorecard
+from kpis.models import KPI, PERCENTILES, Across, Aggregation, Direction, Scorecard
 from kpis.units import FAMILIES
 
 LONG = forms.Textarea(attrs={"rows": 3})
@@ -121,6 +121,7 @@ class KpiForm(VersionedForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["direction"].choices = [("", "choose one"), *Direction.choices]  # type: ignore[attr-defined]
         stays = fixed(self.instance) if self.instance.pk else {}
         for name, why in stays.items():
             self._fix(name, why)
@@ -134,12 +135,6 @@ class KpiForm(VersionedForm):
             field.error_messages["invalid_choice"] = why
         else:
             field.widget.attrs["readonly"] = True
-
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or {}
-        if cleaned.get("aggregation") in PERCENTILES and cleaned.get("across") in (Across.MEAN, Across.SUM):
-            self.add_error("across", "Percentiles are never averaged or summed: take the worst, merged or a named series.")
-        return cleaned
 
     @property
     def parts(self) -> list[tuple[str, str, list[forms.BoundField]]]:

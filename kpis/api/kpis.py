@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
-from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -13,66 +11,70 @@ from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.concurrency import etag
 from accounts.pagination import CursorPagination
 from accounts.permissions import Scope, scopes
 from accounts.problems import invalid
-from kpis.api import payload, shapes
-from kpis.api.lookup import kpi_or_404, visible_kpis, visible_scorecards
+from kpis.api import definitions, payload, shapes
+from kpis.api.lookup import every_kpi, kpi_or_404, scorecard_or_404, visible_kpis, visible_scorecards
 from kpis.evaluation import Status
 from kpis.history import history
-from kpis.models import Category, Scorecard
+from kpis.models import Category
 from kpis.standing import counts, headline, standing, standings
 
 MOST_HISTORY_POINTS = 5000
 
 
-@extend_schema(responses=OpenApiTypes.OBJECT)
-@scopes(GET=Scope.READ)
-@api_view(["GET"])
+@extend_schema(request=definitions.ScorecardIn, responses={200: OpenApiTypes.OBJECT, 201: OpenApiTypes.OBJECT})
+@scopes(GET=Scope.READ, POST=Scope.PLAN_WRITE)
+@api_view(["GET", "POST"])
 def scorecard_list(request: Request) -> Response:
-    """Scorecards, each with how many of its KPIs have which status."""
+    """Scorecards, each with how many of its KPIs have which status; POST makes one."""
+    if request.method == "POST":
+        return definitions.create_scorecard(request)
     pages = CursorPagination()
     pages.ordering = ("name", "pk")
     page = pages.paginate_queryset(visible_scorecards(request), request) or []
     found = standings(visible_kpis(request).filter(scorecard__in=page), now=timezone.now())
     return pages.get_paginated_response(
-        [_scorecard(row) | {"counts": counts(one for one in found if one.kpi.scorecard_id == row.pk)} for row in page]
+        [shapes.scorecard(row) | {"counts": counts(one for one in found if one.kpi.scorecard_id == row.pk)} for row in page]
     )
 
 
-@extend_schema(responses=OpenApiTypes.OBJECT)
-@scopes(GET=Scope.READ)
-@api_view(["GET"])
+@extend_schema(request=definitions.ScorecardChange, responses=OpenApiTypes.OBJECT)
+@scopes(GET=Scope.READ, PATCH=Scope.PLAN_WRITE, DELETE=Scope.PLAN_WRITE)
+@api_view(["GET", "PATCH", "DELETE"])
 def scorecard_detail(request: Request, slug: str) -> Response:
-    """One scorecard with all its KPIs, judged now."""
-    row = visible_scorecards(request).filter(slug=slug).first()
-    if row is None:
-        raise Http404("There is no such scorecard.")
+    """One scorecard with all its KPIs, judged now; its ETag names the version of its definition. One without KPIs, plans
+    and results may be deleted."""
+    row = scorecard_or_404(request, slug)
+    if request.method != "GET":
+        return definitions.change(request, row)
     found = standings(visible_kpis(request).filter(scorecard=row), now=timezone.now())
     more = {"headline": headline(found), "counts": counts(found), "kpis": [shapes.kpi(one) for one in found]}
-    return Response(_scorecard(row) | more)
-
-
-def _scorecard(row: Scorecard) -> dict[str, Any]:
-    return {"slug": row.slug, "name": row.name, "description": row.description}
+    return Response(shapes.scorecard(row) | more, headers={"ETag": etag(row)})
 
 
 @extend_schema(
-    responses=OpenApiTypes.OBJECT,
+    request=definitions.KpiIn,
+    responses={200: OpenApiTypes.OBJECT, 201: OpenApiTypes.OBJECT},
     parameters=[
         OpenApiParameter("scorecard", str),
+        OpenApiParameter("archived", bool, description="Only those that are archived."),
         OpenApiParameter("status", str, enum=list(Status)),
         OpenApiParameter("category", str, enum=Category.values),
         OpenApiParameter("service", str, description="Subject of a series."),
     ],
 )
-@scopes(GET=Scope.READ)
-@api_view(["GET"])
+@scopes(GET=Scope.READ, POST=Scope.PLAN_WRITE)
+@api_view(["GET", "POST"])
 def kpi_list(request: Request) -> Response:
-    """KPIs as they stand now."""
+    """KPIs as they stand now; POST makes one."""
+    if request.method == "POST":
+        return definitions.create_kpi(request)
     now = timezone.now()
     asked = request.query_params
-    rows = visible_kpis(request)
+    rows = every_kpi(request).archived() if asked.get("archived") in ("1", "true") else visible_kpis(request)
     if asked.get("scorecard"):
         rows = rows.filter(scorecard__slug=asked["scorecard"])
     if asked.get("category"):
@@ -89,12 +91,16 @@ def kpi_list(request: Request) -> Response:
     return pages.get_paginated_response([shapes.kpi(one) for one in standings(page, now=now)])
 
 
-@extend_schema(responses=OpenApiTypes.OBJECT)
-@scopes(GET=Scope.READ)
-@api_view(["GET"])
+@extend_schema(request=definitions.KpiChange, responses=OpenApiTypes.OBJECT)
+@scopes(GET=Scope.READ, PATCH=Scope.PLAN_WRITE, DELETE=Scope.PLAN_WRITE)
+@api_view(["GET", "PATCH", "DELETE"])
 def kpi_detail(request: Request, scorecard: str, key: str) -> Response:
-    """Definition, actual, status, attainment, target in force, since when, and every series."""
-    return Response(shapes.kpi(standing(kpi_or_404(request, scorecard, key), now=timezone.now())))
+    """Definition, actual, status, attainment, target in force, since when, and every series; its ETag names the version of
+    its definition. One that was never measured, and that nothing hangs on, may be deleted."""
+    kpi = kpi_or_404(request, scorecard, key, every_kpi)
+    if request.method != "GET":
+        return definitions.change(request, kpi)
+    return Response(shapes.kpi(standing(kpi, now=timezone.now())), headers={"ETag": etag(kpi)})
 
 
 @extend_schema(
@@ -111,7 +117,7 @@ def kpi_detail(request: Request, scorecard: str, key: str) -> Response:
 @api_view(["GET"])
 def kpi_measurements(request: Request, scorecard: str, key: str) -> Response:
     """The course of a KPI at the resolution that fits `points`; percentiles come from merged histograms, gaps stay gaps."""
-    kpi = kpi_or_404(request, scorecard, key)
+    kpi = kpi_or_404(request, scorecard, key, every_kpi)
     asked = request.query_params
     end = _moment(asked.get("to"), "to") or timezone.now() + timedelta(microseconds=1)
     start = _moment(asked.get("from"), "from") or end - timedelta(days=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,16 @@ from rest_framework.request import Request
 
 from accounts.permissions import allowed_scorecards
 from kpis.models import KPI, Scorecard
+from kpis.models.scorecards import KpiQuerySet
 
 
-def visible_kpis(request: Request) -> QuerySet[KPI]:
-    found = KPI.objects.active().select_related("scorecard", "owner")
+def visible_kpis(request: Request) -> KpiQuerySet:
+    return every_kpi(request).active()
+
+
+def every_kpi(request: Request) -> KpiQuerySet:
+    """Archived ones too."""
+    found = KPI.objects.select_related("scorecard", "owner")
     allowed = allowed_scorecards(request)
     return found if allowed is None else found.filter(scorecard__slug__in=allowed)
 
@@ -26,8 +32,17 @@ def visible_scorecards(request: Request) -> QuerySet[Scorecard]:
     return found if allowed is None else found.filter(slug__in=allowed)
 
 
-def kpi_or_404(request: Request, scorecard: str, key: str) -> KPI:
-    kpi = visible_kpis(request).filter(scorecard__slug=scorecard, key=key).first()
+def scorecard_or_404(request: Request, slug: str) -> Scorecard:
+    """An archived one too."""
+    row = Scorecard.objects.filter(slug=slug).first()
+    allowed = allowed_scorecards(request)
+    if row is None or (allowed is not None and slug not in allowed):
+        raise Http404("There is no such scorecard.")
+    return row
+
+
+def kpi_or_404(request: Request, scorecard: str, key: str, among: Callable[[Request], KpiQuerySet] = visible_kpis) -> KPI:
+    kpi = among(request).filter(scorecard__slug=scorecard, key=key).first()
     if kpi is None:
         raise Http404("There is no such KPI.")
     return kpi

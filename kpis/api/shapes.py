@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from kpis.history import History
-from kpis.models import KPI, Severity, Target, Waiver
+from kpis.models import KPI, Scorecard, Severity, Target, Waiver
 from kpis.standing import SeriesStanding, Standing
 from kpis.thresholds import BadThreshold, parse
 from kpis.units import UnitMismatch, convert
@@ -29,6 +29,23 @@ def definition(kpi: KPI) -> dict[str, Any]:
         "window_s": kpi.window_s,
         "freshness_s": kpi.freshness_s,
         "owner": kpi.owner.get_username() if kpi.owner else None,
+        "position": kpi.position,
+        "reference": kpi.reference,
+        "reference_unit": kpi.reference_unit,
+        "reference_on": kpi.reference_on,
+        "public_badge": kpi.public_badge,
+        "version": kpi.version,
+        "archived_at": kpi.archived_at or kpi.scorecard.archived_at,
+    }
+
+
+def scorecard(row: Scorecard) -> dict[str, Any]:
+    return {
+        "slug": row.slug,
+        "name": row.name,
+        "description": row.description,
+        "version": row.version,
+        "archived_at": row.archived_at,
     }
 
 

@@ -2,13 +2,17 @@
 
 from django.urls import URLPattern, path
 
-from kpis.api import kpis, measurements, targets
+from kpis.api import definitions, kpis, measurements, targets
 
 urlpatterns: list[URLPattern] = [
     path("scorecards/", kpis.scorecard_list, name="scorecard-list"),
     path("scorecards/<slug:slug>/", kpis.scorecard_detail, name="scorecard-detail"),
+    path("scorecards/<slug:slug>/archive/", definitions.scorecard_archive, name="scorecard-archive"),
+    path("scorecards/<slug:slug>/restore/", definitions.scorecard_restore, name="scorecard-restore"),
     path("kpis/", kpis.kpi_list, name="kpi-list"),
     path("kpis/<slug:scorecard>/<slug:key>/", kpis.kpi_detail, name="kpi-detail"),
+    path("kpis/<slug:scorecard>/<slug:key>/archive/", definitions.kpi_archive, name="kpi-archive"),
+    path("kpis/<slug:scorecard>/<slug:key>/restore/", definitions.kpi_restore, name="kpi-restore"),
     path("kpis/<slug:scorecard>/<slug:key>/measurements/", kpis.kpi_measurements, name="kpi-measurements"),
     path("kpis/<slug:scorecard>/<slug:key>/targets/", targets.target_list, name="target-list"),
     path("measurements/", measurements.measurement_post, name="measurement-post"),

@@ -84,6 +84,9 @@ class KpiQuerySet(models.QuerySet["KPI"]):
         """Those that are measured, judged and counted: neither they nor their scorecard are archived."""
         return self.filter(archived_at=None, scorecard__archived_at=None)
 
+    def archived(self) -> Self:
+        return self.exclude(archived_at=None, scorecard__archived_at=None)
+
 
 class KPI(models.Model):
     """A governed figure. Its key is unique within its scorecard.
@@ -157,6 +160,8 @@ class KPI(models.Model):
             errors["key"] = f"“{self.key}” is an address of the scorecard's own: choose another."
         if self.unit not in UNITS:
             errors["unit"] = f"Use one of {', '.join(UNITS)}."
+        if self.aggregation in PERCENTILES and self.across in (Across.MEAN, Across.SUM):
+            errors["across"] = "Percentiles are never averaged or summed: take the worst, merged or a named series."
         if self.across == Across.NAMED and not self.across_subject:
             errors["across_subject"] = "Name the series that stands for the KPI."
         if self.window_s < 1:

@@ -19,9 +19,9 @@ from accounts.concurrency import asked_version, etag, fresh, stale
 from accounts.pagination import CursorPagination
 from accounts.permissions import allowed_scorecards
 from accounts.problems import Problem
+from accounts.serializers import StrictSerializer
 from accounts.versions import StaleEdit
 from roadmap import editing, working
-from roadmap.api.serializers import PlanSerializer
 from roadmap.models import Roadmap, Task
 
 
@@ -126,7 +126,7 @@ def checked_data(request: Request, resource: Resource, row: Any = None) -> dict[
     if not isinstance(request.data, dict):
         raise serializers.ValidationError({"": "Send a JSON object."})
     form = resource.serializer(row, data=request.data, partial=row is not None)
-    assert isinstance(form, PlanSerializer)
+    assert isinstance(form, StrictSerializer)
     form.is_valid(raise_exception=True)
     return dict(form.validated_data)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accounts.models import User
+from accounts.serializers import PersonField, StrictSerializer
 from kpis.models import KPI
 from roadmap.models import (
     AlertRule,
@@ -28,29 +28,7 @@ from roadmap.models import (
 )
 
 
-class PersonField(serializers.SlugRelatedField):
-    """A person by user name."""
-
-    def __init__(self, **options: Any) -> None:
-        if not options.get("read_only"):
-            options.setdefault("queryset", User.objects.all())
-            options.setdefault("required", False)
-            options.setdefault("allow_null", True)
-        super().__init__(slug_field="username", **options)
-
-
-class PlanSerializer(serializers.ModelSerializer):
-    """Refuses what it does not know or what cannot be written, instead of dropping it in silence."""
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        writable = {name for name, field in self.fields.items() if not field.read_only}
-        unknown = sorted(set(self.initial_data) - writable)
-        if unknown:
-            raise serializers.ValidationError(dict.fromkeys(unknown, "There is no such field to write."))
-        return attrs
-
-
-class ImpactSerializer(PlanSerializer):
+class ImpactSerializer(StrictSerializer):
     phase = serializers.IntegerField(source="phase.number", read_only=True)
     task: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="key", read_only=True)
     kpi: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="key", read_only=True)
@@ -65,7 +43,7 @@ class ImpactSerializer(PlanSerializer):
         read_only_fields = ["key", "stated", "stated_in", "confirmed_at", "demo", "version"]
 
 
-class TaskSerializer(PlanSerializer):
+class TaskSerializer(StrictSerializer):
     phase = serializers.IntegerField(source="phase.number", read_only=True)
     status = serializers.ChoiceField(choices=TaskState.choices, source="state", required=False)
     status_note = serializers.CharField(source="state_note", required=False, allow_blank=True, max_length=300)
@@ -84,7 +62,7 @@ class TaskSerializer(PlanSerializer):
         read_only_fields = ["key", "demo", "version"]
 
 
-class PhaseSerializer(PlanSerializer):
+class PhaseSerializer(StrictSerializer):
     starts_on = serializers.DateField(read_only=True)
     ends_on = serializers.DateField(read_only=True)
 
@@ -97,7 +75,7 @@ class PhaseSerializer(PlanSerializer):
         read_only_fields = ["demo", "version"]
 
 
-class EntrySerializer(PlanSerializer):
+class EntrySerializer(StrictSerializer):
     by = PersonField(read_only=True)
 
     class Meta:
@@ -106,7 +84,7 @@ class EntrySerializer(PlanSerializer):
         read_only_fields = ["at", "demo"]
 
 
-class CostSerializer(PlanSerializer):
+class CostSerializer(StrictSerializer):
     planned = serializers.DecimalField(max_digits=14, decimal_places=2, read_only=True, allow_null=True)
     entries = EntrySerializer(many=True, read_only=True)
 
@@ -127,7 +105,7 @@ class LinkSerializer(serializers.ModelSerializer):
         fields = ["kpi", "weight", "demo"]
 
 
-class BenefitSerializer(PlanSerializer):
+class BenefitSerializer(StrictSerializer):
     kpis = LinkSerializer(source="links", many=True, read_only=True)
 
     class Meta:
@@ -143,7 +121,7 @@ class WeightSerializer(serializers.Serializer):
     weight = serializers.DecimalField(max_digits=6, decimal_places=3, default=Decimal(1))
 
 
-class MitigationSerializer(PlanSerializer):
+class MitigationSerializer(StrictSerializer):
     owner = PersonField()
 
     class Meta:
@@ -152,7 +130,7 @@ class MitigationSerializer(PlanSerializer):
         read_only_fields = ["key", "demo", "version"]
 
 
-class RiskSerializer(PlanSerializer):
+class RiskSerializer(StrictSerializer):
     owner = PersonField()
     mitigations = MitigationSerializer(many=True, read_only=True)
     triggers = serializers.SerializerMethodField()
@@ -197,7 +175,7 @@ class WaiverSerializer(serializers.ModelSerializer):
         read_only_fields = ["gate", "decision", "requested_at", "decided_at", "decision_note", "self_approved"]
 
 
-class GateSerializer(PlanSerializer):
+class GateSerializer(StrictSerializer):
     phase = serializers.IntegerField(source="phase.number", read_only=True)
     kpis: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="key", many=True, read_only=True)
     closed_by = PersonField(read_only=True)
@@ -211,7 +189,7 @@ class GateSerializer(PlanSerializer):
         read_only_fields = ["closed_at", "closed_as", "version"]
 
 
-class RoadmapSerializer(PlanSerializer):
+class RoadmapSerializer(StrictSerializer):
     scorecard: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="slug", read_only=True)
     state_changed_by = PersonField(read_only=True)
 

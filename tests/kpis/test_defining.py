@@ -35,7 +35,7 @@ def test_a_kpi_takes_its_key_and_place_from_what_is_there(people: People) -> Non
         ({"unit": "furlong"}, "unit"),
         ({"direction": "sideways"}, "direction"),
         ({"key": "edit"}, "key"),
-        ({"across": "mean"}, "__all__"),
+        ({"across": "mean"}, "across"),
         ({"across": "named"}, "across_subject"),
         ({"window_s": 0}, "window_s"),
         ({"version": 7}, "version"),

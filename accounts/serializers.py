@@ -1,0 +1,31 @@
+"""What the serializers of all applications share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.models import User
+
+
+class PersonField(serializers.SlugRelatedField):
+    """A person by user name."""
+
+    def __init__(self, **options: Any) -> None:
+        if not options.get("read_only"):
+            options.setdefault("queryset", User.objects.all())
+            options.setdefault("required", False)
+            options.setdefault("allow_null", True)
+        super().__init__(slug_field="username", **options)
+
+
+class StrictSerializer(serializers.ModelSerializer):
+    """Refuses what it does not know or what cannot be written, instead of dropping it in silence."""
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        writable = {name for name, field in self.fields.items() if not field.read_only}
+        unknown = sorted(set(self.initial_data) - writable)
+        if unknown:
+            raise serializers.ValidationError(dict.fromkeys(unknown, "There is no such field to write."))
+        return attrs
