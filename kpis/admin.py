@@ -13,15 +13,18 @@ from accounts import audit
 from kpis.models import (
     KPI,
     CurrentValue,
+    Incident,
     IngestReceipt,
     KpiState,
     Measurement,
     Rollup,
+    Rule,
     Sample,
     Scorecard,
     Series,
     Submission,
     Target,
+    Transition,
     Waiver,
 )
 
@@ -225,3 +228,29 @@ class IngestReceiptAdmin(ReadOnlyAdmin):
 
 def _shown(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+@admin.register(Rule)
+class RuleAdmin(AuditedAdmin):
+    list_display = ("__str__", "kind", "severity", "scorecard", "kpi", "service", "enabled")
+    list_filter = ("kind", "severity", "enabled", "scorecard")
+    list_select_related = ("scorecard", "kpi")
+    search_fields = ("kpi__name", "scorecard__name", "service")
+    autocomplete_fields = ("scorecard", "kpi")
+    readonly_fields = ("created_by", "created_at", "version")
+
+
+@admin.register(Incident)
+class IncidentAdmin(ReadOnlyAdmin):
+    list_display = ("title", "state", "severity", "kind", "subject", "fired_at", "resolved_at")
+    list_filter = ("state", "severity", "kind")
+    search_fields = ("title", "subject", "kpi__key")
+    date_hierarchy = "opened_at"
+
+
+@admin.register(Transition)
+class TransitionAdmin(ReadOnlyAdmin):
+    list_display = ("incident", "number", "state", "at", "value", "origin", "outbox")
+    list_filter = ("state", "outbox")
+    list_select_related = ("incident",)
+    search_fields = ("incident__title", "origin")

@@ -21,7 +21,7 @@ from accounts.models import User
 from accounts.versions import figures, locked, shown
 from kpis.current import renew
 from kpis.models import KPI, KpiState, Measurement, Rollup, Scorecard, Series
-from kpis.standing import remember
+from kpis.remembering import remember
 
 Row = TypeVar("Row", bound=Scorecard | KPI)
 

@@ -13,8 +13,8 @@ from django.db.models import QuerySet
 from kpis import current, rollups, storing
 from kpis.models import PERCENTILES, Measurement, Rollup, Series
 from kpis.points import Point, Rejected, faults, reduced
+from kpis.remembering import make_states, remember
 from kpis.rollups import Row
-from kpis.standing import make_states, remember
 
 PART = 500
 """Points in one transaction on SQLite, where a writer keeps all others waiting: it lasts about 20 ms."""

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from django.db import transaction
 from django.db.models import F, Min, Q
 
-from kpis import following, storing
 from kpis.actual import SeriesFigure, combine, counted
 from kpis.evaluation import Goal, Memory, Point, Status, evaluate
 from kpis.models import KPI, Across, Aggregation, CurrentValue, Decision, Direction, KpiState, Rollup, Target, Waiver
@@ -18,7 +15,6 @@ from kpis.stats.histogram import Histogram
 from kpis.targets import goal_of, in_force
 
 Sparkline = list[tuple[datetime, float]]
-STATE = ["kpi", "status", "since", "memory"]
 WORDS = {
     Status.NO_DATA: "no data",
     Status.STALE: "stale",
@@ -99,7 +95,7 @@ def standings(kpis: Iterable[KPI], *, now: datetime, paths: Mapping[int, Sequenc
     """
     listed = list(kpis)
     ids = [kpi.pk for kpi in listed]
-    figures = _figures(ids)
+    figures = series_figures(ids)
     targets = in_force(listed, now)
     waivers = _waivers(ids, now)
     memories = {state.kpi_id: Memory.from_dict(state.memory) for state in KpiState.objects.filter(kpi_id__in=ids)}
@@ -162,55 +158,6 @@ def judged(
         waived_until=waived_until,
         memory=verdict.memory,
     )
-
-
-def remember(kpis: Iterable[KPI], *, now: datetime) -> None:
-    """Keep what the judge must remember of these KPIs. Call it in the transaction that changed their values.
-
-    A KPI that looks as it did is not written again: the judge's memory moves only with its figures.
-    """
-    listed = sorted({kpi.pk: kpi for kpi in kpis}.values(), key=lambda kpi: kpi.pk)
-    states = _states([kpi.pk for kpi in listed], now)
-    memories = {pk: Memory.from_dict(state.memory) for pk, state in states.items()}
-    targets, figures = in_force(listed, now), _figures([kpi.pk for kpi in listed])
-    paths = following.paths(listed, targets, memories)
-    changed: list[tuple[int, str, datetime, dict[str, Any]]] = []
-    for kpi in listed:
-        state = states[kpi.pk]
-        found = judged(
-            kpi, figures.get(kpi.pk, []), targets.get(kpi.pk), None, memories[kpi.pk], now, paths.get(kpi.pk, ())
-        )  # fmt: skip
-        kept = (str(found.status), found.memory.since or now, found.memory.to_dict())
-        if kept != (state.status, state.since, state.memory):
-            changed.append((kpi.pk, *kept))
-    storing.upsert(KpiState, STATE, changed, unique=["kpi"], changes={name: f"excluded.{name}" for name in STATE[1:]})
-
-
-def make_states(kpi_ids: Iterable[int], *, now: datetime) -> None:
-    """The rows in which the judge remembers, for KPIs that have none yet."""
-    blank: list[tuple[Any, ...]] = [(pk, Status.NO_DATA.value, now, {}) for pk in sorted(kpi_ids)]
-    storing.insert_missing(KpiState, STATE, blank)
-
-
-def _states(kpi_ids: Sequence[int], now: datetime) -> dict[int, KpiState]:
-    """What the judge remembers, locked in the order of the ids."""
-    rows = KpiState.objects.select_for_update().filter(kpi_id__in=kpi_ids).order_by("pk")
-    found = {state.kpi_id: state for state in rows}
-    if missing := set(kpi_ids) - found.keys():
-        make_states(missing, now=now)
-        found = {state.kpi_id: state for state in rows.all()}
-    return found
-
-
-def remember_changes(kpis: Iterable[KPI], *, now: datetime) -> int:
-    """Keep the statuses that time alone has changed (a KPI turned stale); returns how many there were."""
-    listed = list(kpis)
-    known = dict(KpiState.objects.filter(kpi_id__in=[kpi.pk for kpi in listed]).values_list("kpi_id", "status"))
-    changed = [found.kpi for found in standings(listed, now=now) if known.get(found.kpi.pk, found.status) != found.status]
-    if changed:
-        with transaction.atomic():
-            remember(changed, now=now)
-    return len(changed)
 
 
 def counts(standings: Iterable[Standing]) -> dict[str, int]:
@@ -280,7 +227,7 @@ def _bucket_figure(row: Rollup, aggregation: str) -> SeriesFigure:
     return SeriesFigure("", "", row.last_at, value, row.count, histogram=histogram)
 
 
-def _figures(kpi_ids: Sequence[int]) -> dict[int, list[SeriesFigure]]:
+def series_figures(kpi_ids: Sequence[int]) -> dict[int, list[SeriesFigure]]:
     """What every enabled series says, by KPI id: one query. Histograms only where series are merged."""
     rows = CurrentValue.objects.filter(series__kpi_id__in=kpi_ids, series__enabled=True).order_by("series_id").values_list(
         "series__kpi_id", "series__subject", "series__environment", "at", "value", "count", "origin", "reported",

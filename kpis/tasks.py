@@ -4,8 +4,8 @@ from celery import shared_task
 from django.utils import timezone
 
 from kpis.models import KPI
+from kpis.remembering import remember_changes
 from kpis.retention import prune
-from kpis.standing import remember_changes
 
 
 @shared_task

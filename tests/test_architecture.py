@@ -20,7 +20,7 @@ MAY_IMPORT = {
 }
 PURE = [
     "kpis/readings.py", "kpis/units.py", "kpis/evaluation.py", "kpis/thresholds.py", "kpis/verdict.py", "kpis/actual.py",
-    "kpis/drawing.py", "kpis/stats/*.py", "kpis/formats/*.py", "probes/instrument.py", "probes/kinds/*.py",
+    "kpis/alerting.py", "kpis/drawing.py", "kpis/stats/*.py", "kpis/formats/*.py", "probes/instrument.py", "probes/kinds/*.py",
     "probes/stopwatch/*.py", "probes/metrics/*.py", "probes/addresses.py", "roadmap/roi.py", "roadmap/rates.py",
     "roadmap/risk.py", "roadmap/schedule.py", "roadmap/gates.py", "roadmap/drawing.py", "roadmap/wording.py",
 ]  # fmt: skip

@@ -53,6 +53,11 @@ def unit_word(unit: str) -> str:
     return UNIT_WORDS.get(unit, unit)
 
 
+def figure_words(value: float, unit: str) -> str:
+    """A figure with its unit as plain text."""
+    return f"{plain(value)} {unit_word(unit)}".rstrip()
+
+
 @register.filter
 def figure(value: float | None, unit: str = "") -> SafeString:
     """A figure with its unit in grey; a dash where there is none."""

@@ -1,5 +1,6 @@
 """Scorecards, KPIs, their targets, and what was measured."""
 
+from kpis.models.alerts import Incident, Kind, Outbox, Rule, Transition
 from kpis.models.measurements import CurrentValue, IngestReceipt, KpiState, Measurement, Rollup, Series
 from kpis.models.scorecards import KPI, PERCENTILES, Across, Aggregation, Category, Direction, Scorecard
 from kpis.models.submissions import Sample, Submission
@@ -14,15 +15,20 @@ __all__ = [
     "CurrentValue",
     "Decision",
     "Direction",
+    "Incident",
     "IngestReceipt",
+    "Kind",
     "KpiState",
     "Measurement",
+    "Outbox",
     "Rollup",
+    "Rule",
     "Sample",
     "Scorecard",
     "Series",
     "Severity",
     "Submission",
     "Target",
+    "Transition",
     "Waiver",
 ]

@@ -1,0 +1,212 @@
+"""Incidents: opened and moved by what a look says, in the transaction of the judgement; acknowledged by people.
+
+Every step is a transition row, and that row is the entry in the outbox: deciding and having something to tell are one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from accounts import audit
+from accounts.models import User
+from kpis.alerting import GATHER_S, Life, Look, State, Step, step, told_after_s, window_s
+from kpis.models import KPI, Incident, Outbox, Rule, Scorecard, Transition
+
+
+class Refused(ValueError):
+    """A step that may not be made, in words for the person who tried."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sight:
+    """One look at one thing that is watched, with the figure behind it. `key` says what it is about."""
+
+    key: str
+    kind: str
+    severity: str
+    title: str
+    look: Look
+    recover_s: int = 0
+    kpi: KPI | None = None
+    scorecard: Scorecard | None = None
+    rule: Rule | None = None
+    subject: str = ""
+    value: float | None = None
+    origin: str = ""
+    measured_at: datetime | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class _Move:
+    incident: Incident
+    state: State
+    sight: Sight
+    outbox: Outbox
+    wait_s: int = 0
+
+
+@transaction.atomic
+def follow(sights: Iterable[Sight], *, now: datetime) -> list[Transition]:
+    """Move the incidents of what was looked at; returns the steps that were made.
+
+    Call it in the transaction of the judgement. The same look twice moves nothing the second time.
+    """
+    seen = {sight.key: sight for sight in sights}
+    if not seen:
+        return []
+    there = _newest(seen, now)
+    moves: list[_Move] = []
+    opened: list[Sight] = []
+    for key, sight in seen.items():
+        incident = there.get(key)
+        wanted = step(_life(incident), sight.look)
+        if wanted == Step.OPEN:
+            opened.append(sight)
+        elif wanted is not None and incident is not None:
+            moves += _moves(incident, wanted, sight)
+    for incident in _open(opened):
+        moves += _moves(incident, Step.FIRE if seen[incident.key].look.lasting else Step.OPEN, seen[incident.key])
+    return _write(moves)
+
+
+def _newest(keys: Iterable[str], now: datetime) -> dict[str, Incident]:
+    """The incident that may still move, by key, locked."""
+    listed = sorted(keys)
+    found: dict[str, Incident] = {}
+    for start in range(0, len(listed), 500):
+        rows = Incident.objects.alive(now, 86400 * 7).filter(key__in=listed[start : start + 500])
+        for incident in rows.select_for_update(of=("self",)).order_by("pk"):
+            if incident.key not in found or found[incident.key].state == State.RESOLVED:
+                found[incident.key] = incident
+    return found
+
+
+def _life(incident: Incident | None) -> Life | None:
+    return Life(State(incident.state), incident.moved_at, incident.reopen_s) if incident else None
+
+
+def _open(sights: Sequence[Sight]) -> list[Incident]:
+    """New incidents, without those that another look has opened at the same time."""
+    rows = [
+        Incident(
+            key=sight.key,
+            kind=sight.kind,
+            state=State.PENDING,
+            severity=sight.severity,
+            title=sight.title[:300],
+            kpi=sight.kpi,
+            scorecard=sight.scorecard or (sight.kpi.scorecard if sight.kpi else None),
+            rule=sight.rule,
+            subject=sight.subject[:80],
+            reopen_s=window_s(sight.recover_s),
+            opened_at=sight.look.at,
+            moved_at=sight.look.at,
+        )
+        for sight in sights
+    ]
+    if not rows:
+        return []
+    Incident.objects.bulk_create(rows, ignore_conflicts=True)
+    made = Incident.objects.filter(key__in=[row.key for row in rows], state=State.PENDING, steps=0)
+    return list(made.select_for_update(of=("self",)).order_by("pk"))
+
+
+def _moves(incident: Incident, wanted: Step, sight: Sight) -> list[_Move]:
+    if wanted == Step.OPEN:
+        return [_Move(incident, State.PENDING, sight, Outbox.QUIET)]
+    if wanted == Step.FIRE:
+        return [_Move(incident, State.FIRING, sight, Outbox.DUE, GATHER_S)]
+    if wanted == Step.RESOLVE:
+        return [_Move(incident, State.RESOLVED, sight, Outbox.DUE, told_after_s(sight.recover_s))]
+    if wanted == Step.FORGET:
+        incident.delete()
+        return []
+    untold = incident.transitions.filter(state=State.RESOLVED, outbox=Outbox.DUE).update(outbox=Outbox.QUIET)
+    was = State.ACKNOWLEDGED if untold and incident.acknowledged_at else State.FIRING
+    note = "Past its limit again within the recover window: the same incident."
+    outbox = Outbox.QUIET if untold else Outbox.DUE
+    return [_Move(incident, was, replace(sight, note=sight.note or note), outbox, GATHER_S)]
+
+
+def _write(moves: Sequence[_Move]) -> list[Transition]:
+    rows = []
+    for move in moves:
+        incident, sight = move.incident, move.sight
+        _advance(incident, move.state, sight.look.at)
+        incident.severity, incident.title = sight.severity, sight.title[:300]
+        incident.value, incident.origin, incident.measured_at = sight.value, sight.origin, sight.measured_at
+        rows.append(
+            Transition(
+                incident=incident,
+                number=incident.steps,
+                state=move.state,
+                at=incident.moved_at,
+                note=sight.note,
+                value=sight.value,
+                origin=sight.origin,
+                measured_at=sight.measured_at,
+                outbox=move.outbox,
+                due_at=incident.moved_at + timedelta(seconds=move.wait_s),
+            )
+        )
+    if rows:
+        Incident.objects.bulk_update([move.incident for move in moves], MOVED, batch_size=200)
+        Transition.objects.bulk_create(rows)
+    return rows
+
+
+MOVED = [
+    "state", "severity", "title", "value", "origin", "measured_at", "fired_at", "acknowledged_at", "acknowledged_by",
+    "resolved_at", "moved_at", "steps",
+]  # fmt: skip
+
+
+def _advance(incident: Incident, state: State, at: datetime) -> None:
+    """To a state, at a time that is never before its last move."""
+    at = max(at, incident.moved_at)
+    reopened = incident.state == State.RESOLVED
+    incident.state, incident.moved_at = state, at
+    incident.steps += 1
+    if state == State.FIRING:
+        incident.fired_at = incident.fired_at or at
+        incident.acknowledged_at, incident.acknowledged_by = None, ""
+    if state == State.ACKNOWLEDGED and not reopened:
+        incident.acknowledged_at = at
+    incident.resolved_at = at if state == State.RESOLVED else None
+
+
+@transaction.atomic
+def acknowledge(
+    *, incident: Incident, actor: User | None, by: str = "", note: str = "", now: datetime, token: str = ""
+) -> Incident:
+    """Somebody has taken it up. `by` names who it was where no person is logged in. Raises Refused."""
+    incident = Incident.objects.select_for_update(of=("self",)).get(pk=incident.pk)
+    if incident.state == State.ACKNOWLEDGED:
+        raise Refused(f"{incident.acknowledged_by} has acknowledged it already.")
+    if incident.state != State.FIRING:
+        raise Refused(f"It is {incident.state}; only what is firing is acknowledged.")
+    who = by or str(actor)
+    _advance(incident, State.ACKNOWLEDGED, now)
+    incident.acknowledged_by = who[:200]
+    incident.save()
+    Transition.objects.create(
+        incident=incident,
+        number=incident.steps,
+        state=State.ACKNOWLEDGED,
+        at=incident.moved_at,
+        actor=actor,
+        by=who[:200],
+        note=note,
+        value=incident.value,
+        origin=incident.origin,
+        measured_at=incident.measured_at,
+        outbox=Outbox.DUE,
+        due_at=incident.moved_at + timedelta(seconds=GATHER_S),
+    )
+    audit.record(actor=actor, action="alert.acknowledge", subject=incident, after={"by": who}, why=note, token=token)
+    return incident

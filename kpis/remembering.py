@@ -1,0 +1,98 @@
+"""What the judge keeps of KPIs, and the alerts that follow from it: written in the transaction that changed their values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from accounts.templatetags.ui import figure_words
+from kpis import following, incidents, storing
+from kpis.alerting import Look
+from kpis.evaluation import Memory, Status
+from kpis.incidents import Sight
+from kpis.models import KPI, Direction, Kind, KpiState, Severity
+from kpis.standing import Standing, judged, series_figures, standings
+from kpis.targets import in_force
+
+STATE = ["kpi", "status", "since", "memory"]
+
+
+def remember(kpis: Iterable[KPI], *, now: datetime) -> None:
+    """Keep what the judge must remember of these KPIs. Call it in the transaction that changed their values.
+
+    A KPI that looks as it did is not written again: the judge's memory moves only with its figures.
+    """
+    listed = sorted({kpi.pk: kpi for kpi in kpis}.values(), key=lambda kpi: kpi.pk)
+    states = _states([kpi.pk for kpi in listed], now)
+    memories = {pk: Memory.from_dict(state.memory) for pk, state in states.items()}
+    targets, figures = in_force(listed, now), series_figures([kpi.pk for kpi in listed])
+    paths = following.paths(listed, targets, memories)
+    changed: list[tuple[int, str, datetime, dict[str, Any]]] = []
+    sights = []
+    for kpi in listed:
+        state = states[kpi.pk]
+        found = judged(
+            kpi, figures.get(kpi.pk, []), targets.get(kpi.pk), None, memories[kpi.pk], now, paths.get(kpi.pk, ())
+        )  # fmt: skip
+        kept = (str(found.status), found.memory.since or now, found.memory.to_dict())
+        if kept != (state.status, state.since, state.memory):
+            changed.append((kpi.pk, *kept))
+        if _bad(memories[kpi.pk]) or _bad(found.memory):
+            sights.append(threshold_sight(found, now))
+    storing.upsert(KpiState, STATE, changed, unique=["kpi"], changes={name: f"excluded.{name}" for name in STATE[1:]})
+    incidents.follow(sights, now=now)
+
+
+def make_states(kpi_ids: Iterable[int], *, now: datetime) -> None:
+    """The rows in which the judge remembers, for KPIs that have none yet."""
+    blank: list[tuple[Any, ...]] = [(pk, Status.NO_DATA.value, now, {}) for pk in sorted(kpi_ids)]
+    storing.insert_missing(KpiState, STATE, blank)
+
+
+def _states(kpi_ids: Sequence[int], now: datetime) -> dict[int, KpiState]:
+    """What the judge remembers, locked in the order of the ids."""
+    rows = KpiState.objects.select_for_update().filter(kpi_id__in=kpi_ids).order_by("pk")
+    found = {state.kpi_id: state for state in rows}
+    if missing := set(kpi_ids) - found.keys():
+        make_states(missing, now=now)
+        found = {state.kpi_id: state for state in rows.all()}
+    return found
+
+
+def remember_changes(kpis: Iterable[KPI], *, now: datetime) -> int:
+    """Keep the statuses that time alone has changed (a KPI turned stale); returns how many there were."""
+    listed = list(kpis)
+    known = dict(KpiState.objects.filter(kpi_id__in=[kpi.pk for kpi in listed]).values_list("kpi_id", "status"))
+    changed = [found.kpi for found in standings(listed, now=now) if known.get(found.kpi.pk, found.status) != found.status]
+    if changed:
+        with transaction.atomic():
+            remember(changed, now=now)
+    return len(changed)
+
+
+def _bad(memory: Memory) -> bool:
+    return memory.breached or memory.bad_since is not None
+
+
+def threshold_sight(found: Standing, now: datetime) -> Sight:
+    """What the judge saw of a KPI's alert threshold: its verdict, not a second comparison."""
+    kpi, target, limit = found.kpi, found.target, found.alert_threshold
+    bad: bool | None = None if found.status in (Status.STALE, Status.NO_DATA) else _bad(found.memory)
+    side = "above" if kpi.direction == Direction.LOWER else "below"
+    return Sight(
+        key=f"threshold:{kpi.pk}",
+        kind=Kind.THRESHOLD,
+        severity=target.severity if target else Severity.MEDIUM,
+        title=kpi.name if limit is None else f"{kpi.name} {side} {figure_words(limit, kpi.unit)}",
+        look=Look(now, bad, found.memory.breached),
+        recover_s=target.recover_s if target else 0,
+        kpi=kpi,
+        subject=found.worst_subject,
+        value=found.actual,
+        origin=found.origin,
+        measured_at=found.at,
+        note="" if limit is not None else "No alert threshold is in force any more.",
+    )

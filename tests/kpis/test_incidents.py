@@ -1,0 +1,148 @@
+"""Incidents that follow from what was recorded: one life each, every step with the figure behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import transaction
+
+from accounts.models import AuditEntry
+from kpis import incidents
+from kpis.alerting import Look
+from kpis.incidents import Sight
+from kpis.models import KPI, Incident, KpiState, Transition
+from kpis.points import Point
+from kpis.recording import record
+from kpis.remembering import remember_changes
+from tests.factories import People
+from tests.kpis.factories import NOW, make_kpi, make_target
+
+pytestmark = [pytest.mark.django_db, pytest.mark.databases]
+
+
+def connections(**target: int) -> KPI:
+    kpi = make_kpi(name="Database connections", unit="count", aggregation="last")
+    make_target(kpi, "<", 50, alert_threshold=100, severity="high", **target)
+    return kpi
+
+
+def see(kpi: KPI, values: Sequence[float], *, start: datetime = NOW, step_s: int = 60) -> datetime:
+    """Record one value after another as they are measured; gives the time of the last one."""
+    at = start
+    for index, value in enumerate(values):
+        at = start + timedelta(seconds=step_s * index)
+        record([Point(kpi=kpi, subject="orders", at=at, value=value, origin=f"run:{index}")], now=at)
+    return at
+
+
+def states() -> list[str]:
+    return list(Transition.objects.values_list("state", flat=True))
+
+
+def test_breach_opens_an_incident_with_the_measurement_behind_it() -> None:
+    kpi = connections()
+    see(kpi, [40, 120])
+    found = Incident.objects.get()
+    assert (found.state, found.severity, found.title) == ("firing", "high", "Database connections above 100")
+    assert (found.value, found.origin, found.subject, found.kpi) == (120, "run:1", "orders", kpi)
+    step = found.transitions.get()
+    assert (step.number, step.at, step.measured_at, step.outbox) == (
+        1,
+        NOW + timedelta(minutes=1),
+        NOW + timedelta(minutes=1),
+        "due",
+    )
+
+
+def test_pending_fires_after_its_duration() -> None:
+    see(connections(for_s=120), [120, 120, 120])
+    assert states() == ["pending", "firing"]
+    assert Incident.objects.get().fired_at == NOW + timedelta(minutes=2)
+
+
+def test_short_breach_was_no_alert() -> None:
+    see(connections(for_s=120), [120, 40, 120, 40])
+    assert Incident.objects.count() == 0
+
+
+def test_recovery_resolves_it() -> None:
+    see(connections(recover_s=120), [120, 40, 40, 40])
+    found = Incident.objects.get()
+    assert (found.state, found.resolved_at) == ("resolved", NOW + timedelta(minutes=3))
+    assert states() == ["firing", "resolved"]
+
+
+@pytest.mark.parametrize("recover_s", [0, 240])
+def test_swinging_for_an_hour_is_one_incident(recover_s: int) -> None:
+    last = see(connections(recover_s=recover_s), [120, 40] * 30)
+    see(Incident.objects.get().kpi or make_kpi(), [40] * 10, start=last + timedelta(minutes=1))
+    found = Incident.objects.get()
+    due = [step.state for step in found.transitions.all() if step.outbox == "due"]
+    assert (found.state, due) == ("resolved", ["firing", "resolved"])
+
+
+def test_breach_after_the_recover_window_is_another_incident() -> None:
+    kpi = connections()
+    see(kpi, [120, 40])
+    see(kpi, [120], start=NOW + timedelta(hours=1))
+    assert list(Incident.objects.order_by("pk").values_list("state", flat=True)) == ["resolved", "firing"]
+
+
+def test_absence_neither_resolves_nor_opens() -> None:
+    kpi = connections()
+    see(kpi, [120])
+    remember_changes([kpi], now=NOW + timedelta(days=1))
+    assert (KpiState.objects.get().status, Incident.objects.get().state) == ("stale", "firing")
+
+
+def test_threshold_that_is_no_more_in_force_ends_it() -> None:
+    kpi = connections()
+    see(kpi, [120])
+    make_target(kpi, "<", 50, effective_from=NOW + timedelta(minutes=1))
+    see(kpi, [120], start=NOW + timedelta(minutes=2))
+    assert Incident.objects.get().state == "resolved"
+    assert Transition.objects.last().note == "No alert threshold is in force any more."  # type: ignore[union-attr]
+
+
+def test_clock_stepped_back_raises_no_storm() -> None:
+    kpi = connections()
+    see(kpi, [120, 120, 40])
+    before = states()
+    for minutes in range(60, 0, -1):
+        remember_changes([kpi], now=NOW - timedelta(minutes=minutes))
+        see(kpi, [120], start=NOW - timedelta(minutes=minutes))
+    assert (states(), Incident.objects.count()) == (before, 1)
+
+
+@pytest.mark.parametrize("how_many", [1, 30])
+def test_many_are_opened_in_as_many_statements_as_one(how_many: int, django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
+    kpis = [make_kpi() for _ in range(how_many)]
+    sights = [
+        Sight(key=f"threshold:{kpi.pk}", kind="threshold", severity="low", title=kpi.name, look=Look(NOW, True, True), kpi=kpi)
+        for kpi in kpis
+    ]
+    with transaction.atomic(), django_assert_num_queries(7):
+        incidents.follow(sights, now=NOW)
+    assert Incident.objects.open().count() == how_many
+
+
+def test_acknowledged_by_a_person_with_a_note(people: People) -> None:
+    see(connections(), [120])
+    found = incidents.acknowledge(
+        incident=Incident.objects.get(), actor=people.engineer, note="Pool is resized.", now=NOW + timedelta(minutes=2)
+    )
+    assert (found.state, found.acknowledged_by) == ("acknowledged", "Engineer")
+    step = found.transitions.last()
+    assert step is not None
+    assert (step.by, step.note, step.actor) == ("Engineer", "Pool is resized.", people.engineer)
+    assert AuditEntry.objects.filter(action="alert.acknowledge", why="Pool is resized.").count() == 1
+    with pytest.raises(incidents.Refused, match="Engineer has acknowledged it already"):
+        incidents.acknowledge(incident=found, actor=people.manager, now=NOW)
+
+
+def test_what_is_over_is_not_acknowledged(people: People) -> None:
+    see(connections(), [120, 40])
+    with pytest.raises(incidents.Refused, match="It is resolved"):
+        incidents.acknowledge(incident=Incident.objects.get(), actor=people.engineer, now=NOW)
