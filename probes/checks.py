@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
 
-from probes.addresses import allowance
+from outgoing.addresses import allowance
 
 
 def check_allow_list(app_configs: Any, **_: Any) -> list[CheckMessage]:

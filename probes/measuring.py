@@ -15,8 +15,9 @@ import msgspec
 import uvloop
 from django.utils import timezone
 
+from outgoing.addresses import AddressPolicy, Refused
+from outgoing.http import TimedOut, Unreachable, plain
 from probes import http
-from probes.addresses import AddressPolicy, Refused
 from probes.claiming import Claim
 from probes.finishing import Ended
 from probes.kinds.base import Measured, Outcome, Page, Target, Tools
@@ -117,12 +118,12 @@ async def measure(claimed: Claim, shared: _Shared) -> Measured:
         async with asyncio.timeout(RUN_S):
             measured: Measured = await claimed.kind.measure(shared.target, params, tools)
             return measured
-    except (TimeoutError, http.TimedOut) as error:
+    except (TimeoutError, TimedOut) as error:
         return Measured(outcome=Outcome.TIMED_OUT, error=str(error) or f"no end after {RUN_S:g} s")
     except Refused as error:
         return Measured(outcome=Outcome.REFUSED, reason="address", error=str(error))
-    except (http.Unreachable, OSError) as error:
-        return Measured(outcome=Outcome.FAILED, error=http.plain(error))
+    except (Unreachable, OSError) as error:
+        return Measured(outcome=Outcome.FAILED, error=plain(error))
     except msgspec.ValidationError as error:
         return Measured(outcome=Outcome.INVALID, reason="params", error=str(error))
     except Exception:

@@ -7,9 +7,9 @@ from django.core.validators import MinValueValidator
 from django.db import models
 
 from kpis.models import KPI
+from outgoing.secrets import EncryptedJSONField
 from probes.kinds import kind_choices
 from probes.kinds.base import Outcome
-from probes.secrets import EncryptedJSONField
 
 
 class Service(models.Model):

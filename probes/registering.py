@@ -13,7 +13,7 @@ from accounts import audit
 from accounts.models import User
 from kpis.models import KPI
 from kpis.units import UnitMismatch, factor
-from probes.addresses import Refused, checked_url, literal_address, port_of
+from outgoing.addresses import Refused, checked_url, literal_address, port_of
 from probes.kinds import kinds
 from probes.kinds.base import Outcome
 from probes.models import Feed, Probe, RunState, Service

@@ -11,8 +11,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
+from outgoing.addresses import AddressPolicy
 from probes import heartbeat
-from probes.addresses import AddressPolicy
 from probes.claiming import claim
 from probes.finishing import finish
 from probes.measuring import RUN_S, Stopwatches

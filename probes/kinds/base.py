@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 import msgspec
 
 from kpis.readings import Reading
-from probes.addresses import AddressPolicy
+from outgoing.addresses import AddressPolicy
 
 
 class Outcome(StrEnum):
@@ -52,7 +52,7 @@ class Tools:
     """What a kind may use: nothing else reaches the outside.
 
     `scrape` fetches the service's metrics, once per service and batch, however many kinds ask; it raises
-    `probes.http.Unreachable` (or its `TimedOut`, `Refused`) with a plain reason. `previous` is what the kind kept last time.
+    `outgoing.http.Unreachable` (or its `TimedOut`, `Refused`) with a plain reason. `previous` is what the kind kept last time.
     """
 
     policy: AddressPolicy

@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from kpis.readings import Reading
 from kpis.stats.histogram import Histogram
-from probes.addresses import Refused, checked_url
+from outgoing.addresses import Refused, checked_url
 from probes.kinds.base import Measured, Outcome, Target, Tools
 from probes.stopwatch import Plan, Result, prepare, run
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from kpis.readings import Reading
-from probes.http import TimedOut, Unreachable, plain
+from outgoing.http import TimedOut, Unreachable, plain
 from probes.kinds.base import Measured, Outcome, Target, Tools
 from probes.metrics.scrape import Scrape, Unreadable, read, remembered
 from probes.metrics.window import NoWindow, Replicas, Restarted, Window, window

@@ -3,7 +3,7 @@
 import django.core.validators
 import django.db.models.deletion
 import probes.kinds
-import probes.secrets
+import outgoing.secrets
 from django.conf import settings
 from django.db import migrations, models
 
@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
                 ('links', models.JSONField(blank=True, default=list, help_text='Shown on its page: [{"name": "Switches", "url": "…"}]')),
                 ('metrics_url', models.CharField(blank=True, default='/metrics', help_text='Path or full address.', max_length=300)),
                 ('health_path', models.CharField(blank=True, default='/health', max_length=200)),
-                ('headers', probes.secrets.EncryptedJSONField(blank=True, default=dict, help_text='Sent with every request; stored encrypted, never shown.')),
+                ('headers', outgoing.secrets.EncryptedJSONField(blank=True, default=dict, help_text='Sent with every request; stored encrypted, never shown.')),
                 ('paused_at', models.DateTimeField(blank=True, null=True)),
                 ('archived_at', models.DateTimeField(blank=True, null=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),

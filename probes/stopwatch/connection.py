@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import httptools
 
-from probes.addresses import AddressPolicy
+from outgoing.addresses import AddressPolicy
 
 MOST_BYTES = 20_000_000
 """A longer response is cut off: it is an error, not a measurement."""

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult
 
-from probes import tls
-from probes.addresses import AddressPolicy, Refused, port_of
+from outgoing import tls
+from outgoing.addresses import AddressPolicy, Refused, port_of
 from probes.stopwatch.connection import Connection, ConnectionLost, Response
 
 MOST_USERS, MOST_REQUESTS, MOST_SECONDS, MOST_BYTES = 50, 10_000, 120.0, 200_000_000

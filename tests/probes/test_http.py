@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from outgoing.addresses import AddressPolicy, Refused
+from outgoing.http import TimedOut, Unreachable
 from probes import http
-from probes.addresses import AddressPolicy, Refused
-from probes.http import TimedOut, Unreachable
 from probes.kinds.base import Page, Target
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

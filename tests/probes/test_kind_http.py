@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from probes.addresses import AddressPolicy
+from outgoing.addresses import AddressPolicy
 from probes.kinds import http
 from probes.kinds.base import Measured, Outcome, Page, Target, Tools
 from probes.stopwatch import Result

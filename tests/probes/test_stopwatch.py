@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 import uvloop
 
-from probes import tls
-from probes.addresses import AddressPolicy, Refused
+from outgoing import tls
+from outgoing.addresses import AddressPolicy, Refused
 from probes.stopwatch import Plan, Result, prepare, run
 from tests.probes import certificates
 from tests.probes.conftest import Script

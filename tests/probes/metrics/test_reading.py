@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from probes.addresses import AddressPolicy
-from probes.http import TimedOut, Unreachable
+from outgoing.addresses import AddressPolicy
+from outgoing.http import TimedOut, Unreachable
 from probes.kinds import cache, memory, queries
 from probes.kinds.base import Measured, Outcome, Page, Target, Tools
 

@@ -5,7 +5,7 @@ import ipaddress
 
 import pytest
 
-from probes.addresses import AddressPolicy, Refused, allowance, checked_host, checked_url
+from outgoing.addresses import AddressPolicy, Refused, allowance, checked_host, checked_url
 
 CLOSED = AddressPolicy.of([])
 EVERYTHING = AddressPolicy.of(["0.0.0.0/0", "::/0"])

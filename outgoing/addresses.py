@@ -77,15 +77,17 @@ class Allowance:
 
 @dataclass(frozen=True)
 class AddressPolicy:
-    """Globally routable addresses, and what an operator allowed; `denied` are (host, port) of Milepost's own parts."""
+    """Globally routable addresses, and what an operator allowed by `setting`; `denied` are (host, port) of Milepost's own."""
 
     allowed: tuple[Allowance, ...] = ()
     denied: tuple[tuple[str, int], ...] = ()
+    setting: str = "PROBE_ALLOW"
 
     @classmethod
-    def of(cls, allow: Sequence[str], deny: Sequence[tuple[str, int]] = ()) -> AddressPolicy:
+    def of(cls, allow: Sequence[str], deny: Sequence[tuple[str, int]] = (), *, setting: str = "PROBE_ALLOW") -> AddressPolicy:
         """Read an allow-list of `host-or-CIDR[:port]`. Raises ValueError for an entry that makes no sense."""
-        return cls(tuple(allowance(entry) for entry in allow), tuple((host.lower(), port) for host, port in deny))
+        own = tuple((host.lower(), port) for host, port in deny)
+        return cls(tuple(allowance(entry) for entry in allow), own, setting)
 
     def judge(self, host: str, address: Address, port: int) -> None:
         """Raise Refused unless the address may be reached under that name. What has a name of ours is judged in `resolve`."""
@@ -98,7 +100,7 @@ class AddressPolicy:
             return
         if not address.is_global or (address.version == 6 and address not in PUBLIC6):
             raise Refused(
-                f"{address} is not a public address; an operator can allow it with PROBE_ALLOW={allowed_as(address, port)}"
+                f"{address} is not a public address; an operator can allow it with {self.setting}={allowed_as(address, port)}"
             )
 
     async def resolve(self, host: str, port: int, resolver: Resolver | None = None) -> list[Address]:
@@ -173,7 +175,7 @@ def checked_url(url: str) -> SplitResult:
     except ValueError as error:
         raise Refused(f"{url!r} is not an address: {error}") from None
     if parts.scheme not in ("http", "https"):
-        raise Refused("only http and https addresses are measured")
+        raise Refused("only http and https addresses are reached")
     if not parts.hostname:
         raise Refused("the address names no host")
     if parts.username or parts.password:
