@@ -68,14 +68,19 @@ def roles_with(scope: Scope) -> list[str]:
     return [role for role, scopes in ROLES.items() if scope in scopes]
 
 
-def require(scope: Scope) -> Callable[[View], View]:
-    """Guard a page: without the scope it answers 403 and names the roles that have it."""
+ENTER = (Scope.RESULTS_WRITE, Scope.PLAN_WRITE)
+"""Who brings figures by hand or by file: engineers, and managers, who know tickets and cost."""
+
+
+def require(*scopes: Scope) -> Callable[[View], View]:
+    """Guard a page: without one of the scopes it answers 403 and names the roles that have it."""
 
     def guard(view: View) -> View:
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            if not may(request.user, scope):
-                raise PermissionDenied(f"This needs the role {' or '.join(roles_with(scope))}.")
+            if not scopes_of(request.user).intersection(scopes):
+                roles = dict.fromkeys(role for scope in scopes for role in roles_with(scope))
+                raise PermissionDenied(f"This needs the role {' or '.join(roles)}.")
             return view(request, *args, **kwargs)
 
         return guarded
@@ -141,5 +146,6 @@ def context(request: HttpRequest) -> dict[str, bool]:
         "may_probe": Scope.PROBES_WRITE in known,
         "may_propose": Scope.TARGETS_PROPOSE in known,
         "may_approve": Scope.APPROVE in known,
+        "may_enter": bool(known.intersection(ENTER)),
         "may_send_results": Scope.RESULTS_WRITE in known,
     }

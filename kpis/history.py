@@ -20,7 +20,7 @@ SPANS = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
 @dataclass(frozen=True)
 class HistoryPoint:
     """`value` is the KPI's figure in the bucket that starts at `at` (raw: of one measurement); `low` and `high` bound
-    what was measured there. `source` is the origin of a raw measurement."""
+    what was measured there. `source`, `note` and the `raw` figure of a reduction are those of a raw measurement."""
 
     at: datetime
     value: float
@@ -30,6 +30,8 @@ class HistoryPoint:
     source: str = ""
     subject: str = ""
     reported: bool = False
+    raw: float | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,9 @@ def _point(kpi: KPI, row: Measurement) -> HistoryPoint:
     stretch = rollups.stretch_of(row)
     figure = aggregate(kpi.aggregation, [stretch])
     low, high = _span(stretch)
-    return HistoryPoint(row.at, figure.value, row.count, low, high, row.origin, row.series.subject, figure.reported)
+    return HistoryPoint(
+        row.at, figure.value, row.count, low, high, row.origin, row.series.subject, figure.reported, row.raw, row.note
+    )
 
 
 def _span(stretch: Stretch) -> tuple[float, float]:

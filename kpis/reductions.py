@@ -17,3 +17,8 @@ def reduction(raw: float, *, reference: float, unit: str) -> float:
     Below 0 when it became more. Linear, so that a mean of reductions is the reduction of the mean.
     """
     return (reference - raw) / reference * factor("ratio", unit)
+
+
+def raw_figure(value: float, *, reference: float, unit: str) -> float:
+    """The raw figure behind a reduction: what `reduction` gives the value of."""
+    return reference * (1 - value / factor("ratio", unit))

@@ -4,7 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from kpis import badges, results_api
 from kpis.api import urls as api_urls
-from kpis.views import defining, kpis, scorecards, submissions
+from kpis.views import defining, entering, kpis, scorecards, submissions
 
 app_name = "kpis"
 
@@ -21,6 +21,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("scorecards/<slug:slug>/<slug:key>/edit/", defining.kpi_edit, name="kpi-edit"),
     path("scorecards/<slug:slug>/<slug:key>/archive/", defining.kpi_archive, name="kpi-archive"),
     path("scorecards/<slug:slug>/<slug:key>/restore/", defining.kpi_restore, name="kpi-restore"),
+    path("scorecards/<slug:slug>/<slug:key>/enter/", entering.kpi_enter, name="kpi-enter"),
+    path("scorecards/<slug:slug>/<slug:key>/entries/<str:origin>/", entering.entry_detail, name="entry-detail"),
     path("scorecards/<slug:slug>/<slug:key>/targets/", kpis.target_propose, name="target-propose"),
     path("targets/<int:pk>/decide/", kpis.target_decide, name="target-decide"),
     path("results/", submissions.submission_list, name="submission-list"),

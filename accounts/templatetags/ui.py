@@ -149,6 +149,7 @@ SECTIONS = {
     "scorecard": "scorecard",
     "kpi": "scorecard",
     "target": "scorecard",
+    "entry": "scorecard",
     "submission": "results",
     "service": "services",
     "probe": "services",

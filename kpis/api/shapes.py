@@ -141,6 +141,8 @@ def course(found: History) -> dict[str, Any]:
                 "source": point.source or None,
                 "subject": point.subject or None,
                 "reported": point.reported,
+                "raw": point.raw,
+                "note": point.note,
             }
             for point in found.points
         ],

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django import template
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -14,7 +15,9 @@ from django.utils.safestring import SafeString, mark_safe
 from accounts.templatetags.ui import icon, percent, plain
 from kpis import headlines
 from kpis.drawing import segments, spark, way
-from kpis.models import Target
+from kpis.entering import KINDS
+from kpis.models import KPI, Target
+from kpis.reductions import raw_figure
 from kpis.rows import way_of
 from kpis.standing import Standing
 
@@ -141,18 +144,33 @@ def change_percent(share: float | None) -> str:
     return "—" if share is None else f"{signed(round(share * 100, 1))} %"
 
 
+@register.filter
+def as_raw(value: float | None, kpi: KPI) -> float | None:
+    """The raw figure behind a reduction."""
+    if value is None or kpi.reference is None:
+        return None
+    return raw_figure(value, reference=kpi.reference, unit=kpi.unit)
+
+
 ORIGINS = {"run": ("/runs/{}/", "run {}"), "result": ("/results/{}/", "CI result {}")}
-SOURCES = {"api": "the API, token {}", "manual": "hand, by {}"}
+SOURCES = {"api": "the API, token {}", "manual": "hand, by {}", "file": "a file, by {}"}
 
 
 @register.simple_tag
-def origin(text: str) -> SafeString:
-    """Where a figure came from: a link to the run or CI result, or words."""
+def origin(text: str, kpi: KPI | None = None) -> SafeString:
+    """Where a figure came from: a link to the run, the CI result or (with its KPI) what a person brought, or words."""
     kind, _, rest = text.partition(":")
     if kind in ORIGINS and rest:
         url, word = ORIGINS[kind]
         return format_html('<a class="lk" href="{}">{}</a>', url.format(rest), word.format(rest[:8]))
+    if kind in KINDS and ":" in rest:
+        words = SOURCES[kind].format(rest.partition(":")[0])
+        return format_html('<a class="lk" href="{}">{}</a>', entry_url(kpi, text), words) if kpi else format_html("{}", words)
     return format_html("{}", SOURCES[kind].format(rest) if kind in SOURCES and rest else text or "not stated")
+
+
+def entry_url(kpi: KPI, text: str) -> str:
+    return reverse("kpis:entry-detail", args=[kpi.scorecard.slug, kpi.key, text])
 
 
 @register.simple_tag

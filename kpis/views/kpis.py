@@ -15,6 +15,7 @@ from accounts.audit import actor_of
 from accounts.permissions import Scope, require
 from kpis import targets
 from kpis.comparing import compare
+from kpis.entry_forms import EntryForm
 from kpis.forms import ProposalForm, SplitForm
 from kpis.headlines import kpi_headline, kpi_lede
 from kpis.models import KPI, Direction, Target
@@ -73,6 +74,12 @@ def _decide(request: HttpRequest, target: Target, verb: str) -> HttpResponse:
     return redirect(kpi_url(target.kpi))
 
 
+def beside_entry(request: HttpRequest, kpi: KPI, found: Report, entry: EntryForm) -> HttpResponse:
+    """The KPI's page with what is wrong about a typed figure."""
+    context = _whole(kpi, found, _form(kpi, found, None), SplitForm(), entry)
+    return page(request, "kpis/kpi_detail.html", context | {"here": kpi_url(kpi)}, status=422)
+
+
 def kpi_url(kpi: KPI) -> str:
     return reverse("kpis:kpi-detail", args=[kpi.scorecard.slug, kpi.key])
 
@@ -96,7 +103,7 @@ def _live_part(found: Report) -> dict[str, Any]:
     }
 
 
-def _whole(kpi: KPI, found: Report, form: ProposalForm, split: SplitForm) -> dict[str, Any]:
+def _whole(kpi: KPI, found: Report, form: ProposalForm, split: SplitForm, entry: EntryForm | None = None) -> dict[str, Any]:
     lower, at = kpi.direction == Direction.LOWER, split.at_asked()
     return {
         **_live_part(found),
@@ -106,4 +113,5 @@ def _whole(kpi: KPI, found: Report, form: ProposalForm, split: SplitForm) -> dic
         "split": split,
         "form": form,
         "archived": archived(kpi),
+        "entry": entry or EntryForm(kpi=kpi, series=found.standing.series, now=timezone.now()),
     }
