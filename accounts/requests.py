@@ -4,6 +4,7 @@ from datetime import date
 
 from django.http import HttpRequest
 from django.utils.dateparse import parse_date
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
 
 from accounts.models import User
@@ -22,3 +23,10 @@ def day_of(text: str) -> date | None:
         return parse_date(text)
     except ValueError:
         return None
+
+
+def back_to(request: HttpRequest, default: str, anchor: str = "") -> str:
+    """Where a form said it was, if that is a page of ours."""
+    asked = request.POST.get("next", "")
+    safe = asked.startswith("/") and url_has_allowed_host_and_scheme(asked, allowed_hosts=None)
+    return (asked if safe else default) + (f"#{anchor}" if anchor else "")

@@ -4,7 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from kpis import badges, results_api
 from kpis.api import urls as api_urls
-from kpis.views import defining, entering, kpis, scorecards, submissions
+from kpis.views import approvals, defining, entering, kpis, scorecards, submissions, waivers
 
 app_name = "kpis"
 
@@ -25,6 +25,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("scorecards/<slug:slug>/<slug:key>/entries/<str:origin>/", entering.entry_detail, name="entry-detail"),
     path("scorecards/<slug:slug>/<slug:key>/targets/", kpis.target_propose, name="target-propose"),
     path("targets/<int:pk>/decide/", kpis.target_decide, name="target-decide"),
+    path("approvals/", approvals.approval_list, name="approval-list"),
+    path("waivers/", waivers.waiver_list, name="waiver-list"),
+    path("waivers/new/", waivers.waiver_new, name="waiver-new"),
+    path("waivers/<int:pk>/decide/", waivers.waiver_decide, name="waiver-decide"),
     path("results/", submissions.submission_list, name="submission-list"),
     path("results/<uuid:pk>/", submissions.submission_detail, name="submission-detail"),
     path("results/<uuid:pk>/invalidate/", submissions.submission_invalidate, name="submission-invalidate"),

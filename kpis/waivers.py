@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts import audit
 from accounts.models import User
 from kpis.models import KPI, Decision, Waiver
 from kpis.targets import Refused
+
+SOON = timedelta(days=3)
+"""How long before its end a waiver is called to mind."""
+
+LAPSED = timedelta(days=7)
+"""How long a waiver that ran out is told of, unless another one follows it."""
 
 
 @transaction.atomic
@@ -53,8 +59,8 @@ def end_waiver(*, waiver: Waiver, actor: User, now: datetime, note: str = "") ->
     if waiver.decision != Decision.APPROVED or waiver.expires_at <= now:
         raise Refused("Only a waiver that counts can be ended.")
     before = figures(waiver)
-    waiver.expires_at = now
-    waiver.save(update_fields=["expires_at"])
+    waiver.expires_at, waiver.ended_by = now, actor
+    waiver.save(update_fields=["expires_at", "ended_by"])
     audit.record(actor=actor, action="waiver.end", subject=waiver, before=before, after=figures(waiver), why=note)
     return waiver
 
@@ -62,6 +68,24 @@ def end_waiver(*, waiver: Waiver, actor: User, now: datetime, note: str = "") ->
 def in_force(at: datetime) -> QuerySet[Waiver]:
     """Those that count at a time: approved by then and not over."""
     return Waiver.objects.filter(decision=Decision.APPROVED, decided_at__lte=at, expires_at__gt=at)
+
+
+def ending(now: datetime) -> QuerySet[Waiver]:
+    """Those that end within three days and that no other one outlasts, first end first."""
+    rows = in_force(now).filter(expires_at__lte=now + SOON)
+    later = in_force(now).filter(kpi=OuterRef("kpi"), subject=OuterRef("subject"), expires_at__gt=OuterRef("expires_at"))
+    return _told(rows.exclude(Exists(later))).order_by("expires_at")
+
+
+def lapsed(now: datetime) -> QuerySet[Waiver]:
+    """Those that ran out in the last week, newest first: not ended by a person, and nothing waives the same now."""
+    rows = Waiver.objects.filter(decision=Decision.APPROVED, ended_by=None, expires_at__lte=now, expires_at__gt=now - LAPSED)
+    now_waived = in_force(now).filter(kpi=OuterRef("kpi"), subject=OuterRef("subject"))
+    return _told(rows.exclude(Exists(now_waived))).order_by("-expires_at")
+
+
+def _told(rows: QuerySet[Waiver]) -> QuerySet[Waiver]:
+    return rows.filter(kpi__in=KPI.objects.active()).select_related("kpi__scorecard", "kpi__owner", "requested_by", "decided_by")
 
 
 def figures(waiver: Waiver) -> dict[str, Any]:
@@ -76,9 +100,9 @@ def figures(waiver: Waiver) -> dict[str, Any]:
 
 @transaction.atomic
 def _decide(waiver: Waiver, decision: Decision, actor: User, now: datetime, note: str) -> Waiver:
-    waiver = Waiver.objects.select_for_update(of=("self",)).select_related("kpi").get(pk=waiver.pk)
+    waiver = Waiver.objects.select_for_update(of=("self",)).select_related("kpi", "decided_by").get(pk=waiver.pk)
     if waiver.decision != Decision.PROPOSED:
-        raise Refused(f"This waiver is already {waiver.get_decision_display()}.")
+        raise Refused(f"{waiver.decided_by} was first: this waiver is already {waiver.get_decision_display()}.")
     if decision == Decision.APPROVED:
         waiver.self_approved = waiver.requested_by_id == actor.pk
         if waiver.self_approved and not settings.ALLOW_SELF_APPROVAL:

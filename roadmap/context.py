@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.db.models import Case, IntegerField, Max, QuerySet, When
 from django.http import HttpRequest
 from django.utils import timezone
 
+from kpis import approvals
 from roadmap.models import Roadmap
+from roadmap.reports import waivers
 from roadmap.schedule import week_of
 
 
@@ -42,7 +45,21 @@ def current(request: HttpRequest) -> dict[str, Any]:
     if user is None or not user.is_authenticated:
         return {"current_roadmap": None}
     roadmap = pick(request)
-    return {"current_roadmap": card(roadmap) if roadmap else None}
+    return {"current_roadmap": card(roadmap) if roadmap else None, "approvals_waiting": partial(_waiting, request)}
+
+
+def _waiting(request: HttpRequest) -> int:
+    """How many decisions wait for the person: of KPIs and of gates, in one query per request, and none unless it is asked."""
+    if not hasattr(request, "_waiting"):
+        user, now = request.user, timezone.now()
+        rows = (
+            approvals.not_own(approvals.waiting_targets(), "proposed_by", user),  # type: ignore[arg-type]
+            approvals.not_own(approvals.waiting_waivers(now), "requested_by", user),  # type: ignore[arg-type]
+            approvals.not_own(waivers.waiting(now), "requested_by", user),  # type: ignore[arg-type]
+        )
+        first, *others = (found.order_by().values_list("pk") for found in rows)
+        request._waiting = first.union(*others, all=True).count()  # type: ignore[attr-defined]
+    return int(request._waiting)  # type: ignore[attr-defined]
 
 
 def card(roadmap: Roadmap) -> CurrentRoadmap:

@@ -23,6 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("roadmaps/<slug:slug>/phases/<int:number>/waiver/", phases.waiver_request, name="waiver-request"),
     path("roadmaps/<slug:slug>/roi/", results.roi, name="roi"),
     path("roadmaps/<slug:slug>/risks/", results.risks, name="risks"),
+    path("gate-waivers/", phases.waiver_list, name="waiver-list"),
     path("gate-waivers/<int:pk>/decide/", phases.waiver_decide, name="waiver-decide"),
     path("tasks/<int:pk>/state/", tasks.task_state, name="task-state"),
     path("tasks/<int:pk>/edit/", editing.edit, {"noun": "task"}, name="task-edit"),

@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "demo": {"probes"},
 }
 PURE = [
+    "accounts/differences.py",
     "kpis/readings.py", "kpis/units.py", "kpis/evaluation.py", "kpis/thresholds.py", "kpis/verdict.py", "kpis/actual.py",
     "kpis/alerting.py", "kpis/drawing.py", "kpis/stats/*.py", "kpis/formats/*.py", "probes/instrument.py", "probes/kinds/*.py",
     "probes/stopwatch/*.py", "probes/metrics/*.py", "outgoing/addresses.py", "roadmap/roi.py", "roadmap/rates.py",

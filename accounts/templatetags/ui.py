@@ -155,16 +155,23 @@ SECTIONS = {
     "probe": "services",
     "run": "services",
     "activity": "activity",
+    "approval": "approvals",
+    "waiver": "approvals",
     "roadmap": "roadmap",
     "phase": "roadmap",
 }
 
 
 @register.simple_tag(takes_context=True)
-def nav_link(context: template.Context, section: str, url: str, name: str, word: str, classes: str = "") -> SafeString:
+def nav_link(
+    context: template.Context, section: str, url: str, name: str, word: str, classes: str = "", count: int = 0
+) -> SafeString:
     """A link of the navigation, marked as the current one by the noun that the page's URL name begins with."""
     request = context.get("request")
     match = getattr(request, "resolver_match", None)
     noun = (match.url_name or "").split("-")[0] if match else ""
     current = mark_safe(' aria-current="page"') if SECTIONS.get(noun) == section else ""
-    return format_html('<a href="{}" class="{}"{}>{}{}</a>', url, classes, current, icon(name), word)
+    told = (
+        format_html('<span class="n hot" id="nav-{}">{}<span class="vh"> waiting</span></span>', section, count) if count else ""
+    )
+    return format_html('<a href="{}" class="{}"{}>{}{}{}</a>', url, classes, current, icon(name), word, told)

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.audit import actor_of
 from accounts.permissions import Scope, require
+from accounts.requests import back_to
 from kpis import targets
 from kpis.comparing import compare
 from kpis.entry_forms import EntryForm
@@ -71,7 +72,7 @@ def _decide(request: HttpRequest, target: Target, verb: str) -> HttpResponse:
         messages.error(request, str(error))
     else:
         messages.success(request, f"Version {done.number} is {done.get_decision_display()}.")
-    return redirect(kpi_url(target.kpi))
+    return redirect(back_to(request, kpi_url(target.kpi)))
 
 
 def beside_entry(request: HttpRequest, kpi: KPI, found: Report, entry: EntryForm) -> HttpResponse:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.permissions import Scope, require
+from kpis import waivers
 from kpis.headlines import scorecard_headline, scorecard_lede
 from kpis.models import KPI, Category, Scorecard
 from kpis.rows import GROUPS, SORTS, Choice, grouped, needs_attention, picked, way_of
@@ -47,6 +48,7 @@ def scorecard_detail(request: HttpRequest, slug: str) -> HttpResponse:
     every = list(KPI.objects.filter(scorecard=card).select_related("owner", "scorecard"))
     found = standings([kpi for kpi in every if kpi.archived_at is None], now=now)
     shown = picked(found, choice)
+    named = {one.kpi.pk: one for one in found}
     context = {
         "gone": [kpi for kpi in every if kpi.archived_at is not None],
         "archived": archived(card),
@@ -56,6 +58,8 @@ def scorecard_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "headline": scorecard_headline(found),
         "lede": scorecard_lede(found),
         "counts": counts(found),
+        "lapsed": [(row, named[row.kpi_id]) for row in waivers.lapsed(now).filter(kpi__in=named)],
+        "ending": [(row, named[row.kpi_id]) for row in waivers.ending(now).filter(kpi__in=named)],
         "total": len(found),
         "attention": sum(needs_attention(one) for one in found),
         "services": len({row.subject for one in found for row in one.series}),

@@ -10,7 +10,6 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.cache import get_conditional_response, patch_vary_headers
-from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.permissions import Scope, may
 from accounts.versions import StaleEdit
@@ -39,13 +38,6 @@ def live(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpRe
 def target_of(request: HttpRequest) -> str:
     """The id of the element that htmx will replace, or nothing."""
     return (getattr(request, "htmx", None) and request.htmx.target) or ""  # type: ignore[attr-defined]
-
-
-def back_to(request: HttpRequest, default: str, anchor: str = "") -> str:
-    """Where a form said it was, if that is a page of ours."""
-    asked = request.POST.get("next", "")
-    safe = asked.startswith("/") and url_has_allowed_host_and_scheme(asked, allowed_hosts=None)
-    return (asked if safe else default) + (f"#{anchor}" if anchor else "")
 
 
 def told(error: Exception) -> str:

@@ -8,14 +8,17 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts.audit import actor_of
 from accounts.permissions import Scope, require
+from accounts.requests import back_to
 from roadmap import closing
 from roadmap.models import Gate, GateWaiver
-from roadmap.views.pages import TROUBLES, complain
+from roadmap.reports import waivers as reports
+from roadmap.views.pages import TROUBLES, complain, page, target_of
 
 
 def _gate(slug: str, number: int) -> Gate:
@@ -90,4 +93,13 @@ def waiver_decide(request: HttpRequest, pk: int) -> HttpResponse:
     except TROUBLES as error:
         complain(request, error)
     phase = waiver.gate.phase
-    return redirect("roadmap:phase-detail", phase.roadmap.slug, phase.number)
+    return redirect(back_to(request, reverse("roadmap:phase-detail", args=[phase.roadmap.slug, phase.number])))
+
+
+@require(Scope.READ)
+@require_safe
+def waiver_list(request: HttpRequest) -> HttpResponse:
+    """Gate waivers that wait for a decision, that end soon, that ran out: a page, and the part of the page of approvals."""
+    found = reports.gate_waivers(user=request.user, now=timezone.now())  # type: ignore[arg-type]
+    part = target_of(request) == "gate-waivers"
+    return page(request, "roadmap/_gate_waivers.html" if part else "roadmap/gate_waivers.html", {"found": found})

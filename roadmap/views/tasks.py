@@ -11,9 +11,10 @@ from django.views.decorators.http import require_POST
 
 from accounts.audit import actor_of
 from accounts.permissions import Scope, require
+from accounts.requests import back_to
 from roadmap import working
 from roadmap.models import Task
-from roadmap.views.pages import TROUBLES, back_to, complain
+from roadmap.views.pages import TROUBLES, complain
 
 
 @require_POST

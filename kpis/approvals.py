@@ -1,0 +1,166 @@
+"""What waits for a decision about KPIs, with its difference to what is in force; what was decided; which waivers end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from accounts.differences import Line, difference, words
+from accounts.models import User
+from kpis import waivers
+from kpis.evaluation import Point, Status, evaluate
+from kpis.models import KPI, Decision, Target, Waiver
+from kpis.standing import Standing, standings
+from kpis.targets import figures, goal_of
+
+RECENT = timedelta(days=14)
+MOST = 200
+"""Of each kind, oldest first: who has more than these waiting works from the front."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One decision that waits. `would` is the status that the KPI would have now by a proposed target, where it differs."""
+
+    noun: str
+    row: Any
+    standing: Standing
+    lines: tuple[Line, ...]
+    at: datetime
+    by: User | None
+    own: bool
+    decidable: bool
+    would: Status | None = None
+
+    @property
+    def kpi(self) -> KPI:
+        return self.standing.kpi
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What one person finds on the page of approvals; `ending` and `lapsed` are waivers with where their KPI stands."""
+
+    for_me: tuple[Item, ...]
+    others: tuple[Item, ...]
+    decided: tuple[tuple[str, Any], ...]
+    ending: tuple[tuple[Waiver, Standing], ...]
+    lapsed: tuple[tuple[Waiver, Standing], ...]
+
+
+def desk(*, user: User, may_approve: bool, now: datetime) -> Desk:
+    """In a constant number of queries, whatever waits."""
+    proposed = list(
+        waiting_targets().select_related("kpi__scorecard", "kpi__owner", "proposed_by").order_by("proposed_at")[:MOST]
+    )
+    asked = list(
+        waiting_waivers(now).select_related("kpi__scorecard", "kpi__owner", "requested_by").order_by("requested_at")[:MOST]
+    )
+    ending, lapsed = list(waivers.ending(now)), list(waivers.lapsed(now))
+    found = {kpi.pk: kpi for kpi in (*(row.kpi for row in proposed), *(row.kpi for row in (*asked, *ending, *lapsed)))}
+    stand = {one.kpi.pk: one for one in standings(found.values(), now=now)}
+    running = _running(found, now)
+    items = [
+        *(_target_item(row, stand[row.kpi_id], user, may_approve, now) for row in proposed),
+        *(_waiver_item(row, stand[row.kpi_id], running, user, may_approve) for row in asked),
+    ]
+    items.sort(key=lambda item: item.at)
+    return Desk(
+        for_me=tuple(item for item in items if item.decidable),
+        others=tuple(item for item in items if not item.decidable),
+        decided=_decided(now),
+        ending=tuple((row, stand[row.kpi_id]) for row in ending),
+        lapsed=tuple((row, stand[row.kpi_id]) for row in lapsed),
+    )
+
+
+def waiting_targets() -> QuerySet[Target]:
+    """Proposed versions of KPIs that are not archived."""
+    return Target.objects.filter(decision=Decision.PROPOSED, kpi__in=KPI.objects.active())
+
+
+def waiting_waivers(now: datetime) -> QuerySet[Waiver]:
+    """Requests whose last day is not over yet."""
+    return Waiver.objects.filter(decision=Decision.PROPOSED, expires_at__gt=now, kpi__in=KPI.objects.active())
+
+
+def not_own(rows: QuerySet[Any], field: str, user: User) -> QuerySet[Any]:
+    """Those that the person may decide: not their own, unless self-approval is on."""
+    return rows if settings.ALLOW_SELF_APPROVAL else rows.exclude(**{field: user.pk})
+
+
+def _target_item(row: Target, stands: Standing, user: User, may_approve: bool, now: datetime) -> Item:
+    row.kpi = stands.kpi
+    own = row.proposed_by_id == user.pk
+    return Item(
+        noun="target",
+        row=row,
+        standing=stands,
+        lines=tuple(target_lines(stands.target, row)),
+        at=row.proposed_at,
+        by=row.proposed_by,
+        own=own,
+        decidable=may_approve and (not own or settings.ALLOW_SELF_APPROVAL),
+        would=_would(row, stands, now),
+    )
+
+
+def _waiver_item(row: Waiver, stands: Standing, running: dict[tuple[int, str], datetime], user: User, may_approve: bool) -> Item:
+    own = row.requested_by_id == user.pk
+    until = running.get((row.kpi_id, row.subject))
+    return Item(
+        noun="waiver",
+        row=row,
+        standing=stands,
+        lines=(
+            Line("Where", "", row.subject or "everywhere"),
+            Line("Does not count until", words(until.isoformat()) if until else "", words(row.expires_at.isoformat())),
+        ),
+        at=row.requested_at,
+        by=row.requested_by,
+        own=own,
+        decidable=may_approve and (not own or settings.ALLOW_SELF_APPROVAL),
+    )
+
+
+def target_lines(in_force: Target | None, proposed: Target) -> list[Line]:
+    """What approving the version would change, field by field."""
+    terms = [_terms(row) for row in (in_force, proposed) if row]
+    before, after = terms if in_force else ({}, {name: value for name, value in terms[0].items() if value is not None})
+    start = words(proposed.effective_from.isoformat()) if proposed.effective_from else "as soon as it is approved"
+    return [*difference(before, after), Line("In force", "", start)]
+
+
+def _terms(row: Target) -> dict[str, Any]:
+    said = {name: value for name, value in figures(row).items() if name not in ("number", "effective_from")}
+    return said | {"severity": row.severity, "for_s": row.for_s, "recover_s": row.recover_s}
+
+
+def _would(row: Target, stands: Standing, now: datetime) -> Status | None:
+    if stands.actual is None or stands.at is None or stands.status == Status.STALE:
+        return None
+    found = evaluate(
+        goal_of(row, stands.kpi), [Point(stands.at, stands.actual)], now=now, freshness_s=stands.kpi.freshness_s
+    ).status
+    return found if found != stands.status else None
+
+
+def _running(kpi_ids: Iterable[int], now: datetime) -> dict[tuple[int, str], datetime]:
+    rows = waivers.in_force(now).filter(kpi_id__in=list(kpi_ids)).order_by("expires_at")
+    return {(kpi_id, subject): until for kpi_id, subject, until in rows.values_list("kpi_id", "subject", "expires_at")}
+
+
+def _decided(now: datetime) -> tuple[tuple[str, Any], ...]:
+    """The newest decisions of the last two weeks, targets and waivers together."""
+    rows: list[tuple[str, Any]] = []
+    kinds: Sequence[tuple[str, Any, str]] = (("target", Target, "proposed_by"), ("waiver", Waiver, "requested_by"))
+    for noun, model, asker in kinds:
+        found = model.objects.exclude(decision=Decision.PROPOSED).filter(decided_at__gt=now - RECENT)
+        related = found.select_related("kpi__scorecard", asker, "decided_by")
+        rows += [(noun, row) for row in related.order_by("-decided_at")[:20]]
+    return tuple(sorted(rows, key=lambda pair: pair[1].decided_at, reverse=True)[:20])
