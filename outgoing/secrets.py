@@ -33,3 +33,10 @@ class EncryptedJSONField(models.TextField):
 
     def to_python(self, value: Any) -> Any:
         return value
+
+
+class EncryptedTextField(EncryptedJSONField):
+    """A text that the database sees only as ciphertext."""
+
+    def from_db_value(self, value: str | None, *_: Any) -> str:
+        return super().from_db_value(value) or ""

@@ -27,9 +27,11 @@ from probes.running import CannotRun, ask
 
 
 class ServiceSerializer(serializers.ModelSerializer[Service]):
-    """`headers` is a secret: taken, never given."""
+    """`headers`, `database_dsn` and `redis_url` are secrets: taken, never given."""
 
     headers: Any = serializers.DictField(child=serializers.CharField(), write_only=True, required=False)
+    database_dsn: Any = serializers.CharField(write_only=True, required=False, allow_blank=True, max_length=1000)
+    redis_url: Any = serializers.CharField(write_only=True, required=False, allow_blank=True, max_length=1000)
     owner: Any = serializers.SlugRelatedField(slug_field="username", queryset=User.objects.all(), required=False, allow_null=True)
     tags: Any = serializers.ListField(child=serializers.CharField(max_length=60), required=False)
     base_url: Any = serializers.CharField(max_length=200)
@@ -37,8 +39,8 @@ class ServiceSerializer(serializers.ModelSerializer[Service]):
     class Meta:
         model = Service
         fields = [
-            "slug", "name", "base_url", "environment", "owner", "tags", "metrics_url", "health_path", "headers", "paused_at",
-            "created_at", "version",
+            "slug", "name", "base_url", "environment", "owner", "tags", "metrics_url", "health_path", "headers", "database_dsn",
+            "redis_url", "paused_at", "created_at", "version",
         ]  # fmt: skip
         read_only_fields = ["paused_at", "created_at", "version"]
 

@@ -15,6 +15,19 @@ from probes.kinds import kinds
 from probes.models import Probe, Service
 from probes.registering import Wrong, checked_params
 
+FORGET = "-"
+
+
+def secret(label: str, example: str) -> forms.CharField:
+    """A field for a secret: typed unseen, never shown again."""
+    return forms.CharField(
+        required=False,
+        max_length=1000,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        label=label,
+        help_text=f"{example} Stored encrypted and never shown; empty keeps what is stored, {FORGET} forgets it.",
+    )
+
 
 class ServiceForm(Styled, forms.ModelForm):
     tags = forms.CharField(required=False, help_text="Separated by commas.")
@@ -24,6 +37,9 @@ class ServiceForm(Styled, forms.ModelForm):
         label="Secret headers",
         help_text="One a line, Name: value. Stored encrypted and never shown; empty keeps what is stored.",
     )
+
+    database_dsn = secret("Database", "postgres://user:password@host:5432/name, of a role that may only read.")
+    redis_url = secret("Redis", "redis://user:password@host:6379")
 
     class Meta:
         model = Service
@@ -53,6 +69,9 @@ class ServiceForm(Styled, forms.ModelForm):
         """The instance with what was typed; secret headers replaced only where new ones were given."""
         service: Service = self.save(commit=False)
         service.headers = self.cleaned_data["headers"] or service.headers
+        for name in ("database_dsn", "redis_url"):
+            typed = self.cleaned_data[name].strip()
+            setattr(service, name, "" if typed == FORGET else typed or getattr(service, name))
         return service
 
 
@@ -125,9 +144,13 @@ def _field(hint: Any, value: Any, name: str) -> forms.Field:
     }  # fmt: skip
     if kind is bool:
         return forms.BooleanField(**base)
+    if typing.get_origin(kind) is typing.Literal:
+        return forms.ChoiceField(**(base | {"required": True}), choices=[(one, one) for one in typing.get_args(kind)])
     if kind in (int, float):
         number: Any = forms.IntegerField if kind is int else forms.FloatField
         return number(**(base | {"required": True}), min_value=meta.ge, max_value=meta.le)
     if typing.get_origin(kind) is list:
         return Lines(**base)
-    return forms.CharField(**base, max_length=meta.max_length)
+    rows = (meta.extra_json_schema or {}).get("rows")
+    widget = forms.Textarea(attrs={"rows": rows, "spellcheck": "false"}) if rows else forms.TextInput()
+    return forms.CharField(**base, max_length=meta.max_length, widget=widget)

@@ -31,14 +31,19 @@ async def fetch(url: str, *, policy: AddressPolicy, headers: dict[str, str], at:
     except (httpx.HTTPError, OSError, ValueError) as error:
         raise Unreachable(plain(error)) from error
     media_type = response.headers.get("content-type", "")
-    return Page(response.status_code, body.decode("utf-8", "replace"), media_type, at)
+    return Page(response.status_code, body.decode("utf-8", "replace"), media_type, at, dict(response.headers))
+
+
+async def ask(url: str, target: Target, *, policy: AddressPolicy, at: datetime) -> Page:
+    """Read a document for a service; the service's headers go to its own origin only."""
+    same = checked_url(url)[:2] == checked_url(target.base_url)[:2]
+    return await fetch(url, policy=policy, headers=target.headers if same else {}, at=at)
 
 
 async def scrape(target: Target, *, policy: AddressPolicy, at: datetime) -> Page:
-    """Read a service's metrics; the service's headers go to its own origin only."""
+    """Read a service's metrics."""
     url = urljoin(target.base_url.rstrip("/") + "/", target.metrics_url or "/metrics")
-    same = checked_url(url)[:2] == checked_url(target.base_url)[:2]
-    page = await fetch(url, policy=policy, headers=target.headers if same else {}, at=at)
+    page = await ask(url, target, policy=policy, at=at)
     if page.status != 200:
         raise Unreachable(f"the metrics address answered {page.status}")
     return page

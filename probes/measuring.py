@@ -107,28 +107,31 @@ def target_of(service: Service) -> Target:
         headers=cast("dict[str, str]", service.headers or {}),
         metrics_url=service.metrics_url,
         health_path=service.health_path,
+        database_dsn=service.database_dsn,
+        redis_url=service.redis_url,
     )
 
 
 async def measure(claimed: Claim, shared: _Shared) -> Measured:
-    """Whatever a kind does, a run ends with an outcome and a plain reason."""
-    tools = Tools(policy=shared.policy, scrape=shared.scrape, now=timezone.now, previous=claimed.probe.memory)
+    """Whatever a kind does, a run ends with an outcome and a plain reason; what it kept between runs outlives a failure."""
+    kept = claimed.probe.memory
+    tools = Tools(policy=shared.policy, scrape=shared.scrape, now=timezone.now, previous=kept)
     try:
         params = msgspec.convert(claimed.probe.params, claimed.kind.Params)
         async with asyncio.timeout(RUN_S):
             measured: Measured = await claimed.kind.measure(shared.target, params, tools)
             return measured
     except (TimeoutError, TimedOut) as error:
-        return Measured(outcome=Outcome.TIMED_OUT, error=str(error) or f"no end after {RUN_S:g} s")
+        return Measured(outcome=Outcome.TIMED_OUT, error=str(error) or f"no end after {RUN_S:g} s", memory=kept)
     except Refused as error:
-        return Measured(outcome=Outcome.REFUSED, reason="address", error=str(error))
+        return Measured(outcome=Outcome.REFUSED, reason="address", error=str(error), memory=kept)
     except (Unreachable, OSError) as error:
-        return Measured(outcome=Outcome.FAILED, error=plain(error))
+        return Measured(outcome=Outcome.FAILED, error=plain(error), memory=kept)
     except msgspec.ValidationError as error:
-        return Measured(outcome=Outcome.INVALID, reason="params", error=str(error))
+        return Measured(outcome=Outcome.INVALID, reason="params", error=str(error), memory=kept)
     except Exception:
         logger.exception("run %s failed in its kind", claimed.run.pk)
-        return Measured(outcome=Outcome.FAILED, error="The probe kind failed; the log has the details.")
+        return Measured(outcome=Outcome.FAILED, error="The probe kind failed; the log has the details.", memory=kept)
 
 
 async def _cancel_all() -> None:

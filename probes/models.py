@@ -7,7 +7,7 @@ from django.core.validators import MinValueValidator
 from django.db import models
 
 from kpis.models import KPI
-from outgoing.secrets import EncryptedJSONField
+from outgoing.secrets import EncryptedJSONField, EncryptedTextField
 from probes.kinds import kind_choices
 from probes.kinds.base import Outcome
 
@@ -25,6 +25,8 @@ class Service(models.Model):
     metrics_url = models.CharField(max_length=300, default="/metrics", blank=True, help_text="Path or full address.")
     health_path = models.CharField(max_length=200, default="/health", blank=True)
     headers = EncryptedJSONField(default=dict, blank=True, help_text="Sent with every request; stored encrypted, never shown.")
+    database_dsn = EncryptedTextField(default="", blank=True, help_text="Of its PostgreSQL; stored encrypted, never shown.")
+    redis_url = EncryptedTextField(default="", blank=True, help_text="Of its Redis; stored encrypted, never shown.")
     paused_at = models.DateTimeField(null=True, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

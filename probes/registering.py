@@ -18,6 +18,8 @@ from probes.kinds import kinds
 from probes.kinds.base import Outcome
 from probes.models import Feed, Probe, RunState, Service
 from probes.running import policy
+from probes.sources.postgres import check_dsn
+from probes.sources.redis import check_redis_url
 from probes.stopwatch import prepare
 
 SHORTEST_INTERVAL_S = 5
@@ -56,6 +58,7 @@ def save_service(*, service: Service, actor: User | None, token: str = "") -> Se
             check_url(service.metrics_url.partition("?")[0])
     except Refused as refused:
         raise Wrong({"base_url": str(refused)}) from None
+    check_addresses(service)
     check_headers(cast("dict[str, str]", service.headers or {}))
     before = _figures(Service.objects.filter(pk=service.pk).first())
     service.version = service.version + 1 if before else 1
@@ -87,6 +90,16 @@ def save_probe(*, probe: Probe, feeds: Sequence[tuple[str, KPI]], actor: User | 
     action = "probe.change" if before else "probe.create"
     audit.record(actor=actor, action=action, subject=probe, before=before, after=_probe_figures(probe), token=token)
     return probe
+
+
+def check_addresses(service: Service) -> None:
+    """Raises Wrong for a database or cache that could never be reached; empty ones are fine."""
+    for field, check in (("database_dsn", check_dsn), ("redis_url", check_redis_url)):
+        try:
+            if address := getattr(service, field):
+                check(address, policy())
+        except Refused as refused:
+            raise Wrong({field: str(refused)}) from None
 
 
 def check_headers(headers: Mapping[str, str]) -> None:

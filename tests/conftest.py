@@ -7,6 +7,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection
@@ -28,15 +29,30 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect what needs a server that this run does not have; `tests/lanes.py` names what was absent."""
-    absent = {name for name, there in (("postgres", _postgres()), ("redis", bool(os.environ.get("TEST_REDIS_URL")))) if not there}
+    absent = {name for name, there in _servers() if not there}
     left_out = [item for item in items if any(item.get_closest_marker(name) for name in absent)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
 
 
-def _postgres() -> bool:
-    return connection.vendor == "postgresql"
+def _servers() -> list[tuple[str, bool]]:
+    postgres = connection.vendor == "postgresql"
+    return [
+        ("postgres", postgres),
+        ("statements", postgres and _counts_statements()),
+        ("redis", bool(os.environ.get("TEST_REDIS_URL"))),
+    ]
+
+
+def _counts_statements() -> bool:
+    """Whether the PostgreSQL under the tests was started with pg_stat_statements."""
+    server = connection.settings_dict
+    with psycopg.connect(
+        host=server["HOST"], port=server["PORT"] or 5432, user=server["USER"], password=server["PASSWORD"], dbname="postgres"
+    ) as own:
+        loaded = own.execute("SHOW shared_preload_libraries").fetchone()
+        return loaded is not None and "pg_stat_statements" in loaded[0]
 
 
 @pytest.fixture

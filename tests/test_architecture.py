@@ -23,7 +23,8 @@ PURE = [
     "accounts/differences.py",
     "kpis/readings.py", "kpis/units.py", "kpis/evaluation.py", "kpis/thresholds.py", "kpis/verdict.py", "kpis/actual.py",
     "kpis/alerting.py", "kpis/drawing.py", "kpis/stats/*.py", "kpis/formats/*.py", "probes/instrument.py", "probes/kinds/*.py",
-    "probes/stopwatch/*.py", "probes/metrics/*.py", "outgoing/addresses.py", "roadmap/roi.py", "roadmap/rates.py",
+    "probes/stopwatch/*.py", "probes/metrics/*.py", "probes/sources/*.py", "probes/figures.py", "outgoing/addresses.py",
+    "roadmap/roi.py", "roadmap/rates.py",
     "roadmap/risk.py", "roadmap/schedule.py", "roadmap/gates.py", "roadmap/drawing.py", "roadmap/wording.py",
 ]  # fmt: skip
 CLOCKS = {f"{owner}.{name}" for owner in ("datetime", "date", "timezone") for name in ("now", "today", "utcnow")} | {"time.time"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -32,19 +32,22 @@ class Target:
     slug: str
     base_url: str
     environment: str = ""
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
     metrics_url: str = "/metrics"
     health_path: str = "/health"
+    database_dsn: str = field(default="", repr=False)
+    redis_url: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
 class Page:
-    """A fetched document: text of at most the cap, its media type, status, and when it was asked for."""
+    """A fetched document: text of at most the cap, its media type, status, when it was asked for, its headers by small name."""
 
     status: int
     text: str
     media_type: str
     at: datetime
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

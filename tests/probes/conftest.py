@@ -8,6 +8,7 @@ import ssl
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -91,7 +92,8 @@ def scripted() -> Iterator[Callable[..., str]]:
     servers = []
 
     def start(script: Script, tls: ssl.SSLContext | None = None) -> str:
-        server = asyncio.run_coroutine_threadsafe(asyncio.start_server(script, "127.0.0.1", 0, ssl=tls), loop).result(5)
+        serving = asyncio.start_server(partial(_served, script), "127.0.0.1", 0, ssl=tls)
+        server = asyncio.run_coroutine_threadsafe(serving, loop).result(5)
         servers.append(server)
         return f"{'https' if tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
@@ -102,6 +104,19 @@ def scripted() -> Iterator[Callable[..., str]]:
     loop.close()
 
 
+async def _served(script: Script, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """No connection outlives its script, however that ends."""
+    try:
+        await script(reader, writer)
+    except ConnectionError:
+        writer.transport.abort()
+    except asyncio.CancelledError:
+        writer.transport.abort()
+        raise
+    finally:
+        writer.close()
+
+
 async def _stop(servers: list[asyncio.Server]) -> None:
     for server in servers:
         server.close()
@@ -109,6 +124,7 @@ async def _stop(servers: list[asyncio.Server]) -> None:
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.sleep(0.01)  # transports close one turn later
 
 
 @pytest.fixture

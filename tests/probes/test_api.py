@@ -40,13 +40,16 @@ def errors(response: Any) -> list[str]:
 
 
 def test_a_service_is_registered_and_its_secrets_are_not_given(engineer: APIClient) -> None:
-    response = post(engineer, "/services/", {**SERVICE, "headers": {"X-Key": "s3cret"}})
+    dsn, redis = "postgres://app:s3cret@db.example/orders", "redis://:s3cret@cache.example"
+    body = {**SERVICE, "headers": {"X-Key": "s3cret"}, "database_dsn": dsn, "redis_url": redis}
+    response = post(engineer, "/services/", body)
     assert response.status_code == 201
     assert "s3cret" not in response.content.decode()
-    assert Service.objects.get().headers == {"X-Key": "s3cret"}
+    stored = Service.objects.get()
+    assert (stored.headers, stored.database_dsn, stored.redis_url) == ({"X-Key": "s3cret"}, dsn, redis)
     read = engineer.get(f"{URL}/services/orders/")
     assert (read.json()["slug"], read.json()["environment"], read.json()["metrics_url"]) == ("orders", "staging", "/metrics")
-    assert "headers" not in read.json()
+    assert {"headers", "database_dsn", "redis_url"}.isdisjoint(read.json())
 
 
 @pytest.mark.parametrize(
@@ -57,6 +60,8 @@ def test_a_service_is_registered_and_its_secrets_are_not_given(engineer: APIClie
         ({"slug": "a b"}, "$.slug"),
         ({"name": ""}, "$.name"),
         ({"headers": {"Host": "x"}}, "$.headers"),
+        ({"database_dsn": "postgres://app@10.0.0.1/orders"}, "$.database_dsn"),
+        ({"redis_url": "redis://127.0.0.1"}, "$.redis_url"),
         ({"owner": "nobody"}, "$.owner"),
     ],
 )

@@ -31,6 +31,10 @@ def unsaved(**fields: Any) -> Service:
         ({"metrics_url": "http://10.0.0.1/metrics"}, "base_url", "PROBE_ALLOW"),
         ({"headers": {"Host": "a"}}, "headers", "itself"),
         ({"headers": {"A": "b\r\nC: d"}}, "headers", "cannot|can be"),
+        ({"database_dsn": "postgres://app:s3cret@169.254.169.254/orders"}, "database_dsn", "never reached"),
+        ({"database_dsn": "postgres://app:s3cret@/orders"}, "database_dsn", "one host"),
+        ({"redis_url": "redis://:s3cret@10.0.0.1"}, "redis_url", "not a public address"),
+        ({"redis_url": "http://cache.example"}, "redis_url", "redis://"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(fields: dict[str, Any], field: str, why: str) -> None:
@@ -52,13 +56,27 @@ def test_registering_and_changing_is_written_into_the_trail_without_secrets(peop
     assert "s3cret" not in str([vars(entry) for entry in entries])
 
 
-def test_headers_are_ciphertext_in_the_database() -> None:
-    service = make_service(headers={"Authorization": "Bearer s3cret"})
+@pytest.mark.parametrize(
+    ("column", "secret"),
+    [
+        ("headers", {"Authorization": "Bearer s3cret"}),
+        ("database_dsn", "postgres://app:s3cret@db.example/orders"),
+        ("redis_url", "redis://:s3cret@cache.example"),
+    ],
+)
+def test_secrets_are_ciphertext_in_the_database(column: str, secret: Any) -> None:
+    service = make_service(**{column: secret})
     with connection.cursor() as cursor:
-        cursor.execute("SELECT headers FROM probes_service WHERE id = %s", [service.pk])
+        cursor.execute(f"SELECT {column} FROM probes_service WHERE id = %s", [service.pk])
         (stored,) = cursor.fetchone()
     assert "s3cret" not in stored
-    assert Service.objects.get().headers == {"Authorization": "Bearer s3cret"}
+    assert getattr(Service.objects.get(), column) == secret
+
+
+def test_a_service_without_addresses_of_its_own_parts_has_empty_ones() -> None:
+    make_service()
+    found = Service.objects.get()
+    assert (found.database_dsn, found.redis_url) == ("", "")
 
 
 def test_keys_rotate_and_a_lost_key_is_said(settings: Any) -> None:

@@ -131,6 +131,15 @@ def _at(measured, at):
     return type(measured)(**{**vars(measured), "readings": readings})
 
 
+def test_what_a_kind_kept_outlives_a_failure() -> None:
+    kept = {"source": "sql", "window_end": "2026-03-02T11:59:00+00:00"}
+    dsn = "postgres://app@169.254.169.254/orders"
+    probe = make_probe(make_service(database_dsn=dsn), kind="queries", params={"source": "sql"}, memory=kept)
+    running.work()
+    probe.refresh_from_db()
+    assert (Run.objects.get().outcome, probe.memory) == ("refused", kept)
+
+
 def test_run_now_makes_the_probe_due_and_asked_twice_is_one_run(people) -> None:
     probe = make_probe(next_run_at=NOW + timedelta(days=1))
     run = running.ask(probe=probe, actor=people.engineer, now=NOW)

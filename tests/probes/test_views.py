@@ -71,6 +71,36 @@ def test_a_service_is_registered_and_then_its_probe(as_engineer: Client) -> None
     assert probe.next_run_at <= timezone.now()
 
 
+def test_a_database_address_is_kept_until_another_or_none_is_typed(as_engineer: Client) -> None:
+    first = "postgres://app:s3cret@db.example/orders"
+    service = make_service("http://orders.example", slug="orders", database_dsn=first)
+    for typed, kept in (("", first), (first.replace("db", "db2"), first.replace("db", "db2")), ("-", "")):
+        assert as_engineer.post("/services/orders/edit/", {**FORM, "database_dsn": typed}).status_code == 302
+        service.refresh_from_db()
+        assert service.database_dsn == kept
+    service.database_dsn = first
+    service.save()
+    for page in ("/services/orders/edit/", "/services/orders/"):
+        assert "s3cret" not in text(as_engineer.get(page))
+    refused = as_engineer.post("/services/orders/edit/", {**FORM, "database_dsn": "postgres://app:s3cret@10.0.0.1/orders"})
+    assert "s3cret" not in text(refused, 422)
+    assert "not a public address" in refused.content.decode()
+
+
+def test_a_source_is_chosen_in_the_form(as_engineer: Client) -> None:
+    make_service(slug="orders")
+    page = text(as_engineer.get("/services/orders/probes/new/queries/"))
+    assert "SELECT AVG(duration) FROM query_logs</textarea>" in page
+    form = {
+        "interval_s": 60, "enabled": "on", "params.source": "sql", "params.sql": "SELECT 1", "params.sql_metric": "db_query_time",
+        "params.sql_unit": "s", "params.timeout_s": 2, "params.paths": "/", "params.requests": 1, "params.timing_name": "db",
+    }  # fmt: skip
+    wrong = as_engineer.post("/services/orders/probes/new/queries/", {**form, "params.sql_unit": "%"})
+    assert "db_query_time is not counted in %" in text(wrong, 422)
+    assert as_engineer.post("/services/orders/probes/new/queries/", form).status_code == 302
+    assert (Probe.objects.get().params["source"], Probe.objects.get().params["sql_unit"]) == ("sql", "s")
+
+
 @pytest.mark.parametrize(
     ("field", "value", "why"),
     [
