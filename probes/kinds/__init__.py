@@ -12,6 +12,7 @@ import msgspec
 from probes.kinds import base
 
 REQUIRED = ("LABEL", "METRICS", "DEFAULT_INTERVAL_S", "TIMED", "Params", "measure")
+NO_KINDS = ("base", "params")
 
 
 class IncompleteKind(ImportError):
@@ -23,7 +24,7 @@ def kinds() -> dict[str, ModuleType]:
     """Every kind by its name. Raises IncompleteKind for a module that lacks a part."""
     found = {}
     for info in pkgutil.iter_modules(__path__):
-        if info.name != "base":
+        if info.name not in NO_KINDS:
             module = importlib.import_module(f"{__name__}.{info.name}")
             check(module)
             found[info.name] = module

@@ -1,17 +1,21 @@
-"""Cache hit rate from the application's own counters."""
+"""Cache hit rate: from the application's counters, from Redis itself, or from what answers say."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections import Counter
+from dataclasses import replace
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from probes.kinds.base import Measured, Target, Tools
+from probes.kinds.base import Measured, Outcome, Target, Tools
+from probes.kinds.params import Paths
 from probes.metrics.reading import Told, ratio, reading
 from probes.metrics.reading import measure as from_metrics
 from probes.metrics.scrape import Scrape
 from probes.metrics.window import Window
+from probes.sources import NO_WINDOW, Unread, hit_header, nothing, redis, remembered
 
 LABEL = "Cache"
 METRICS = {"cache_hit_rate": "ratio"}
@@ -21,13 +25,60 @@ RESULTS = {"hit": True, "hits": True, "miss": False, "misses": False}
 
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    source: Annotated[
+        Literal["metrics", "redis", "header"],
+        Meta(
+            title="Read from",
+            description="metrics: the application's own counters. redis: INFO of the service's Redis, all clients together. "
+            "header: what answers say of a few own requests.",
+        ),
+    ] = "metrics"
     cache_name: Annotated[
-        str, Meta(title="Cache", description="Only the cache of this name; empty: all together.", max_length=80)
+        str, Meta(title="Cache", description="For metrics: only the cache of this name; empty: all together.", max_length=80)
     ] = ""
+    header: Annotated[
+        str, Meta(title="Header", description="For header: the one that says HIT or MISS.", pattern=r"^[A-Za-z0-9-]{1,60}$")
+    ] = "X-FastAPI-Cache"
+    paths: Annotated[
+        Paths, Meta(title="Paths", description="For header: one a line, asked in turn.", min_length=1, max_length=20)
+    ] = msgspec.field(default_factory=lambda: ["/"])
+    requests: Annotated[int, Meta(title="Requests a run", description="For header.", ge=1, le=50)] = 10
 
 
 async def measure(target: Target, params: Params, tools: Tools) -> Measured:
-    return await from_metrics(tools, lambda now, since: told(now, since, params.cache_name))
+    if params.source == "metrics":
+        return await from_metrics(tools, lambda now, since: told(now, since, params.cache_name))
+    try:
+        found = await (_from_redis if params.source == "redis" else _from_header)(target, params, tools)
+    except Unread as why:
+        return why.measured(tools.previous)
+    return replace(found, details={"source": params.source} | found.details)
+
+
+async def _from_redis(target: Target, params: Params, tools: Tools) -> Measured:
+    at = tools.now()
+    before = remembered(tools.previous, params.source, at)
+    now = await redis.lookups(target.redis_url, tools.policy)
+    memory = {"source": params.source, "at": at.isoformat(), **now.to_memory()}
+    if not before:
+        return nothing(NO_WINDOW, memory)
+    try:
+        hits, misses = redis.between(before, now)
+    except Unread as why:
+        return why.measured(memory)
+    rate = ratio(hits, hits + misses)
+    if rate is None:
+        return nothing("no look-up in the window", memory)
+    found = reading("cache_hit_rate", rate, "ratio", at, hits + misses, note="server-wide: all clients of this Redis")
+    return Measured(outcome=Outcome.OK, readings=[found], memory=memory, details={"hits": hits, "misses": misses})
+
+
+async def _from_header(target: Target, params: Params, tools: Tools) -> Measured:
+    at = tools.now()
+    found: Counter[str] = await hit_header.sampled(target, tools, params.paths, params.requests, params.header)
+    asked = found["hit"] + found["miss"]
+    rate = reading("cache_hit_rate", found["hit"] / asked, "ratio", at, asked, note="sampled by own requests")
+    return Measured(outcome=Outcome.OK, readings=[rate], details=dict(found))
 
 
 def told(now: Scrape, since: Window | None, cache_name: str = "") -> Told:

@@ -15,6 +15,7 @@ from kpis.readings import Reading
 from kpis.stats.histogram import Histogram
 from outgoing.addresses import Refused, checked_url
 from probes.kinds.base import Measured, Outcome, Target, Tools
+from probes.kinds.params import Paths
 from probes.stopwatch import Plan, Result, prepare, run
 
 LABEL = "HTTP requests"
@@ -27,7 +28,7 @@ LONGEST_S = 40.0
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     paths: Annotated[
-        list[Annotated[str, Meta(pattern=r"^/[^\s#]*$", max_length=300)]],
+        Paths,
         Meta(title="Paths", description="One a line, such as /users?limit=20; asked in turn.", min_length=1, max_length=20),
     ] = msgspec.field(default_factory=lambda: ["/"])
     requests: Annotated[int, Meta(title="Requests a run", description="Shared among the paths.", ge=1, le=500)] = 20

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -11,11 +11,12 @@ from msgspec import Meta
 from kpis.readings import Reading
 from kpis.units import convert, family
 from probes.kinds.base import Measured, Outcome, Target, Tools
+from probes.kinds.params import Paths
 from probes.metrics.reading import Told, left_out, ratio, reading
 from probes.metrics.reading import measure as from_metrics
 from probes.metrics.scrape import Scrape
 from probes.metrics.window import Window
-from probes.sources import Unread, activity, postgres, remembered, server_timing, sql, statements
+from probes.sources import NO_WINDOW, Unread, activity, nothing, postgres, remembered, server_timing, sql, statements
 
 LABEL = "Database queries"
 METRICS = {"db_query_time": "ms", "db_time_per_request": "ms", "db_connections": "count", "error_rate": "ratio"}
@@ -24,9 +25,6 @@ TIMED = False
 SUMS = ("db_client_operation_duration_seconds_sum", "db_client_operation_duration_sum")
 COUNTS = ("db_client_operation_duration_seconds_count", "db_client_operation_duration_count")
 CONNECTIONS = ("db_client_connection_count", "db_client_connections_usage")
-NO_WINDOW = "no window yet: the next run has one"
-
-Path = Annotated[str, Meta(pattern=r"^/[^\s#]*$", max_length=300)]
 
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,7 +57,7 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         float, Meta(title="Statement time-out, s", description="For what PostgreSQL is asked.", ge=0.1, le=30)
     ] = 5.0
     paths: Annotated[
-        list[Path],
+        Paths,
         Meta(title="Paths", description="For server_timing: one a line, asked in turn.", min_length=1, max_length=20),
     ] = msgspec.field(default_factory=lambda: ["/"])
     requests: Annotated[int, Meta(title="Requests a run", description="For server_timing.", ge=1, le=50)] = 5
@@ -98,14 +96,14 @@ async def _from_statements(target: Target, params: Params, tools: Tools) -> Meas
         now = await statements.count(session)
     memory = {"source": source, "at": at.isoformat(), **now.to_memory()}
     if not before:
-        return _nothing(NO_WINDOW, memory)
+        return nothing(NO_WINDOW, memory)
     try:
         calls, spent_ms = statements.between(before, now)
     except Unread as why:
         return why.measured(memory)
     mean = ratio(spent_ms, calls)
     if mean is None:
-        return _nothing("no statement in the window", memory)
+        return nothing("no statement in the window", memory)
     note = "all statements, transactions and settings too: the role lacks pg_read_all_stats" if now.hidden else ""
     found = reading("db_query_time", mean, "ms", at, calls, note=note)
     return Measured(outcome=Outcome.OK, readings=[found], memory=memory, details={"statements": calls})
@@ -125,9 +123,9 @@ async def _from_sql(target: Target, params: Params, tools: Tools) -> Measured:
         found = await sql.answer(session, params.sql, before)
     memory = {"source": source, "at": at.isoformat(), "window_end": found.at.isoformat()}
     if not found.whole and before is None:
-        return _nothing(NO_WINDOW, memory)
+        return nothing(NO_WINDOW, memory)
     if found.value is None or not found.samples:
-        return _nothing("the statement gave no figure", memory)
+        return nothing("the statement gave no figure", memory)
     value = convert(found.value, params.sql_unit, METRICS[params.sql_metric])
     note = "all history" if found.whole else ""
     one = reading(params.sql_metric, value, METRICS[params.sql_metric], at, found.samples, note=note)
@@ -139,11 +137,6 @@ async def _from_server_timing(target: Target, params: Params, tools: Tools) -> M
     found = await server_timing.durations(target, tools, params.paths, params.requests, params.timing_name)
     share = reading("db_time_per_request", sum(found) / len(found), "ms", at, len(found), note="sampled by own requests")
     return Measured(outcome=Outcome.OK, readings=[share], details={"answers": params.requests, "with_entry": len(found)})
-
-
-def _nothing(reason: str, memory: dict[str, Any]) -> Measured:
-    """A run in order that has nothing to tell."""
-    return Measured(outcome=Outcome.OK, reason=reason, memory=memory, details={"not_told": reason})
 
 
 def told(now: Scrape, since: Window | None, routes: set[str]) -> Told:

@@ -1,5 +1,5 @@
 """Where figures come from besides the application's metrics: its database, its cache, the headers of its answers."""
 
-from probes.sources.base import Unread, remembered
+from probes.sources.base import NO_WINDOW, Unread, nothing, remembered
 
-__all__ = ["Unread", "remembered"]
+__all__ = ["NO_WINDOW", "Unread", "nothing", "remembered"]

@@ -8,6 +8,8 @@ from typing import Any
 from probes.kinds.base import Measured, Outcome
 from probes.metrics.window import LONGEST
 
+NO_WINDOW = "no window yet: the next run has one"
+
 
 class Unread(Exception):
     """A source that gave no figure, with the outcome of the run, a short reason and the whole story."""
@@ -18,6 +20,11 @@ class Unread(Exception):
 
     def measured(self, memory: dict[str, Any]) -> Measured:
         return Measured(outcome=self.outcome, reason=self.reason, error=str(self), memory=memory)
+
+
+def nothing(reason: str, memory: dict[str, Any]) -> Measured:
+    """A run in order that has nothing to tell."""
+    return Measured(outcome=Outcome.OK, reason=reason, memory=memory, details={"not_told": reason})
 
 
 def remembered(memory: dict[str, Any], source: str, at: datetime) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -31,6 +31,9 @@ class Lookups:
     hits: int
     misses: int
     run_id: str
+
+    def to_memory(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 def url_parts(url: str) -> SplitResult:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from urllib.parse import urljoin
 
-from probes import http
 from probes.kinds.base import Target, Tools
 from probes.sources.base import Unread
+from probes.sources.sampling import answers
 
 ENTRY = re.compile(r'\s*([!#$%&\'*+.^_`|~0-9A-Za-z-]+)((?:\s*;\s*[^\s;,="]+\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s;,"]*))*)\s*(?:,|$)')
 PARAMETER = re.compile(r';\s*([^\s;,="]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;,"]*)')
@@ -34,13 +33,8 @@ def duration_ms(headers: Mapping[str, str], name: str) -> float | None:
 
 async def durations(target: Target, tools: Tools, paths: Sequence[str], requests: int, name: str) -> list[float]:
     """Ask the paths in turn, one after another. Raises Unread where not one answer carries the entry."""
-    base, found = target.base_url.rstrip("/") + "/", []
-    for turn in range(requests):
-        url = urljoin(base, paths[turn % len(paths)].lstrip("/"))
-        page = await http.ask(url, target, policy=tools.policy, at=tools.now())
-        told = duration_ms(page.headers, name) if page.status < 500 else None
-        if told is not None:
-            found.append(told)
+    told = [duration_ms(page.headers, name) async for page in answers(target, tools, paths, requests)]
+    found = [duration for duration in told if duration is not None]
     if not found:
         raise Unread(f"no answer carried Server-Timing with {name};dur=…", reason="no Server-Timing")
     return found

@@ -39,6 +39,15 @@ def application() -> FastAPI:
         await asyncio.sleep(ms / 1000)
         return "late"
 
+    kept: set[str] = set()
+
+    @app.get("/cached/{item}")
+    async def cached(item: str, request: Request) -> str:
+        if str(request.url) not in kept or request.headers.get("cache-control") == "no-cache":
+            await asyncio.sleep(0.05)
+            kept.add(str(request.url))
+        return item
+
     @app.get("/away")
     async def away(to: str) -> Response:
         return RedirectResponse(to)
