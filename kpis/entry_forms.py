@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 
 from accounts.forms import Styled
-from kpis import figures
+from kpis import figures, sheets
 from kpis.models import KPI
 from kpis.points import LONGEST, MOST_COUNT, Point
 from kpis.standing import SeriesStanding
@@ -68,3 +68,31 @@ class TakeBackForm(Styled, forms.Form):
         max_length=1000, label="Why it was wrong", widget=forms.Textarea(attrs={"rows": 2}),
         help_text="It leaves the figures; that it was there, who brought it and who took it back stay in the history.",
     )  # fmt: skip
+
+
+class FileForm(Styled, forms.Form):
+    """A table, uploaded or pasted."""
+
+    file = forms.FileField(required=False, label="A CSV file", help_text=f"At most {sheets.MOST_BYTES // 1_000_000} MB.")
+    text = forms.CharField(
+        required=False, strip=False, max_length=sheets.MOST_BYTES, label="Or its rows, pasted",
+        widget=forms.Textarea(attrs={"rows": 9, "class": "form-control mono", "spellcheck": "false"}),
+    )  # fmt: skip
+
+    def clean_file(self) -> str:
+        file = self.cleaned_data["file"]
+        if not file:
+            return ""
+        if file.size > sheets.MOST_BYTES:
+            raise forms.ValidationError(f"The file is larger than {sheets.MOST_BYTES // 1_000_000} MB: bring it in parts.")
+        try:
+            return sheets.decode(file.read())
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from error
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if not self.errors and not cleaned.get("file") and not (cleaned.get("text") or "").strip():
+            self.add_error("file", "Choose a file, or paste its rows below.")
+        cleaned["table"] = cleaned.get("file") or cleaned.get("text") or ""
+        return cleaned

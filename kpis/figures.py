@@ -9,7 +9,7 @@ from kpis.units import UNITS, UnitMismatch, convert
 
 _FIGURE = re.compile(
     r"(?P<sign>[-−+]?)\s*(?P<dollar>\$?)\s*(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
-    r"(?P<exponent>[eE][+-]?\d{1,3})?\s*(?P<unit>\D.*)?"
+    r"(?P<exponent>[eE][+-]?\d{1,3})?\s*(?P<unit>(?:1/|[^\d\s.,]).*)?"
 )
 _WORDS = {
     "µs": "us", "μs": "us", "sec": "s", "second": "s", "seconds": "s", "minute": "min", "minutes": "min", "hour": "h",

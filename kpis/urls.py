@@ -4,7 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from kpis import badges, results_api
 from kpis.api import urls as api_urls
-from kpis.views import approvals, defining, entering, kpis, scorecards, submissions, waivers
+from kpis.views import approvals, defining, entering, importing, kpis, scorecards, submissions, waivers
 
 app_name = "kpis"
 
@@ -16,6 +16,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("scorecards/<slug:slug>/edit/", defining.scorecard_edit, name="scorecard-edit"),
     path("scorecards/<slug:slug>/archive/", defining.scorecard_archive, name="scorecard-archive"),
     path("scorecards/<slug:slug>/restore/", defining.scorecard_restore, name="scorecard-restore"),
+    path("scorecards/<slug:slug>/import/", importing.scorecard_import, name="scorecard-import"),
+    path("scorecards/<slug:slug>/import/example/", importing.scorecard_example, name="scorecard-example"),
     path("scorecards/<slug:slug>/new/", defining.kpi_new, name="kpi-new"),
     path("scorecards/<slug:slug>/<slug:key>/", kpis.kpi_detail, name="kpi-detail"),
     path("scorecards/<slug:slug>/<slug:key>/edit/", defining.kpi_edit, name="kpi-edit"),

@@ -1,0 +1,185 @@
+"""Measurements out of a file: each row understood, or told what is wrong with it; brought in wholly or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from difflib import get_close_matches
+
+from django.db import transaction
+
+from accounts.models import User
+from kpis import figures, sheets
+from kpis.entering import Entry, bring_in
+from kpis.models import KPI, Scorecard
+from kpis.points import Point, Rejected
+from kpis.recording import Conflict
+from kpis.sheets import Fault, Line
+from kpis.standing import standings
+from kpis.units import convert
+
+TWICE = "Line {} gives another value for the same time: keep one of them."
+STANDS = "Another figure of it stands at this time: change the value, or take the other one back first."
+
+
+@dataclass
+class Reading:
+    """What a file says: its rows as points, beside their lines, and everything that is wrong."""
+
+    lines: list[Line] = field(default_factory=list)
+    points: list[Point] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    entry: Entry | None = None
+
+    @property
+    def kpis(self) -> dict[KPI, int]:
+        """How many rows each KPI has."""
+        found: dict[KPI, int] = {}
+        for point in self.points:
+            found[point.kpi] = found.get(point.kpi, 0) + 1
+        return found
+
+
+def read(text: str, *, scorecard: Scorecard) -> Reading:
+    """Understand a file, without looking at what is stored."""
+    sheet = sheets.read(text)
+    reading = Reading(faults=list(sheet.faults))
+    kpis = list(KPI.objects.active().filter(scorecard=scorecard).select_related("scorecard"))
+    by_name = {kpi.name.casefold(): kpi for kpi in kpis} | {kpi.key: kpi for kpi in kpis}
+    seen: dict[tuple[int, str, str, datetime], tuple[int, float]] = {}
+    for line in sheet.lines:
+        point, wrong = _point(line, by_name, scorecard)
+        if point is not None:
+            key = (point.kpi.pk, point.subject, point.environment, point.at)
+            number, value = seen.setdefault(key, (line.number, point.value))
+            if value != point.value:
+                wrong.append(Fault(line.number, "value", TWICE.format(number)))
+        if wrong or point is None:
+            reading.faults += wrong
+        else:
+            reading.lines.append(line)
+            reading.points.append(point)
+    return reading
+
+
+def check(text: str, *, scorecard: Scorecard, actor: User, now: datetime) -> Reading:
+    """What bringing a file in would do; nothing is stored."""
+    reading = read(text, scorecard=scorecard)
+    if not reading.faults:
+        with transaction.atomic():
+            _bring_in(reading, scorecard, actor, now, "")
+            transaction.set_rollback(True)
+    return reading
+
+
+def bring(text: str, *, scorecard: Scorecard, actor: User, now: datetime, token: str = "") -> Reading:
+    """Bring a file in: every row, or, where anything is wrong, none; `entry` says what was stored."""
+    reading = read(text, scorecard=scorecard)
+    if not reading.faults:
+        _bring_in(reading, scorecard, actor, now, token)
+    return reading
+
+
+def example(scorecard: Scorecard, *, now: datetime) -> str:
+    """A file with a row for every KPI of the scorecard, each at a figure that it could have today."""
+    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    kpis = KPI.objects.active().filter(scorecard=scorecard).select_related("scorecard")
+    rows = []
+    for one in standings(kpis, now=now):
+        kpi, series = one.kpi, one.series[0] if one.series else None
+        value = kpi.reference if kpi.reference is not None else one.actual if one.actual is not None else None
+        value = value if value is not None else one.target.value if one.target else 1.0
+        rows.append(
+            {
+                "kpi": kpi.key,
+                "subject": series.subject if series else kpi.across_subject or scorecard.slug,
+                "environment": series.environment if series else "",
+                "at": f"{today:%Y-%m-%dT%H:%MZ}",
+                "value": f"{value:.6g}",
+                "count": "1",
+                "unit": kpi.measured_unit,
+                "note": "an example: put your figure here",
+            }
+        )
+    return sheets.write(rows)
+
+
+def _bring_in(reading: Reading, scorecard: Scorecard, actor: User, now: datetime, token: str) -> None:
+    """Store the rows; where they are refused, say so by line and column instead."""
+    try:
+        reading.entry = bring_in(scorecard=scorecard, points=reading.points, actor=actor, now=now, token=token)
+    except Rejected as error:
+        reading.faults += [
+            Fault(reading.lines[index].number, name, f"{detail[:1].upper()}{detail[1:]}.") for index, name, detail in error.errors
+        ]
+    except Conflict as error:
+        reading.faults += [Fault(reading.lines[index].number, "value", STANDS) for index in error.indices]
+
+
+def _point(line: Line, by_name: Mapping[str, KPI], scorecard: Scorecard) -> tuple[Point | None, list[Fault]]:
+    empty = [name for name in sheets.NEEDED if not line[name]]
+    wrong = [Fault(line.number, name, "It is empty: fill it in, or take the line out.") for name in empty]
+    kpi = _kpi(line, by_name, scorecard, wrong)
+    at, count = _at(line, wrong), _count(line, wrong)
+    value = _value(line, kpi, wrong) if kpi is not None else 0.0
+    if wrong or kpi is None or at is None:
+        return None, wrong
+    point = Point(
+        kpi=kpi, subject=line["subject"], environment=line["environment"], at=at, value=value, count=count,
+        note=line["note"], origin="",
+    )  # fmt: skip
+    return point, wrong
+
+
+def _kpi(line: Line, by_name: Mapping[str, KPI], scorecard: Scorecard, wrong: list[Fault]) -> KPI | None:
+    name = line["kpi"].removeprefix(f"{scorecard.slug}/")
+    found = by_name.get(name) or by_name.get(name.casefold())
+    if name and found is None:
+        near = get_close_matches(name, [kpi.key for kpi in by_name.values()], n=1, cutoff=0.5)
+        meant = f"did you mean {near[0]}?" if near else "the example names all of them."
+        wrong.append(Fault(line.number, "kpi", f"There is no KPI “{name[:60]}” in this scorecard: {meant}"))
+    return found
+
+
+def _at(line: Line, wrong: list[Fault]) -> datetime | None:
+    if not line["at"]:
+        return None
+    try:
+        return sheets.moment(line["at"])
+    except (ValueError, OverflowError):
+        said = f"“{line['at'][:40]}” is no time: write it as 2026-02-28 or 2026-02-28T18:00Z."
+        wrong.append(Fault(line.number, "at", said))
+        return None
+
+
+def _count(line: Line, wrong: list[Fault]) -> int:
+    try:
+        count = figures.parse(line["count"] or "1", "count")
+    except figures.BadFigure as error:
+        wrong.append(Fault(line.number, "count", str(error)))
+        return 1
+    if count != int(count) or count < 1:
+        wrong.append(Fault(line.number, "count", "A count is a whole number, at least 1."))
+    return max(int(count), 1)
+
+
+def _value(line: Line, kpi: KPI, wrong: list[Fault]) -> float:
+    if not line["value"]:
+        return 0.0
+    try:
+        unit = figures.unit_of(line["unit"]) or kpi.measured_unit
+        convert(1.0, unit, kpi.measured_unit)
+    except ValueError as error:
+        wrong.append(Fault(line.number, "unit", f"{error}{'' if str(error).endswith('.') else '.'}"))
+        return 0.0
+    try:
+        return convert(figures.parse(line["value"], unit), unit, kpi.measured_unit)
+    except figures.BadFigure as error:
+        wrong.append(Fault(line.number, "value", str(error)))
+        return 0.0
+
+
+def first(faults: Sequence[Fault], most: int) -> list[Fault]:
+    """The first faults, by line."""
+    return sorted(faults, key=lambda fault: fault.line)[:most]

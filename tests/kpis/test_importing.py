@@ -1,0 +1,117 @@
+from typing import Any
+
+import pytest
+
+from accounts.models import AuditEntry
+from kpis import importing
+from kpis.models import Measurement, Scorecard
+from tests.factories import People
+from tests.kpis.factories import NOW, make_kpi, make_scorecard, make_target, record_values
+
+pytestmark = [pytest.mark.django_db, pytest.mark.databases]
+HEAD = "kpi,subject,environment,at,value,count,unit,note\n"
+
+
+@pytest.fixture
+def card() -> Scorecard:
+    card = make_scorecard("plan")
+    make_kpi("speed", scorecard=card, name="Speed", aggregation="last")
+    make_kpi(
+        "tickets", scorecard=card, unit="%", direction="higher", aggregation="last", reference=80, reference_unit="count"
+    )  # fmt: skip
+    return card
+
+
+def faults(reading: importing.Reading) -> list[tuple[int, str]]:
+    return [(fault.line, fault.column) for fault in reading.faults]
+
+
+def bring(text: str, card: Scorecard, people: People) -> importing.Reading:
+    return importing.bring(text, scorecard=card, actor=people.manager, now=NOW)
+
+
+def test_rows_come_in_in_the_units_of_their_kpis(card: Scorecard, people: People) -> None:
+    text = HEAD + "speed,shop,prod,2026-02-01,0.45,3,s,desk\nplan/tickets,desk,,2026-02-01,60,,,\nSPEED,shop,,2026-02-02,450,,,\n"
+    entry = bring(text, card, people).entry
+    assert (entry and entry.receipt.stored) == 3
+    rows = Measurement.objects.order_by("pk").values_list(
+        "series__kpi__key", "series__environment", "value", "raw", "count", "note"
+    )
+    assert list(rows) == [
+        ("speed", "prod", 450, None, 3, "desk"),
+        ("tickets", "", 25, 60, 1, ""),
+        ("speed", "", 450, None, 1, ""),
+    ]
+    assert {row.origin for row in Measurement.objects.all()} == {entry and entry.origin}
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "words"),
+    [
+        ("sped,shop,,2026-02-01,1,,,", "kpi", "did you mean speed?"),
+        ("other/speed,shop,,2026-02-01,1,,,", "kpi", "no KPI"),
+        ("speed,,,2026-02-01,1,,,", "subject", "fill it in"),
+        ("speed,shop,,28.02.2026,1,,,", "at", "write it as 2026-02-28"),
+        ("speed,shop,,2999-01-01,1,,,", "at", "Lies in the future"),
+        ("speed,shop,,1999-01-01,1,,,", "at", "before the year 2000"),
+        ("speed,shop,,2026-02-01,,,,", "value", "fill it in"),
+        ('speed,shop,,2026-02-01,"0,45",,,', "value", "decimals with a point"),
+        ("speed,shop,,2026-02-01,=1+1,,,", "value", "is no figure"),
+        ("speed,shop,,2026-02-01,1,1.5,,", "count", "whole number"),
+        ("speed,shop,,2026-02-01,1,0,,", "count", "at least 1"),
+        ("speed,shop,,2026-02-01,1,,MB,", "unit", "cannot be converted"),
+        ("speed,shop,,2026-02-01,1,,furlong,", "unit", "is no unit"),
+        (f"speed,shop,,2026-02-01,1,,,{'x' * 301}", "note", "300"),
+        (f"speed,{'x' * 81},,2026-02-01,1,,,", "subject", "80"),
+        ("speed,shop,,2026-02-03,2,,,", "value", "Line 2 gives another value"),
+    ],
+)
+def test_a_bad_row_is_named_and_nothing_is_stored(card: Scorecard, people: People, row: str, column: str, words: str) -> None:
+    text = f"{HEAD}speed,shop,,2026-02-03,1,,,\n{row}\n"
+    for reading in (bring(text, card, people), importing.check(text, scorecard=card, actor=people.manager, now=NOW)):
+        assert faults(reading) == [(3, column)]
+        assert words in reading.faults[0].detail
+    assert (Measurement.objects.count(), AuditEntry.objects.filter(action="measurement.import").count()) == (0, 0)
+
+
+def test_every_bad_row_is_told_at_once(card: Scorecard, people: People) -> None:
+    text = HEAD + "sped,,,soon,fast,x,,\nspeed,shop,,2026-02-01,1,,,\nspeed,shop,,soon,1,,,\n"
+    assert faults(bring(text, card, people)) == [(2, "subject"), (2, "kpi"), (2, "at"), (2, "count"), (4, "at")]
+
+
+def test_the_same_again_is_ignored_and_another_value_named_by_its_line(card: Scorecard, people: People) -> None:
+    text = HEAD + "speed,shop,,2026-02-01,1,,,\nspeed,shop,,2026-02-02,2,,,\n"
+    bring(text, card, people)
+    again = importing.bring(text + "speed,shop,,2026-02-03,3,,,\n", scorecard=card, actor=people.engineer, now=NOW)
+    assert again.entry is not None
+    assert (again.entry.receipt.stored, again.entry.receipt.ignored) == (1, 2)
+    conflict = bring(text.replace(",2,,,", ",9,,,"), card, people)
+    assert (faults(conflict), "at this time" in conflict.faults[0].detail) == ([(3, "value")], True)
+    assert Measurement.objects.count() == 3
+
+
+def test_a_check_stores_nothing(card: Scorecard, people: People) -> None:
+    reading = importing.check(HEAD + "speed,shop,,2026-02-01,1,,,\n", scorecard=card, actor=people.manager, now=NOW)
+    assert (reading.faults, reading.entry and reading.entry.receipt.stored) == ([], 1)
+    assert (Measurement.objects.count(), AuditEntry.objects.filter(action="measurement.import").count()) == (0, 0)
+
+
+def test_the_example_is_a_good_file(card: Scorecard, people: People) -> None:
+    make_target(make_kpi("calm", scorecard=card), value=1_500_000)
+    record_values(card.kpis.get(key="speed"), [0.125], until=NOW, subject="shop", environment="prod")
+    make_kpi("gone", scorecard=card, archived_at=NOW)
+    reading = bring(importing.example(card, now=NOW), card, people)
+    assert (faults(reading), [(point.kpi.key, point.subject, point.value) for point in reading.points]) == (
+        [], [("calm", "plan", 1_500_000), ("speed", "shop", 0.125), ("tickets", "plan", 80)],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("rows", [1, 30])
+def test_an_import_asks_the_same_number_of_queries(
+    card: Scorecard, people: People, rows: int, django_assert_num_queries: Any
+) -> None:
+    first = HEAD + "speed,shop,,2026-02-01,1,,,\n"
+    bring(first, card, people)
+    text = HEAD + "".join(f"speed,shop,,2026-02-02T12:{row:02},1,,,\n" for row in range(rows))
+    with django_assert_num_queries(18):
+        bring(text, card, people)
