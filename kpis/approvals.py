@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -64,7 +64,7 @@ def desk(*, user: User, may_approve: bool, now: datetime) -> Desk:
     ending, lapsed = list(waivers.ending(now)), list(waivers.lapsed(now))
     found = {kpi.pk: kpi for kpi in (*(row.kpi for row in proposed), *(row.kpi for row in (*asked, *ending, *lapsed)))}
     stand = {one.kpi.pk: one for one in standings(found.values(), now=now)}
-    running = _running(found, now)
+    running = waivers.by_subject(found, now)
     items = [
         *(_target_item(row, stand[row.kpi_id], user, may_approve, now) for row in proposed),
         *(_waiver_item(row, stand[row.kpi_id], running, user, may_approve) for row in asked),
@@ -110,9 +110,9 @@ def _target_item(row: Target, stands: Standing, user: User, may_approve: bool, n
     )
 
 
-def _waiver_item(row: Waiver, stands: Standing, running: dict[tuple[int, str], datetime], user: User, may_approve: bool) -> Item:
+def _waiver_item(row: Waiver, stands: Standing, running: dict[int, dict[str, datetime]], user: User, may_approve: bool) -> Item:
     own = row.requested_by_id == user.pk
-    until = running.get((row.kpi_id, row.subject))
+    until = running.get(row.kpi_id, {}).get(row.subject)
     return Item(
         noun="waiver",
         row=row,
@@ -148,11 +148,6 @@ def _would(row: Target, stands: Standing, now: datetime) -> Status | None:
         goal_of(row, stands.kpi), [Point(stands.at, stands.actual)], now=now, freshness_s=stands.kpi.freshness_s
     ).status
     return found if found != stands.status else None
-
-
-def _running(kpi_ids: Iterable[int], now: datetime) -> dict[tuple[int, str], datetime]:
-    rows = waivers.in_force(now).filter(kpi_id__in=list(kpi_ids)).order_by("expires_at")
-    return {(kpi_id, subject): until for kpi_id, subject, until in rows.values_list("kpi_id", "subject", "expires_at")}
 
 
 def _decided(now: datetime) -> tuple[tuple[str, Any], ...]:

@@ -21,6 +21,7 @@ COLOURS = {
     Status.BEHIND: "#b45309",
     Status.BREACHED: "#b91c1c",
 }
+WAIVED = "#6741ab"
 WIDTH = 6.6
 """Width of a character of the badge's text, about."""
 
@@ -32,10 +33,15 @@ def kpi_badge(request: HttpRequest, slug: str, key: str) -> HttpResponse:
     kpi = KPI.objects.active().select_related("scorecard").filter(scorecard__slug=slug, key=key).first()
     if kpi is None or not (kpi.public_badge or may(request.user, Scope.READ)):
         return HttpResponse("No such badge.\n", "text/plain", status=404)
-    found = standing(kpi, now=timezone.now())
+    now = timezone.now()
+    found = standing(kpi, now=now)
     figure = "" if found.actual is None else f"{found.actual:.4g} {kpi.unit} · "
-    response = HttpResponse(svg(kpi.name, f"{figure}{found.word}", COLOURS.get(found.status, GREY)), "image/svg+xml")
-    response["Cache-Control"] = f"{'public' if kpi.public_badge else 'private'}, max-age=60"
+    waived = f" · waived until {found.waived_until:%-d %b}" if found.waived_until else ""
+    colour = WAIVED if waived else COLOURS.get(found.status, GREY)
+    response = HttpResponse(svg(kpi.name, f"{figure}{found.word}{waived}", colour), "image/svg+xml")
+    # A copy does not outlive the waiver that it tells of.
+    keep_s = min(60, int((found.waived_until - now).total_seconds())) if found.waived_until else 60
+    response["Cache-Control"] = f"{'public' if kpi.public_badge else 'private'}, max-age={keep_s}"
     return response
 
 

@@ -35,7 +35,7 @@ def remember(kpis: Iterable[KPI], *, now: datetime) -> None:
     for kpi in listed:
         state = states[kpi.pk]
         found = judged(
-            kpi, figures.get(kpi.pk, []), targets.get(kpi.pk), None, memories[kpi.pk], now, paths.get(kpi.pk, ())
+            kpi, figures.get(kpi.pk, []), targets.get(kpi.pk), {}, memories[kpi.pk], now, paths.get(kpi.pk, ())
         )  # fmt: skip
         kept = (str(found.status), found.memory.since or now, found.memory.to_dict())
         if kept != (state.status, state.since, state.memory):

@@ -14,9 +14,9 @@ from django.db.models import Q
 
 from accounts import audit
 from accounts.models import User
-from kpis import comment, points, recording
+from kpis import comment, points, recording, waivers
 from kpis.formats import Parsed, ParsedSample
-from kpis.models import KPI, PERCENTILES, Decision, Direction, Sample, Submission, Waiver
+from kpis.models import KPI, PERCENTILES, Direction, Sample, Submission
 from kpis.targets import goal_of, in_force
 from kpis.units import UnitMismatch, factor
 from kpis.verdict import MOST_HISTORY, Figure, Objective, Terms, Verdict, exit_code, figure_of, judge, matching, missing, worst
@@ -228,9 +228,7 @@ def _history(kpi: KPI, sample: ParsedSample, submission: Submission) -> list[flo
 
 
 def _waived(kpi_ids: Iterable[int], subject: str, now: datetime) -> dict[int, datetime]:
-    rows = Waiver.objects.filter(
-        Q(subject="") | Q(subject=subject), kpi_id__in=kpi_ids, decision=Decision.APPROVED, expires_at__gt=now
-    )
+    rows = waivers.in_force(now).filter(Q(subject="") | Q(subject=subject), kpi_id__in=kpi_ids)
     return dict(rows.order_by("expires_at").values_list("kpi_id", "expires_at"))
 
 

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import F, Min, Q
+from django.db.models import F, Min
 
+from kpis import waivers
 from kpis.actual import SeriesFigure, combine, counted
 from kpis.evaluation import Goal, Memory, Point, Status, evaluate
-from kpis.models import KPI, Across, Aggregation, CurrentValue, Decision, Direction, KpiState, Rollup, Target, Waiver
+from kpis.models import KPI, Across, Aggregation, CurrentValue, Direction, KpiState, Rollup, Target
 from kpis.stats.histogram import Histogram
 from kpis.targets import goal_of, in_force
 
@@ -38,11 +39,15 @@ class SeriesStanding:
     origin: str
     status: Status
     counts: bool
+    waived_until: datetime | None = None
 
 
 @dataclass(frozen=True)
 class Standing:
-    """One KPI, judged. Figures are in the KPI's unit; what is None was not stated or not measured."""
+    """One KPI, judged. Figures are in the KPI's unit; what is None was not stated or not measured.
+
+    `waived_until` is that of the KPI as a whole. Where only some subjects are waived, the others are what it is judged by.
+    """
 
     kpi: KPI
     status: Status
@@ -79,6 +84,11 @@ class Standing:
         return self.target.alert_threshold if self.target else None
 
     @property
+    def waived_subjects(self) -> tuple[str, ...]:
+        """What does not count while the rest does."""
+        return tuple(dict.fromkeys(row.subject for row in self.series if row.waived_until)) if not self.waived_until else ()
+
+    @property
     def word(self) -> str:
         return WORDS[self.status]
 
@@ -97,14 +107,14 @@ def standings(kpis: Iterable[KPI], *, now: datetime, paths: Mapping[int, Sequenc
     ids = [kpi.pk for kpi in listed]
     figures = series_figures(ids)
     targets = in_force(listed, now)
-    waivers = _waivers(ids, now)
+    waived = waivers.by_subject(ids, now)
     memories = {state.kpi_id: Memory.from_dict(state.memory) for state in KpiState.objects.filter(kpi_id__in=ids)}
     return [
         judged(
             kpi,
             figures.get(kpi.pk, []),
             targets.get(kpi.pk),
-            waivers.get(kpi.pk),
+            waived.get(kpi.pk, {}),
             memories.get(kpi.pk),
             now,
             (paths or {}).get(kpi.pk, ()),
@@ -117,16 +127,20 @@ def judged(
     kpi: KPI,
     figures: Sequence[SeriesFigure],
     target: Target | None,
-    waived_until: datetime | None,
+    waived: Mapping[str, datetime],
     memory: Memory | None,
     now: datetime,
     path: Sequence[Point] = (),
 ) -> Standing:
-    """Judge one KPI by what its series say: it is stale as soon as any series that counts is."""
+    """Judge one KPI by what its series say: it is stale as soon as any series that counts is.
+
+    `waived` says until when a subject does not count; the subject "" is the KPI as a whole.
+    """
     goal = goal_of(target, kpi) if target else None
     counting = counted(figures)
     if kpi.across == Across.NAMED:  # the others are no part of the figure, so neither is their age
         counting = counted([figure for figure in figures if figure.subject == kpi.across_subject])
+    everything, (counting, waived_until) = counting, _unwaived(counting, waived)
     combined = combine(
         counting,
         across=kpi.across,
@@ -134,6 +148,9 @@ def judged(
         lower_is_better=kpi.direction == Direction.LOWER,
         named=kpi.across_subject,
     )
+    rest = combined is not None and len(counting) < len(everything)
+    if rest and combined:
+        path, memory = (), _of_the_rest(memory, goal, combined[0])
     limit = timedelta(seconds=kpi.freshness_s)
     times = [figure.at for figure in counting]
     points = [*(point for point in path if point.at < max(times)), Point(max(times), combined[0])] if combined else []
@@ -142,7 +159,7 @@ def judged(
     return Standing(
         kpi=kpi,
         status=verdict.status,
-        since=verdict.since,
+        since=None if rest and memory is None else verdict.since,
         actual=combined[0] if combined else None,
         count=combined[1] if combined else 0,
         at=stands.at if stands else None,
@@ -150,7 +167,7 @@ def judged(
         worst_subject=stands.subject if stands else "",
         stale_subjects=tuple(figure.subject for figure in counting if figure.at + limit < now),
         reported=stands.reported if stands else False,
-        series=tuple(_series_standing(kpi, figure, goal, counting, now) for figure in figures),
+        series=tuple(_series_standing(kpi, figure, goal, counting, waived.get(figure.subject), now) for figure in figures),
         target=target,
         goal=goal,
         attainment=verdict.attainment,
@@ -240,19 +257,29 @@ def series_figures(kpi_ids: Sequence[int]) -> dict[int, list[SeriesFigure]]:
     return found
 
 
-def _waivers(kpi_ids: Sequence[int], now: datetime) -> dict[int, datetime]:
-    """Until when a KPI as a whole is waived; an expired waiver ends by itself."""
-    rows = Waiver.objects.filter(
-        Q(subject=""), kpi_id__in=kpi_ids, decision=Decision.APPROVED, expires_at__gt=now, decided_at__lte=now
-    )
-    found: dict[int, datetime] = {}
-    for kpi_id, expires_at in rows.values_list("kpi_id", "expires_at"):
-        found[kpi_id] = max(expires_at, found.get(kpi_id, expires_at))
-    return found
+def _unwaived(counting: list[SeriesFigure], waived: Mapping[str, datetime]) -> tuple[list[SeriesFigure], datetime | None]:
+    """The series that still count, and until when the KPI as a whole is waived: also when each of its subjects is.
+
+    What is waived as a whole is still shown by all that was measured.
+    """
+    if not waived or "" in waived or not counting:
+        return counting, waived.get("")
+    left = [figure for figure in counting if figure.subject not in waived]
+    return (left, None) if left else (counting, min(waived[figure.subject] for figure in counting))
+
+
+def _of_the_rest(memory: Memory | None, goal: Goal | None, value: float) -> Memory | None:
+    """What the judge remembers is of all series; of those that are left it holds only while they too are past the threshold."""
+    return memory if memory and goal and goal.alerted_by(value) else None
 
 
 def _series_standing(
-    kpi: KPI, figure: SeriesFigure, goal: Goal | None, counting: Sequence[SeriesFigure], now: datetime
+    kpi: KPI,
+    figure: SeriesFigure,
+    goal: Goal | None,
+    counting: Sequence[SeriesFigure],
+    waived_until: datetime | None,
+    now: datetime,
 ) -> SeriesStanding:
     verdict = evaluate(goal, [Point(figure.at, figure.value)], now=now, freshness_s=kpi.freshness_s)
     return SeriesStanding(
@@ -264,4 +291,5 @@ def _series_standing(
         figure.origin,
         verdict.status,
         figure in counting,
+        waived_until,
     )

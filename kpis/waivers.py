@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -68,6 +69,15 @@ def end_waiver(*, waiver: Waiver, actor: User, now: datetime, note: str = "") ->
 def in_force(at: datetime) -> QuerySet[Waiver]:
     """Those that count at a time: approved by then and not over."""
     return Waiver.objects.filter(decision=Decision.APPROVED, decided_at__lte=at, expires_at__gt=at)
+
+
+def by_subject(kpi_ids: Iterable[int], at: datetime) -> dict[int, dict[str, datetime]]:
+    """Until when what is waived, by KPI and subject; the subject "" is the KPI as a whole. An expired one ends by itself."""
+    found: dict[int, dict[str, datetime]] = {}
+    rows = in_force(at).filter(kpi_id__in=list(kpi_ids)).order_by("expires_at")
+    for kpi_id, subject, expires_at in rows.values_list("kpi_id", "subject", "expires_at"):
+        found.setdefault(kpi_id, {})[subject] = expires_at
+    return found
 
 
 def ending(now: datetime) -> QuerySet[Waiver]:

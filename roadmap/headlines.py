@@ -28,13 +28,15 @@ def plan_state(
     return f"on plan in week {week} of {weeks}"
 
 
-def overview(state: str, *, breached: int, triggered: int, overdue: int, unmeasured: int, kpis: int) -> str:
+def overview(state: str, *, breached: int, triggered: int, overdue: int, unmeasured: int, kpis: int, lapsed: int = 0) -> str:
     """What needs someone most is said after the state of the plan; nothing is said of what is quiet."""
     troubles = []
     if breached:
         troubles.append(f"{count(breached, 'KPI')} {'is' if breached == 1 else 'are'} breached")
     if triggered:
         troubles.append(f"{count(triggered, 'risk')} {'has' if triggered == 1 else 'have'} come true")
+    if lapsed:
+        troubles.append(f"{count(lapsed, 'waiver')} {'has' if lapsed == 1 else 'have'} lapsed")
     if not troubles and overdue:
         troubles.append(f"{count(overdue, 'review')} {'is' if overdue == 1 else 'are'} overdue")
     if not troubles and kpis and unmeasured == kpis:

@@ -78,6 +78,7 @@ def series(one: SeriesStanding) -> dict[str, Any]:
         "at": one.at,
         "source": one.origin,
         "counts": one.counts,
+        "waived_until": one.waived_until,
     }
 
 

@@ -9,33 +9,19 @@ from decimal import Decimal
 
 from django.urls import reverse
 
-from kpis.models import Decision, Target, Waiver
 from kpis.standing import Standing, counts
 from roadmap import headlines
 from roadmap.judging import standings_of
-from roadmap.models import GateWaiver, Roadmap
+from roadmap.models import Roadmap
 from roadmap.reports.money import MoneyReport, money
+from roadmap.reports.needs import Line, needs, told
 from roadmap.reports.phases import PlanReport, plan
 from roadmap.reports.risks import RiskReport, risks
 from roadmap.reports.tasks import TaskRow
-from roadmap.wording import count, day, days_in, sentence, whole_money
+from roadmap.wording import day, whole_money
 
-SOON_DAYS = 14
 LINES = 8
 OFF_LINE = ("breached", "behind", "stale", "no_data", "no_target")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Line:
-    """One line of a list: what, a second line, when, and where to go."""
-
-    icon: str
-    look: str
-    text: str
-    sub: str = ""
-    at: str = ""
-    since: datetime | None = None
-    url: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +51,7 @@ def overview(roadmap: Roadmap, *, now: datetime) -> OverviewReport:
     money_report = money(roadmap, current, now=now)
     risk_report = risks(roadmap, current, now=now)
     statuses = counts(found)
+    ends = told(roadmap, now)
     tasks = [row for phase in plan_report.phases for row in phase.tasks]
     return OverviewReport(
         roadmap=roadmap,
@@ -74,12 +61,13 @@ def overview(roadmap: Roadmap, *, now: datetime) -> OverviewReport:
         off_line=off_line(found),
         money=money_report,
         risks=risk_report,
-        needs=tuple(_needs(roadmap, plan_report, found, risk_report, now)),
+        needs=tuple(needs(roadmap, plan_report, found, risk_report, ends, now)),
         agree=tuple(_agree(roadmap, found, money_report)),
         changes=tuple(sorted((row for row in tasks if row.changed_at), key=lambda row: row.changed_at or now, reverse=True)[:5]),
         headline=headlines.overview(
             state_of(plan_report),
-            breached=sum(str(s.status) == "breached" for s in found),
+            breached=sum(str(s.status) == "breached" and not s.waived_until for s in found),
+            lapsed=len(ends.lapsed) + len(ends.lapsed_gates),
             triggered=len(risk_report.triggered),
             overdue=len(risk_report.overdue),
             unmeasured=sum(str(s.status) == "no_data" for s in found),
@@ -118,82 +106,6 @@ def off_line(found: Sequence[Standing]) -> tuple[Standing, ...]:
     """The KPIs that are neither met nor on track, worst first."""
     off = [standing for standing in found if str(standing.status) in OFF_LINE]
     return tuple(sorted(off, key=lambda standing: OFF_LINE.index(str(standing.status)))[:6])
-
-
-def _needs(
-    roadmap: Roadmap, report: PlanReport, found: Sequence[Standing], register: RiskReport, now: datetime
-) -> Iterator[Line]:
-    for standing in found:
-        if str(standing.status) == "breached":
-            text = f"{standing.kpi.name} is breached"
-            yield Line(
-                icon="alert-octagon", look="s-breached", text=text, since=standing.since,
-            url=reverse("kpis:kpi-detail", args=[roadmap.scorecard.slug, standing.kpi.key]),
-                sub=f"alert at {standing.alert_threshold:g} {standing.unit}" if standing.alert_threshold is not None else "",
-            )  # fmt: skip
-    yield from _risk_lines(roadmap, register)
-    yield from _task_lines(roadmap, report)
-    yield from _decision_lines(roadmap, now)
-    if roadmap.review_on and roadmap.review_on < report.today:
-        late = count((report.today - roadmap.review_on).days, "day")
-        yield Line(
-            icon="calendar-exclamation", look="s-behind", text="Review of the roadmap is overdue",
-            sub=f"due {day(roadmap.review_on)}", at=late, url=reverse("roadmap:roadmap-detail", args=[roadmap.slug]),
-        )  # fmt: skip
-
-
-def _risk_lines(roadmap: Roadmap, register: RiskReport) -> Iterator[Line]:
-    url = reverse("roadmap:risks", args=[roadmap.slug])
-    for row in register.triggered:
-        now = row.judged.current
-        sub = f"Likelihood {now.likelihood} × impact {now.impact} = {now.score}, {now.level}" if now else ""
-        yield Line(
-            icon="flame", look="s-breached", text=f"Risk {row.label} triggered: {row.risk.title}", sub=sub,
-            since=row.judged.triggered_since, url=f"{url}#risk-{row.risk.pk}",
-        )  # fmt: skip
-    for row in register.overdue:
-        yield Line(
-            icon="calendar-exclamation", look="s-behind", text=f"Review of risk {row.label} is overdue", sub=row.risk.title,
-            at=f"{row.overdue_days} d", url=f"{url}#risk-{row.risk.pk}",
-        )  # fmt: skip
-
-
-def _task_lines(roadmap: Roadmap, report: PlanReport) -> Iterator[Line]:
-    url = reverse("roadmap:roadmap-detail", args=[roadmap.slug])
-    tasks = [row for phase in report.phases for row in phase.tasks]
-    late = [row for row in tasks if not row.settled and row.due_on and row.due_on < report.today]
-    for row in [row for row in tasks if row.state == "blocked"][:3]:
-        yield Line(
-            icon="hand-stop", look="s-behind", text=f"{row.title} is blocked", sub=row.note, since=row.changed_at,
-            url=f"{url}#task-{row.id}",
-        )  # fmt: skip
-    if late:
-        sub = late[0].title if len(late) == 1 else f"{late[0].title} and {count(len(late) - 1, 'other')}"
-        yield Line(
-            icon="hourglass", look="s-behind", text=sentence(f"{count(len(late), 'task')} past the due date").rstrip("."),
-            sub=sub,
-            url=f"{url}#task-{late[0].id}",
-        )  # fmt: skip
-    for phase in report.phases:
-        waiver = phase.gate.waiver
-        if phase.gate.state == "waived" and waiver and (waiver.expires_at.date() - report.today).days <= SOON_DAYS:
-            yield Line(
-                icon="shield-half", look="s-waived", text=f"Waiver ends {day(waiver.expires_at.date())}: {phase.phase.name}",
-                sub=waiver.reason, at=days_in((waiver.expires_at.date() - report.today).days),
-                url=reverse("roadmap:phase-detail", args=[roadmap.slug, phase.phase.number]),
-            )  # fmt: skip
-
-
-def _decision_lines(roadmap: Roadmap, now: datetime) -> Iterator[Line]:
-    """Targets and waivers that wait for an approver."""
-    proposed = Target.objects.filter(kpi__scorecard=roadmap.scorecard_id, decision=Decision.PROPOSED).count()
-    waivers = Waiver.objects.filter(kpi__scorecard=roadmap.scorecard_id, decision=Decision.PROPOSED, expires_at__gt=now).count()
-    gates = GateWaiver.objects.filter(gate__phase__roadmap=roadmap, decision=Decision.PROPOSED, expires_at__gt=now).count()
-    for number, noun in ((proposed, "target"), (waivers + gates, "waiver")):
-        if number:
-            verb = "waits" if number == 1 else "wait"
-            text = sentence(f"{count(number, f'proposed {noun}')} {verb} for approval").rstrip(".")
-            yield Line(icon="rubber-stamp", look="s-plain", text=text)
 
 
 def _agree(roadmap: Roadmap, found: Sequence[Standing], costs: MoneyReport) -> Iterator[Line]:
