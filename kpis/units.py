@@ -7,6 +7,7 @@ FAMILIES: dict[str, dict[str, float]] = {
     "time": {"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3, "min": 6e4, "h": 3.6e6},
     "share": {"ratio": 1.0, "%": 0.01},
     "size": {"bytes": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30},
+    "growth": {"bytes/h": 1.0, "kB/h": 1e3, "MB/h": 1e6, "GB/h": 1e9},
     "rate": {"1/s": 1.0, "1/min": 1 / 60},
     "count": {"count": 1.0},
     "score": {"score": 1.0},

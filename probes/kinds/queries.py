@@ -120,7 +120,7 @@ async def _from_sql(target: Target, params: Params, tools: Tools) -> Measured:
     at, source = tools.now(), params.source
     before = remembered(tools.previous, source, at).get("window_end")
     async with postgres.reading(target.database_dsn, tools.policy, timeout_s=params.timeout_s) as session:
-        found = await sql.answer(session, params.sql, before)
+        found = await sql.answer(session, params.sql, before, params.sql_unit)
     memory = {"source": source, "at": at.isoformat(), "window_end": found.at.isoformat()}
     if not found.whole and before is None:
         return nothing(NO_WINDOW, memory)

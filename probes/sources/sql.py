@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from probes.figures import NotAFigure, figure
 from probes.kinds.base import Outcome
 from probes.sources.base import Unread
 from probes.sources.postgres import Session
+from probes.sources.written import NoFigure, figure
 
 MOST_ROWS, MOST_CHARACTERS = 1, 2_000
 WINDOW_START = re.compile(r"(?<![:\w]):window_start\b")
@@ -19,7 +19,7 @@ WINDOW_START = re.compile(r"(?<![:\w]):window_start\b")
 
 @dataclass(frozen=True)
 class Answer:
-    """The figure in its own unit, None where there is none; `whole` when it was told of all history, not of a window."""
+    """The figure, None where there is none; `whole` when it was told of all history, not of a window."""
 
     value: float | None
     samples: int
@@ -40,7 +40,7 @@ def limited(statement: str) -> str:
     )
 
 
-async def answer(session: Session, statement: str, window_start: str | None) -> Answer:
+async def answer(session: Session, statement: str, window_start: str | None, unit: str) -> Answer:
     """Ask for one row: its first column is the figure, a column `samples` how many stand behind it. Raises Unread."""
     params = {"characters": MOST_CHARACTERS, "rows": MOST_ROWS + 1, "window_start": window_start}
     cursor = await session.execute(limited(statement), params, binary=True)
@@ -52,8 +52,8 @@ async def answer(session: Session, statement: str, window_start: str | None) -> 
     text, at = rows[0]
     try:
         columns: list[tuple[str, Any]] = json.loads(text, object_pairs_hook=list)
-        value = None if columns[0][1] is None else figure(columns[0][1]).value
-    except (ValueError, IndexError, NotAFigure):
+        value = None if columns[0][1] is None else figure(columns[0][1], unit)
+    except (ValueError, IndexError, NoFigure):
         raise Unread("the first column of the statement is no number", reason="no number") from None
     samples = next((count for name, count in columns if name == "samples" and isinstance(count, int)), 1)
     return Answer(value, samples, at, whole=not wants_window(statement))

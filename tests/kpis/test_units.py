@@ -13,6 +13,7 @@ from kpis.units import UNITS, UnitMismatch, convert, family
         (99.9, "%", "ratio", 0.999),
         (200_000_000, "bytes", "MB", 200),  # MB is 10⁶ bytes
         (1, "MiB", "bytes", 1_048_576),
+        (2_500_000, "bytes/h", "MB/h", 2.5),
         (600, "1/min", "1/s", 10),
         (7, "count", "count", 7),
     ],
@@ -28,4 +29,4 @@ def test_units_that_measure_other_things_are_refused(one: str, other: str) -> No
 
 
 def test_every_unit_belongs_to_a_family() -> None:
-    assert {family(unit) for unit in UNITS} == {"time", "share", "size", "rate", "count", "score", "money"}
+    assert {family(unit) for unit in UNITS} == {"time", "share", "size", "growth", "rate", "count", "score", "money"}
