@@ -89,19 +89,23 @@ def aggregate(aggregation: str, stretches: Sequence[Stretch]) -> Figure:
 
 def _percentile(percent: float, stretches: Sequence[Stretch], count: int) -> Figure:
     newest = stretches[-1]
-    if newest.reported:
+    if newest.reported and newest.histogram is None:
         return Figure(newest.last, newest.count, None, True)
-    exact = [s for s in stretches if not s.reported]
+    # A rollup of both kinds is marked, and says what its samples say: its newest figure may be the mean of a run.
+    exact = [s for s in stretches if s.histogram is not None or not s.reported]
     singles = Histogram.from_values([s.last for s in exact if s.histogram is None])
     merged = Histogram.merge([singles, *(s.histogram for s in exact if s.histogram is not None)])
-    return Figure(merged.percentile(percent), merged.count, merged, False)
+    return Figure(merged.percentile(percent), merged.count, merged, newest.reported)
 
 
-def counted(figures: Sequence[SeriesFigure]) -> list[SeriesFigure]:
+def counted(figures: Sequence[SeriesFigure], *, across: str, named: str = "") -> list[SeriesFigure]:
     """The series that decide: what CI sent counts only while nothing measures the KPI continuously.
 
     Between two pushes a CI result is hours old by nature; it must not make a KPI stale that a probe measures every minute.
+    Where one series is named, the others are no part of the figure, so neither are their age and kind.
     """
+    if across == "named":
+        figures = [figure for figure in figures if figure.subject == named]
     live = [figure for figure in figures if not figure.by_ci]
     return live or list(figures)
 

@@ -44,6 +44,11 @@ class Goal:
     for_s: int = 0
     recover_s: int = 0
 
+    @property
+    def met_from_the_start(self) -> bool:
+        """Whether the baseline meets the target, or equals it: there is no way to go."""
+        return self.baseline is not None and (self.baseline == self.value or self.met_by(self.baseline))
+
     def met_by(self, actual: float) -> bool:
         return COMPARATORS[self.comparator](actual, self.value)
 
@@ -116,7 +121,7 @@ def attainment(goal: Goal, actual: float) -> float | None:
     """
     if goal.baseline is None:
         return None
-    if goal.baseline == goal.value or goal.met_by(goal.baseline):
+    if goal.met_from_the_start:
         return 1.0 if goal.met_by(actual) else 0.0
     return (goal.baseline - actual) / (goal.baseline - goal.value)
 

@@ -56,7 +56,7 @@ def _actual(kpi: KPI, by_series: Rows, at: datetime, window: timedelta) -> float
         if past:
             figures.append(_figure(kpi, subject, environment, past, window))
     combined = combine(
-        counted(figures),
+        counted(figures, across=kpi.across, named=kpi.across_subject),
         across=kpi.across,
         aggregation=kpi.aggregation,
         lower_is_better=kpi.direction == Direction.LOWER,

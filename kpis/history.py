@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from operator import itemgetter
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from kpis import rollups
-from kpis.actual import PERCENTILES, SeriesFigure, Stretch, aggregate, combine
-from kpis.models import KPI, Decision, Direction, Measurement, Rollup, Target
+from kpis.actual import PERCENTILES, SeriesFigure, Stretch, aggregate, combine, counted
+from kpis.models import KPI, Across, Decision, Direction, Measurement, Rollup, Series, Target
 from kpis.stats.histogram import Histogram
 
 SPANS = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
@@ -20,7 +21,8 @@ SPANS = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
 @dataclass(frozen=True)
 class HistoryPoint:
     """`value` is the KPI's figure in the bucket that starts at `at` (raw: of one measurement); `low` and `high` bound
-    what was measured there. `source`, `note` and the `raw` figure of a reduction are those of a raw measurement."""
+    what was measured there. `source`, `note` and the `raw` figure of a reduction are those of a raw measurement;
+    percentile KPIs come with their histogram."""
 
     at: datetime
     value: float
@@ -32,6 +34,7 @@ class HistoryPoint:
     reported: bool = False
     raw: float | None = None
     note: str = ""
+    histogram: Histogram | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,16 @@ class History:
     resolution: str
     step_s: float
     points: tuple[HistoryPoint, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one series contributes to the bucket at `at`."""
+
+    at: datetime
+    series: Series
+    origin: str
+    stretch: Stretch
 
 
 @dataclass(frozen=True)
@@ -62,17 +75,21 @@ def history(kpi: KPI, *, start: datetime, end: datetime, points: int = 500, subj
     where = {"series__kpi": kpi, "series__enabled": True}
     if subject:
         where["series__subject"] = subject
+    elif kpi.across == Across.NAMED:
+        where["series__subject"] = kpi.across_subject
     if environment:
         where["series__environment"] = environment
     raw = Measurement.objects.filter(at__gte=start, at__lt=end, **where).select_related("series").order_by("at", "pk")
     rolled = Rollup.objects.filter(at__lt=end, **where).select_related("series").order_by("at", "series_id")
+    rolled = rolled.annotate(origin=F("series__current__origin"))
     hours = rolled.filter(resolution="hour", at__gte=rollups.bucket(start, "hour"))
     if _raw_fits(raw, hours, points):
         return _raw(kpi, list(raw), start, end, points)
     days = rolled.filter(resolution="day", at__gte=rollups.bucket(start, "day"))
     hourly = hours.values("at").distinct()[: points + 1].count() <= points and not _older(days, hours)
     resolution = "hour" if hourly else "day"
-    found = _combined(kpi, [(row.at, row.series, rollups.stretch_of_rollup(row)) for row in (hours if hourly else days)])
+    parts = [Part(row.at, row.series, row.origin or "", rollups.stretch_of_rollup(row)) for row in (hours if hourly else days)]
+    found = _combined(kpi, parts)
     return History(kpi.unit, resolution, SPANS[resolution].total_seconds(), tuple(found))
 
 
@@ -118,7 +135,7 @@ def _older(days: QuerySet[Rollup], hours: QuerySet[Rollup]) -> bool:
 def _raw(kpi: KPI, rows: Sequence[Measurement], start: datetime, end: datetime, points: int) -> History:
     if len({row.series_id for row in rows}) > 1:
         slot = max(60.0, (end - start).total_seconds() / points)
-        slotted = [(_slot(row.at, start, slot), row.series, rollups.stretch_of(row)) for row in rows]
+        slotted = [Part(_slot(row.at, start, slot), row.series, row.origin, rollups.stretch_of(row)) for row in rows]
         return History(kpi.unit, "raw", slot, tuple(_combined(kpi, slotted)))
     gaps = sorted((later.at - row.at).total_seconds() for row, later in pairwise(rows))
     return History(kpi.unit, "raw", gaps[len(gaps) // 2] if gaps else 0.0, tuple(_point(kpi, row) for row in rows))
@@ -133,25 +150,31 @@ def _point(kpi: KPI, row: Measurement) -> HistoryPoint:
     figure = aggregate(kpi.aggregation, [stretch])
     low, high = _span(stretch)
     return HistoryPoint(
-        row.at, figure.value, row.count, low, high, row.origin, row.series.subject, figure.reported, row.raw, row.note
-    )
+        row.at, figure.value, row.count, low, high, row.origin, row.series.subject, figure.reported, row.raw, row.note,
+        _kept(kpi, figure.histogram),
+    )  # fmt: skip
+
+
+def _kept(kpi: KPI, histogram: Histogram | None) -> Histogram | None:
+    return histogram if kpi.aggregation in PERCENTILES else None
 
 
 def _span(stretch: Stretch) -> tuple[float, float]:
     """Lowest and highest of what was measured: of the samples where they are known."""
     if stretch.histogram is None or not stretch.histogram.count:
         return stretch.low, stretch.high
-    return stretch.histogram.percentile(0), stretch.histogram.percentile(100)
+    return min(stretch.low, stretch.histogram.percentile(0)), max(stretch.high, stretch.histogram.percentile(100))
 
 
-def _combined(kpi: KPI, rows: Sequence[tuple[datetime, object, Stretch]]) -> list[HistoryPoint]:
-    """One point a bucket: each series' stretches aggregated, then the series combined as the KPI says."""
-    buckets: dict[datetime, dict[object, list[Stretch]]] = {}
-    for at, series, stretch in rows:
-        buckets.setdefault(at, {}).setdefault(series, []).append(stretch)
+def _combined(kpi: KPI, parts: Sequence[Part]) -> list[HistoryPoint]:
+    """One point a bucket: each series' stretches aggregated, then the series that count combined as the KPI says."""
+    buckets: dict[datetime, dict[Series, list[Part]]] = {}
+    for part in parts:
+        buckets.setdefault(part.at, {}).setdefault(part.series, []).append(part)
     found = []
-    for at, by_series in sorted(buckets.items()):
-        figures = [_figure(kpi, series, at, stretches) for series, stretches in by_series.items()]
+    for at, by_series in sorted(buckets.items(), key=itemgetter(0)):
+        everyone = [_figure(kpi, at, of_one) for of_one in by_series.values()]
+        figures = counted(everyone, across=kpi.across, named=kpi.across_subject)
         combined = combine(
             figures,
             across=kpi.across,
@@ -161,17 +184,27 @@ def _combined(kpi: KPI, rows: Sequence[tuple[datetime, object, Stretch]]) -> lis
         )
         if combined is None:
             continue
-        spans = [_span(stretch) for stretches in by_series.values() for stretch in stretches]
+        those = {(figure.subject, figure.environment) for figure in figures}
+        counting = [of_one for one, of_one in by_series.items() if (one.subject, one.environment) in those]
+        spans = [_span(part.stretch) for of_one in counting for part in of_one]
         low, high = min(low for low, _ in spans), max(high for _, high in spans)
         value, count, stands = combined
-        found.append(HistoryPoint(at, value, count, low, high, subject=stands.subject, reported=stands.reported))
+        merged = _merged(figures) if kpi.across == Across.MERGED else stands.histogram
+        found.append(
+            HistoryPoint(at, value, count, low, high, subject=stands.subject, reported=stands.reported, histogram=merged)
+        )
     return found
 
 
-def _figure(kpi: KPI, series: object, at: datetime, stretches: Sequence[Stretch]) -> SeriesFigure:
-    figure = aggregate(kpi.aggregation, stretches)
-    histogram = figure.histogram if kpi.aggregation in PERCENTILES else None
+def _merged(figures: Sequence[SeriesFigure]) -> Histogram | None:
+    parts = [figure.histogram for figure in figures if figure.histogram is not None]
+    return Histogram.merge(parts) if len(parts) == len(figures) else None
+
+
+def _figure(kpi: KPI, at: datetime, parts: Sequence[Part]) -> SeriesFigure:
+    """`at` is that of the bucket; what CI sent is told by the newest origin."""
+    series, figure = parts[-1].series, aggregate(kpi.aggregation, [part.stretch for part in parts])
     return SeriesFigure(
-        getattr(series, "subject", ""), getattr(series, "environment", ""), at, figure.value, figure.count,
-        histogram=histogram, reported=figure.reported,
+        series.subject, series.environment, at, figure.value, figure.count, parts[-1].origin, _kept(kpi, figure.histogram),
+        figure.reported,
     )  # fmt: skip

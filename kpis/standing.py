@@ -6,16 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import F, Min
-
 from kpis import waivers
 from kpis.actual import SeriesFigure, combine, counted
 from kpis.evaluation import Goal, Memory, Point, Status, evaluate
-from kpis.models import KPI, Across, Aggregation, CurrentValue, Direction, KpiState, Rollup, Target
+from kpis.models import KPI, CurrentValue, Direction, KpiState, Target
 from kpis.stats.histogram import Histogram
 from kpis.targets import goal_of, in_force
 
-Sparkline = list[tuple[datetime, float]]
 WORDS = {
     Status.NO_DATA: "no data",
     Status.STALE: "stale",
@@ -137,9 +134,7 @@ def judged(
     `waived` says until when a subject does not count; the subject "" is the KPI as a whole.
     """
     goal = goal_of(target, kpi) if target else None
-    counting = counted(figures)
-    if kpi.across == Across.NAMED:  # the others are no part of the figure, so neither is their age
-        counting = counted([figure for figure in figures if figure.subject == kpi.across_subject])
+    counting = counted(figures, across=kpi.across, named=kpi.across_subject)
     everything, (counting, waived_until) = counting, _unwaived(counting, waived)
     combined = combine(
         counting,
@@ -193,55 +188,16 @@ def headline(standings: Sequence[Standing]) -> str:
     met, total = found[Status.MET], len(standings)
     parts = [f"{met} of {total} {'targets are' if total != 1 else 'target is'} met"]
     words = {
-        Status.BREACHED: ("is breached", "are breached"),
-        Status.BEHIND: ("is behind", "are behind"),
-        Status.STALE: ("is stale", "are stale"),
-        Status.NO_DATA: ("has no data", "have no data"),
+        str(Status.BREACHED): ("is breached", "are breached"),
+        str(Status.BEHIND): ("is behind", "are behind"),
+        str(Status.ON_TRACK): ("is on track", "are on track"),
+        str(Status.STALE): ("is stale", "are stale"),
+        str(Status.NO_DATA): ("has no data", "have no data"),
+        str(Status.NO_TARGET): ("has no target", "have no target"),
+        "waived": ("is waived", "are waived"),
     }
     parts += [f"{found[status]} {forms[found[status] != 1]}" for status, forms in words.items() if found[status]]
     return ", ".join(parts) + "."
-
-
-def sparklines(kpi_ids: Iterable[int], *, now: datetime, days: int = 30) -> dict[int, Sparkline]:
-    """A coarse line per KPI: its series' rollups combined bucket by bucket; hourly in the first two days, then daily."""
-    kpis = {kpi.pk: kpi for kpi in KPI.objects.filter(pk__in=list(kpi_ids))}
-    start = now - timedelta(days=days)
-    rows = Rollup.objects.filter(series__kpi_id__in=kpis, series__enabled=True, at__gte=start)
-    first = rows.filter(resolution="hour").aggregate(first=Min("at"))["first"]
-    resolution = "hour" if first and now - first <= timedelta(days=2) else "day"
-    buckets: dict[tuple[int, datetime], list[SeriesFigure]] = {}
-    needed = rows.filter(resolution=resolution).order_by("at").annotate(kpi_id=F("series__kpi_id"))
-    percentiles = [pk for pk, kpi in kpis.items() if kpi.aggregation.startswith("p")]
-    for row in needed.defer("histogram").exclude(kpi_id__in=percentiles):
-        kpi = kpis[row.kpi_id]
-        buckets.setdefault((row.kpi_id, row.at), []).append(_bucket_figure(row, kpi.aggregation))
-    for row in needed.filter(kpi_id__in=percentiles):
-        kpi = kpis[row.kpi_id]
-        buckets.setdefault((row.kpi_id, row.at), []).append(_bucket_figure(row, kpi.aggregation))
-    lines: dict[int, Sparkline] = {pk: [] for pk in kpis}
-    for (pk, at), figures in sorted(buckets.items(), key=lambda item: item[0][1]):
-        kpi = kpis[pk]
-        combined = combine(
-            figures,
-            across=kpi.across,
-            aggregation=kpi.aggregation,
-            lower_is_better=kpi.direction == Direction.LOWER,
-            named=kpi.across_subject,
-        )
-        if combined:
-            lines[pk].append((at, combined[0]))
-    return lines
-
-
-def _bucket_figure(row: Rollup, aggregation: str) -> SeriesFigure:
-    histogram = None
-    if aggregation in (Aggregation.P50, Aggregation.P90, Aggregation.P95, Aggregation.P99):
-        histogram = Histogram.from_bytes(row.histogram) if row.histogram else None
-        value = histogram.percentile(float(aggregation[1:])) if histogram else row.last
-    else:
-        mean = row.total / row.count if row.count else row.plain_total / row.points
-        value = {"mean": mean, "sum": row.plain_total, "min": row.low, "max": row.high}.get(aggregation, row.last)
-    return SeriesFigure("", "", row.last_at, value, row.count, histogram=histogram)
 
 
 def series_figures(kpi_ids: Sequence[int]) -> dict[int, list[SeriesFigure]]:

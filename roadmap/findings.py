@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from kpis.evaluation import Goal
 from roadmap import roi
 from roadmap.document import Document
 
@@ -156,7 +157,7 @@ def _targets(document: Document) -> Iterator[Finding]:
         baseline, threshold = target.get("baseline"), target.get("alert_threshold")
         if baseline is None:
             yield _unstated("baseline", name, "Without a baseline no attainment can be told.")
-        elif _meets(float(baseline), str(target["comparator"]), float(target["value"])):
+        elif _goal(kpi, target).met_from_the_start:
             yield Finding(code="met_at_start", kind=NOTICE, subject=name, text="The baseline meets the target already.")
         if threshold is None:
             yield _unstated("alert_threshold", name, "Without an alert threshold it is never breached.")
@@ -201,8 +202,13 @@ def _amount(amount: Decimal | None, hours: Decimal | None, rate: Decimal | None)
     return None if hours is None or rate is None else hours * rate
 
 
-def _meets(value: float, sign: str, target: float) -> bool:
-    return {"<": value < target, "<=": value <= target, ">": value > target, ">=": value >= target}[sign]
+def _goal(kpi: dict[str, Any], target: dict[str, Any]) -> Goal:
+    return Goal(
+        comparator=str(target["comparator"]),
+        value=float(target["value"]),
+        lower_is_better=kpi.get("direction") == "lower",
+        baseline=float(target["baseline"]),
+    )
 
 
 def _decimal(value: Any) -> Decimal | None:

@@ -14,8 +14,9 @@ from decimal import Decimal
 
 from kpis.evaluation import Status, attainment
 from kpis.models import KPI, Decision, Target
-from kpis.standing import Standing, sparklines, standings
-from kpis.targets import goal_of
+from kpis.sparklines import sparklines
+from kpis.standing import Standing, standings
+from kpis.targets import approved, goal_of
 from roadmap import gates, risk, roi, schedule
 from roadmap.models import Benefit, Gate, GateWaiver, Impact, Phase, Risk, Roadmap, Task
 
@@ -126,7 +127,7 @@ def _daily_attainments(kpis: Mapping[int, KPI], days: list[date], now: datetime)
         return {}
     targets = _approved_targets(kpis)
     found: dict[tuple[int, date], float] = {}
-    for kpi_id, points in sparklines(list(kpis), now=now, days=len(days) + 1).items():
+    for kpi_id, points in sparklines(list(kpis), now=now, days=len(days) + 1, resolution="day").items():
         for at, actual in points:
             target = _in_force(targets[kpi_id], datetime.combine(at.date(), time.max, UTC))
             value = None if target is None else attainment(goal_of(target, kpis[kpi_id]), actual)
@@ -137,14 +138,14 @@ def _daily_attainments(kpis: Mapping[int, KPI], days: list[date], now: datetime)
 
 def _approved_targets(kpis: Mapping[int, KPI]) -> dict[int, list[Target]]:
     targets: dict[int, list[Target]] = defaultdict(list)
-    for target in Target.objects.filter(kpi_id__in=kpis, decision=Decision.APPROVED).order_by("number"):
+    for target in approved(kpis).order_by("effective_from", "number"):
         targets[target.kpi_id].append(target)
     return targets
 
 
 def _in_force(targets: Sequence[Target], at: datetime) -> Target | None:
-    """The newest version that was effective at that time."""
-    effective = [target for target in targets if target.effective_from is None or target.effective_from <= at]
+    """The version that took effect last by that time."""
+    effective = [target for target in targets if target.effective_from and target.effective_from <= at]
     return effective[-1] if effective else None
 
 

@@ -16,7 +16,8 @@ from kpis import waivers
 from kpis.headlines import scorecard_headline, scorecard_lede
 from kpis.models import KPI, Category, Scorecard
 from kpis.rows import GROUPS, SORTS, Choice, grouped, needs_attention, picked, way_of
-from kpis.standing import Standing, counts, sparklines, standings
+from kpis.sparklines import sparklines
+from kpis.standing import Standing, counts, standings
 from kpis.views.defining import archived
 from kpis.views.pages import asks_for, live, page
 

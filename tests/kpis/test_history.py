@@ -1,10 +1,14 @@
 from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kpis.history import distribution, history, versions
-from kpis.models import KPI, Measurement
+from kpis.models import KPI, Decision, Measurement
+from kpis.points import Point
 from kpis.recording import record
+from kpis.targets import in_force
 from tests.kpis.factories import NOW, latency_point, make_kpi, make_target, record_values
 
 pytestmark = [pytest.mark.django_db, pytest.mark.databases]
@@ -72,12 +76,57 @@ def test_several_series_become_one_line_by_the_worst() -> None:
     assert [point.value for point in only.points] == [1, 2, 3]
 
 
+def test_bounds_hold_the_value_and_are_those_of_the_series_that_count() -> None:
+    kpi = make_kpi(across="named", across_subject="a")
+    record_values(kpi, [1, 2, 3], subject="a")
+    record_values(kpi, [9, 8, 7], subject="b")
+    for points in (500, 1):
+        found = history(kpi, start=NOW - timedelta(hours=6), end=SOON, points=points).points
+        assert all(1 <= point.low <= point.value <= point.high <= 3 for point in found)
+
+
+@pytest.mark.parametrize("points", [500, 2])
+def test_what_ci_sent_is_no_part_of_the_course_of_what_is_measured(points: int) -> None:
+    kpi = make_kpi()
+    record_values(kpi, [100, 110, 120], subject="live")
+    record([Point(kpi=kpi, subject="ci", at=NOW, value=900, origin="result:x")], now=NOW)
+    found = history(kpi, start=NOW - timedelta(hours=6), end=SOON, points=points)
+    assert max(point.value for point in found.points) <= 120
+
+
+def test_a_bucket_of_samples_and_of_ready_percentiles_says_what_the_samples_say_and_is_marked() -> None:
+    kpi = make_kpi(aggregation="p95")
+    start = NOW - timedelta(hours=1)
+    ready = Point(kpi=kpi, subject="orders", at=start, value=700, count=50, reported=True, origin="ready")
+    record([ready, latency_point(kpi, [10.0] * 90 + [1000.0] * 10, start + timedelta(minutes=1))], now=NOW)
+    record_values(kpi, [5.0] * 5, until=NOW)
+    hour = history(kpi, start=start, end=SOON, points=2).points[0]
+    assert (hour.reported, hour.value) == (True, pytest.approx(1000, rel=0.002))
+
+
 def test_pruned_raw_measurements_are_read_from_rollups() -> None:
     kpi = make_kpi()
     record_values(kpi, [1.0] * 5, step_s=86400)
     Measurement.objects.filter(at__lt=NOW - timedelta(days=2)).delete()
     found = history(kpi, start=NOW - timedelta(days=10), end=SOON)
     assert (found.resolution, len(found.points)) == ("hour", 5)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 90), st.sampled_from(Decision)), max_size=6))
+def test_versions_partition_time(changes: list[tuple[int, Decision]]) -> None:
+    kpi = make_kpi()
+    for days, decision in changes:
+        make_target(kpi, effective_from=NOW - timedelta(days=days), decision=decision)
+    start = NOW - timedelta(days=60)
+    found = versions(kpi, start=start, end=NOW)
+    assert [one.end for one in found[:-1]] == [one.start for one in found[1:]]
+    assert all(one.start < one.end for one in found)
+    assert not found or found[-1].end == NOW
+    for days in range(1, 60, 7):
+        moment = start + timedelta(days=days)
+        there = [one.target for one in found if one.start <= moment < one.end]
+        assert there == list(in_force([kpi], moment).values())
 
 
 def test_target_versions_partition_time() -> None:

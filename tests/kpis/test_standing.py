@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -7,7 +7,8 @@ from kpis.evaluation import Status
 from kpis.models import KPI, Decision, Waiver
 from kpis.points import Point
 from kpis.recording import record
-from kpis.standing import counts, headline, sparklines, standing, standings
+from kpis.sparklines import sparklines
+from kpis.standing import counts, headline, standing, standings
 from tests.kpis.factories import NOW, latency_point, make_kpi, make_scorecard, make_target, record_values
 
 pytestmark = [pytest.mark.django_db, pytest.mark.databases]
@@ -85,6 +86,53 @@ def test_waiver_is_an_overlay_that_ends_by_itself() -> None:
     assert standing(kpi, now=until).waived_until is None
 
 
+def waive(kpi: KPI, subject: str, until: datetime) -> None:
+    user = User.objects.get_or_create(username="approver")[0]
+    Waiver.objects.create(
+        kpi=kpi, subject=subject, reason="r", expires_at=until, decision=Decision.APPROVED, requested_by=user, decided_at=NOW
+    )
+
+
+def test_a_disabled_series_is_no_part_of_the_figure_nor_stale() -> None:
+    kpi = make_kpi(freshness_s=60)
+    make_target(kpi, "<", 500)
+    record_values(kpi, [100], subject="fresh")
+    record_values(kpi, [900], subject="silent", until=NOW - timedelta(minutes=5))
+    kpi.series.filter(subject="silent").update(enabled=False)
+    found = standing(kpi, now=NOW)
+    assert (found.status, found.stale_subjects, len(found.series)) == (Status.MET, (), 1)
+    kpi.series.update(enabled=False)
+    assert standing(kpi, now=NOW).status == Status.NO_DATA
+
+
+def test_a_named_series_of_ci_is_followed_beside_live_ones() -> None:
+    kpi = make_kpi(across="named", across_subject="ci", aggregation="last")
+    make_target(kpi, "<", 500, alert_threshold=1000, recover_s=3600)
+    record_values(kpi, [100], subject="live")
+    bad, good = (
+        Point(kpi=kpi, subject="ci", at=NOW - timedelta(minutes=m), value=v, origin=f"result:{m}") for m, v in ((9, 1100), (1, 1))
+    )
+    record([bad, good], now=NOW)
+    assert standing(kpi, now=NOW).status == Status.BREACHED
+
+
+def test_a_named_series_has_a_sparkline_and_ci_is_no_part_of_it() -> None:
+    named = make_kpi(across="named", across_subject="a")
+    for subject, value in (("a", 100), ("b", 300)):
+        record_values(named, [value], subject=subject)
+    live = make_kpi()
+    record_values(live, [100], subject="a")
+    record([Point(kpi=live, subject="ci", at=NOW, value=900, origin="result:x")], now=NOW)
+    lines = sparklines([named.pk, live.pk], now=NOW)
+    assert [[value for _, value in lines[kpi.pk]] for kpi in (named, live)] == [[100], [100]]
+
+
+def test_days_can_be_asked_for_however_young_the_measurements_are() -> None:
+    kpi = make_kpi()
+    record_values(kpi, [100, 300], step_s=3600)
+    assert [value for _, value in sparklines([kpi.pk], now=NOW, resolution="day")[kpi.pk]] == [200]
+
+
 def test_headline_hides_no_absence() -> None:
     scorecard = make_scorecard()
     met, silent = make_kpi(scorecard=scorecard), make_kpi(scorecard=scorecard)
@@ -92,6 +140,11 @@ def test_headline_hides_no_absence() -> None:
         make_target(kpi, "<", 500)
     record_values(met, [1])
     assert headline(standings([met, silent], now=NOW)) == "1 of 2 targets are met, 1 has no data."
+    open_ended = make_kpi(scorecard=scorecard)
+    record_values(open_ended, [1])
+    waive(silent, "", NOW + timedelta(hours=1))
+    said = headline(standings([met, silent, open_ended], now=NOW))
+    assert said == "1 of 3 targets are met, 1 has no target, 1 is waived."
 
 
 @pytest.mark.parametrize("how_many", [1, 30])

@@ -43,3 +43,11 @@ def test_cost_whose_total_is_wrong() -> None:
     plan.costs[1] = msgspec.structs.replace(plan.costs[1], stated_total=5000)
     found = [f for f in findings.check(plan) if f.code == "cost_total"]
     assert [(f.stated, f.computed) for f in found] == [("5,000", "6,000")]
+
+
+@pytest.mark.parametrize(("baseline", "found"), [(500, 1), (499, 1), (501, 0)])
+def test_a_baseline_that_meets_or_equals_the_target_leaves_no_way(baseline: int, found: int) -> None:
+    plan = source()
+    kpi = next(kpi for kpi in plan.scorecard["kpis"] if kpi.get("target") and kpi["direction"] == "lower")
+    kpi["target"] |= {"comparator": "<", "value": 500, "baseline": baseline}
+    assert sum(f.code == "met_at_start" and f.subject == kpi["name"] for f in findings.check(plan)) == found
