@@ -10,13 +10,13 @@ from typing import Any
 from django.conf import settings
 from django.db.models import QuerySet
 
-from accounts.differences import Line, difference, words
+from accounts.differences import Line, words
 from accounts.models import User
 from kpis import waivers
+from kpis.commitments import difference, goal_of
 from kpis.evaluation import Point, Status, evaluate
 from kpis.models import KPI, Decision, Target, Waiver
 from kpis.standing import Standing, standings
-from kpis.targets import figures, goal_of
 
 RECENT = timedelta(days=14)
 MOST = 200
@@ -101,7 +101,7 @@ def _target_item(row: Target, stands: Standing, user: User, may_approve: bool, n
         noun="target",
         row=row,
         standing=stands,
-        lines=tuple(target_lines(stands.target, row)),
+        lines=tuple(difference(stands.target, row, stands.kpi)),
         at=row.proposed_at,
         by=row.proposed_by,
         own=own,
@@ -126,19 +126,6 @@ def _waiver_item(row: Waiver, stands: Standing, running: dict[int, dict[str, dat
         own=own,
         decidable=may_approve and (not own or settings.ALLOW_SELF_APPROVAL),
     )
-
-
-def target_lines(in_force: Target | None, proposed: Target) -> list[Line]:
-    """What approving the version would change, field by field."""
-    terms = [_terms(row) for row in (in_force, proposed) if row]
-    before, after = terms if in_force else ({}, {name: value for name, value in terms[0].items() if value is not None})
-    start = words(proposed.effective_from.isoformat()) if proposed.effective_from else "as soon as it is approved"
-    return [*difference(before, after), Line("In force", "", start)]
-
-
-def _terms(row: Target) -> dict[str, Any]:
-    said = {name: value for name, value in figures(row).items() if name not in ("number", "effective_from")}
-    return said | {"severity": row.severity, "for_s": row.for_s, "recover_s": row.recover_s}
 
 
 def _would(row: Target, stands: Standing, now: datetime) -> Status | None:

@@ -13,8 +13,9 @@ from django.db import transaction
 from accounts import audit
 from accounts.models import User
 from accounts.versions import figures, shown
-from kpis import targets
+from kpis import commitments
 from kpis.defining import keep_meaning
+from kpis.faults import BadTarget, check
 from kpis.models import KPI, Decision, Scorecard, Target
 
 CHANGED = "kpi.load"
@@ -128,11 +129,13 @@ def _first_target(kpi: KPI, entry: TargetEntry, actor: User | None, now: datetim
     day = fields.pop("effective_on")
     start = datetime.combine(day, time(), UTC) if day else now
     try:
-        targets.check(kpi, comparator=entry.comparator, value=entry.value, alert_threshold=entry.alert_threshold)
-    except targets.BadTarget as error:
+        check(kpi, comparator=entry.comparator, value=entry.value, alert_threshold=entry.alert_threshold)
+    except BadTarget as error:
         raise ValidationError([f"scorecard.kpis.{kpi.key}.target: {message}" for message in error.errors.values()]) from error
     target = Target.objects.create(
         kpi=kpi, number=1, decision=Decision.APPROVED, decided_at=now, effective_from=start, proposed_by=actor, **fields
     )
-    audit.record(actor=actor, action="target.load", subject=target, after=targets.figures(target), why="as stated in the source")
+    audit.record(
+        actor=actor, action="target.load", subject=target, after=commitments.figures(target), why="as stated in the source"
+    )
     return target

@@ -11,11 +11,11 @@ from django.db import transaction
 from accounts.templatetags.ui import figure_words
 from kpis import following, incidents, storing
 from kpis.alerting import Look
+from kpis.commitments import in_force
 from kpis.evaluation import Memory, Status
 from kpis.incidents import Sight
 from kpis.models import KPI, Direction, Kind, KpiState, Severity
 from kpis.standing import Standing, judged, series_figures, standings
-from kpis.targets import in_force
 
 STATE = ["kpi", "status", "since", "memory"]
 

@@ -10,9 +10,11 @@ from typing import Any
 
 from django.db.models import Min
 
+from accounts.differences import Line
 from accounts.templatetags.ui import unit_word
 from kpis import rollups
 from kpis.charts import Course, Held, chart
+from kpis.commitments import difference, holding
 from kpis.drawing import Distribution
 from kpis.drawing import distribution as drawn
 from kpis.history import History, HistoryPoint, distribution, history, versions
@@ -161,11 +163,13 @@ def _chart(stands: Standing, courses: Sequence[tuple[str, History]], start: date
 
 @dataclass(frozen=True)
 class Version:
-    """A target version as its history shows it: `until` is when the next one took over."""
+    """A target version as its history shows it: `until` is when the next one took over, `lines` are what it changes of the
+    version before it: of one that waits, against what is in force."""
 
     target: Target
     state: str
     until: datetime | None
+    lines: tuple[Line, ...]
 
 
 def target_history(kpi: KPI, *, now: datetime) -> list[Version]:
@@ -173,9 +177,21 @@ def target_history(kpi: KPI, *, now: datetime) -> list[Version]:
     rows = list(kpi.targets.select_related("proposed_by", "decided_by").order_by("number"))
     approved = sorted((row for row in rows if row.decision == Decision.APPROVED and row.effective_from), key=_order)
     followers = {row.pk: later.effective_from for row, later in pairwise(approved)}
-    reached = [row for row in approved if row.effective_from and row.effective_from <= now]
-    in_force = reached[-1].pk if reached else None
-    return [Version(row, _state(row, in_force, now), followers.get(row.pk)) for row in reversed(rows)]
+    before = {later.pk: row for row, later in pairwise(approved)}
+    current = holding(approved, now)
+    before |= {row.pk: current for row in rows if row.decision == Decision.PROPOSED and current}
+    in_force = current.pk if current else None
+    return [
+        Version(row, _state(row, in_force, now), followers.get(row.pk), _lines(before.get(row.pk), row, kpi))
+        for row in reversed(rows)
+    ]
+
+
+def _lines(before: Target | None, row: Target, kpi: KPI) -> tuple[Line, ...]:
+    """Of a proposal all that it changes; of what is decided only the figures, since its dates stand beside it."""
+    if row.decision == Decision.PROPOSED:
+        return tuple(difference(before, row, kpi))
+    return tuple(difference(before, row, kpi)[:-1]) if before and row.decision == Decision.APPROVED else ()
 
 
 def _order(row: Target) -> tuple[float, int]:

@@ -15,9 +15,9 @@ from django.db.models import Q
 from accounts import audit
 from accounts.models import User
 from kpis import comment, points, recording, waivers
+from kpis.commitments import goal_of, in_force
 from kpis.formats import Parsed, ParsedSample
 from kpis.models import KPI, PERCENTILES, Direction, Sample, Submission
-from kpis.targets import goal_of, in_force
 from kpis.units import UnitMismatch, factor
 from kpis.verdict import MOST_HISTORY, Figure, Objective, Terms, Verdict, exit_code, figure_of, judge, matching, missing, worst
 

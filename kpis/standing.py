@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 from kpis import waivers
 from kpis.actual import SeriesFigure, combine, counted
+from kpis.commitments import goal_of, in_force
 from kpis.evaluation import Goal, Memory, Point, Status, evaluate
 from kpis.models import KPI, CurrentValue, Direction, KpiState, Target
 from kpis.stats.histogram import Histogram
-from kpis.targets import goal_of, in_force
 
 WORDS = {
     Status.NO_DATA: "no data",

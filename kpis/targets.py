@@ -2,65 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Max
 
 from accounts import audit
 from accounts.models import User
-from kpis.evaluation import COMPARATORS, Goal
-from kpis.models import KPI, Decision, Direction, Target
+from kpis.commitments import approved, figures, in_force
+from kpis.faults import BadTarget, check
+from kpis.faults import Refused as Refused
+from kpis.models import KPI, Decision, Target
+from kpis.remembering import remember
+from kpis.thresholds import BadThreshold, parse, resolve
 
+LONGEST = 60
+"""Characters of a target as it is typed."""
 
-class Refused(ValueError):
-    """A decision that may not be made, in words for the person who tried."""
-
-
-class BadTarget(ValueError):
-    """Figures that contradict each other; `errors` maps a field to what is wrong with it."""
-
-    def __init__(self, errors: dict[str, str]) -> None:
-        super().__init__("; ".join(errors.values()))
-        self.errors = errors
-
-
-def goal_of(target: Target, kpi: KPI) -> Goal:
-    """The target as the judge needs it."""
-    return Goal(
-        comparator=target.comparator,
-        value=target.value,
-        lower_is_better=kpi.direction == Direction.LOWER,
-        alert_threshold=target.alert_threshold,
-        baseline=target.baseline,
-        baseline_on=target.baseline_on,
-        due_on=target.due_on,
-        for_s=target.for_s,
-        recover_s=target.recover_s,
-    )
-
-
-def check(kpi: KPI, *, comparator: str, value: float, alert_threshold: float | None) -> None:
-    """Raise BadTarget for figures that do not fit the KPI's direction or its unit's range."""
-    errors: dict[str, str] = {}
-    lower = kpi.direction == Direction.LOWER
-    if comparator not in COMPARATORS:
-        errors["comparator"] = "Write one of <, <=, >, >=."
-    elif (comparator in ("<", "<=")) != lower:
-        errors["comparator"] = f"For this KPI {kpi.get_direction_display()}, so the target starts with {'<' if lower else '>'}."
-    if value < 0:
-        errors["value"] = "A target is not negative."
-    if kpi.unit == "%" and kpi.metric != "cpu" and value > 100:
-        errors["value"] = "A share does not pass 100 %."
-    if alert_threshold is not None and (alert_threshold < value if lower else alert_threshold > value):
-        errors["alert_threshold"] = (
-            f"The alert threshold lies on the bad side of the target: {'above' if lower else 'below'} {value:g}."
-        )
-    if errors:
-        raise BadTarget(errors)
+MEASURED = ("baseline", "baseline_on", "baseline_stated", "baseline_since", "baseline_until", "baseline_runs", "baseline_samples")
 
 
 @transaction.atomic
@@ -68,8 +29,9 @@ def propose(
     *,
     kpi: KPI,
     actor: User | None,
-    comparator: str,
-    value: float,
+    target: str = "",
+    comparator: str = "",
+    value: float | None = None,
     alert_threshold: float | None = None,
     baseline: float | None = None,
     baseline_on: date | None = None,
@@ -79,30 +41,42 @@ def propose(
     token: str = "",
     **more: Any,
 ) -> Target:
-    """Store a new version that waits for approval. `more` takes the other fields of Target (for_s, severity, stated …)."""
-    check(kpi, comparator=comparator, value=value, alert_threshold=alert_threshold)
-    KPI.objects.select_for_update().get(pk=kpi.pk)
+    """Store a new version that waits for approval; `more` takes the other fields of Target (for_s, severity, stated …).
+
+    `target` is the text as typed (`p(95)<500`, `<= +10%`) and stands for comparator and value. A relative one needs a
+    baseline: that of the proposal, or where it states none, that of the newest approved version, which it takes over.
+    Raises BadTarget by field, and Refused where the KPI is archived.
+    """
+    kpi = _locked(kpi)
+    stated: dict[str, Any] = {"baseline": baseline, "baseline_on": baseline_on, **more}
+    if target:
+        comparator, value, stated = _read(kpi, target, stated)
+    elif value is None:
+        raise BadTarget({"target": "Write a target, such as < 500."})
+    try:
+        check(kpi, comparator=comparator, value=value, alert_threshold=alert_threshold, due_on=due_on, **_base(stated))
+    except BadTarget as error:
+        raise BadTarget(_beside_text(error.errors) if target else error.errors) from error
     number = (kpi.targets.aggregate(newest=Max("number"))["newest"] or 0) + 1
-    target = Target.objects.create(
+    row = Target.objects.create(
         kpi=kpi,
         number=number,
         comparator=comparator,
         value=value,
+        typed=target.strip(),
         alert_threshold=alert_threshold,
-        baseline=baseline,
-        baseline_on=baseline_on,
         due_on=due_on,
         effective_from=effective_from,
         rationale=rationale,
         proposed_by=actor,
-        **more,
+        **stated,
     )
-    audit.record(actor=actor, action="target.propose", subject=target, after=figures(target), why=rationale, token=token)
-    return target
+    audit.record(actor=actor, action="target.propose", subject=row, after=figures(row), why=rationale, token=token)
+    return row
 
 
 @transaction.atomic
-def approve(*, target: Target, actor: User, now: datetime, note: str = "") -> Target:
+def approve(*, target: Target, actor: User, now: datetime, note: str = "", token: str = "") -> Target:
     """Put a proposed version in force, from its own date or from now; never backwards. Raises Refused."""
     target = _waiting(target)
     own = target.proposed_by_id == actor.pk
@@ -111,61 +85,74 @@ def approve(*, target: Target, actor: User, now: datetime, note: str = "") -> Ta
     before = in_force([target.kpi], now).get(target.kpi_id)
     target.effective_from = max(target.effective_from or now, now)
     target.self_approved = own
-    return _decide(target, Decision.APPROVED, actor, now, note, figures(before) if before else {})
+    target = _decide(target, Decision.APPROVED, actor, now, note, figures(before) if before else {}, token)
+    remember([target.kpi], now=now)
+    return target
 
 
 @transaction.atomic
-def reject(*, target: Target, actor: User, now: datetime, note: str = "") -> Target:
+def reject(*, target: Target, actor: User, now: datetime, note: str = "", token: str = "") -> Target:
     """Turn a proposal down; the version stays in the history. Raises Refused."""
-    return _decide(_waiting(target), Decision.REJECTED, actor, now, note, {})
+    return _decide(_waiting(target), Decision.REJECTED, actor, now, note, {}, token)
 
 
 @transaction.atomic
-def withdraw(*, target: Target, actor: User, now: datetime, note: str = "") -> Target:
+def withdraw(*, target: Target, actor: User, now: datetime, note: str = "", token: str = "") -> Target:
     """Take one's own proposal back. Raises Refused."""
     target = _waiting(target)
     if target.proposed_by_id != actor.pk:
         raise Refused("Only the proposer withdraws a proposal.")
-    return _decide(target, Decision.WITHDRAWN, actor, now, note, {})
+    return _decide(target, Decision.WITHDRAWN, actor, now, note, {}, token)
 
 
-def in_force(kpis: Iterable[KPI], at: datetime) -> dict[int, Target]:
-    """The approved version in force at a time, by KPI id: the one that took effect last."""
-    ids = [kpi.pk for kpi in kpis]
-    found: dict[int, Target] = {}
-    for target in approved(ids).filter(effective_from__lte=at).order_by("effective_from", "number"):
-        found[target.kpi_id] = target
-    return found
+def _read(kpi: KPI, text: str, stated: dict[str, Any]) -> tuple[str, float, dict[str, Any]]:
+    """Comparator, value and the baseline with all that is said of it. Raises BadTarget."""
+    if len(text) > LONGEST:
+        raise BadTarget({"target": f"A target has at most {LONGEST} characters."})
+    try:
+        criterion = parse(text)
+        newest = approved([kpi.pk]).last() if criterion.relative and stated["baseline"] is None else None
+        if newest is not None:
+            stated = stated | {name: getattr(newest, name) for name in MEASURED}
+        return *resolve(criterion, unit=kpi.unit, aggregation=kpi.aggregation, baseline=stated["baseline"]), stated
+    except BadThreshold as error:
+        raise BadTarget({"target": str(error)}) from error
 
 
-def approved(kpi_ids: Iterable[int]) -> QuerySet[Target]:
-    return Target.objects.filter(kpi_id__in=list(kpi_ids), decision=Decision.APPROVED, effective_from__isnull=False)
+def _base(stated: dict[str, Any]) -> dict[str, Any]:
+    return {name: stated[name] for name in ("baseline", "baseline_on")}
 
 
-def figures(target: Target) -> dict[str, Any]:
-    """What a version commits to, ready for JSON."""
-    return {
-        "number": target.number,
-        "target": f"{target.comparator} {target.value:g}",
-        "alert_threshold": target.alert_threshold,
-        "baseline": target.baseline,
-        "baseline_on": target.baseline_on.isoformat() if target.baseline_on else None,
-        "due_on": target.due_on.isoformat() if target.due_on else None,
-        "effective_from": target.effective_from.isoformat() if target.effective_from else None,
-    }
+def _beside_text(errors: dict[str, str]) -> dict[str, str]:
+    return {"target" if name in ("comparator", "value") else name: text for name, text in errors.items()}
+
+
+def _locked(kpi: KPI) -> KPI:
+    """The KPI, locked, so that its versions follow each other. Raises Refused where it is archived."""
+    kpi = KPI.objects.select_for_update(of=("self",)).select_related("scorecard").get(pk=kpi.pk)
+    if kpi.is_archived:
+        raise Refused("This KPI is archived: restore it before its target changes.")
+    return kpi
 
 
 def _waiting(target: Target) -> Target:
     """The row, locked; a decision that somebody else made meanwhile is told, not overwritten."""
-    target = Target.objects.select_for_update(of=("self",)).select_related("kpi").get(pk=target.pk)
+    kpi = _locked(target.kpi)
+    target = Target.objects.select_for_update(of=("self",)).select_related("decided_by").get(pk=target.pk)
+    target.kpi = kpi
     if target.decision != Decision.PROPOSED:
-        raise Refused(f"Version {target.number} is already {target.get_decision_display()}.")
+        by = f"{target.decided_by} was first: " if target.decided_by else ""
+        raise Refused(f"{by}version {target.number} is already {target.get_decision_display()}.")
     return target
 
 
-def _decide(target: Target, decision: Decision, actor: User, now: datetime, note: str, before: dict[str, Any]) -> Target:
+def _decide(
+    target: Target, decision: Decision, actor: User, now: datetime, note: str, before: dict[str, Any], token: str
+) -> Target:
     target.decision, target.decided_by, target.decided_at, target.decision_note = decision, actor, now, note
     target.save()
     after = figures(target) | ({"self_approved": True} if target.self_approved else {})
-    audit.record(actor=actor, action=f"target.{decision.value}", subject=target, before=before, after=after, why=note)
+    audit.record(
+        actor=actor, action=f"target.{decision.value}", subject=target, before=before, after=after, why=note, token=token
+    )  # fmt: skip
     return target

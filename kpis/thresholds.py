@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from kpis.units import UNITS
+from kpis.units import UNITS, UnitMismatch, convert, family
 
 # What k6 and its kin write, and the KPI's aggregation that means the same.
 AGGREGATIONS = {
@@ -40,6 +40,7 @@ class Criterion:
     """A comparison. `aggregation` and `unit` are empty where the text leaves them to the KPI.
 
     `relative` is a change against the baseline, in percent: what carries a sign and `%`, such as `<= +10%`.
+    `rate` is k6's own: a ratio of shares, or a number per second.
     """
 
     comparator: str
@@ -47,6 +48,7 @@ class Criterion:
     aggregation: str = ""
     unit: str = ""
     relative: bool = False
+    rate: bool = False
 
     def __str__(self) -> str:
         return format(self)
@@ -54,7 +56,7 @@ class Criterion:
 
 def parse(text: str) -> Criterion:
     """Read a threshold. Raises BadThreshold."""
-    found = _CRITERION.match(text)
+    found = _CRITERION.match(text.replace("≤", "<=").replace("≥", ">="))
     if found is None:
         raise BadThreshold(f"{text!r} is not a threshold: write it like < 500, p(95)<500 or <= 0.1 %")
     unit = found["unit"] or ""
@@ -65,14 +67,54 @@ def parse(text: str) -> Criterion:
         raise BadThreshold(f"{found['number']} is too large a number")
     if found["sign"] in ("-", "−"):
         value = -value
-    return Criterion(found["comparator"], value, _aggregation(found["what"] or ""), unit, bool(found["sign"]) and unit == "%")
+    what = found["what"] or ""
+    relative, rate = bool(found["sign"]) and unit == "%", what.strip().lower() == "rate"
+    return Criterion(found["comparator"], value, _aggregation(what), unit, relative, rate)
+
+
+def resolve(criterion: Criterion, *, unit: str, aggregation: str, baseline: float | None) -> tuple[str, float]:
+    """Comparator and value of a criterion for a KPI, in its unit. Raises BadThreshold, saying what to write instead.
+
+    What is relative is told against the baseline: `<= +10%` of 500 ms is `<= 550 ms`.
+    """
+    if criterion.aggregation and not _fits(criterion, aggregation):
+        said = _said(aggregation)
+        raise BadThreshold(
+            f"This KPI is told as {said}: write {said}{criterion.comparator}{number(abs(criterion.value))}, or no name."
+        )
+    if criterion.relative:
+        if baseline is None:
+            raise BadThreshold("There is no baseline that it could be relative to: state one, or write a figure.")
+        return criterion.comparator, _rounded(baseline * (1 + criterion.value / 100))
+    try:
+        return criterion.comparator, _rounded(convert(criterion.value, _unit(criterion, unit), unit))
+    except UnitMismatch as error:
+        raise BadThreshold(f"{error}: write the figure in {unit}.") from error
+
+
+def _fits(criterion: Criterion, aggregation: str) -> bool:
+    return criterion.aggregation == aggregation or (criterion.rate and not _PERCENTILE.match(aggregation))
+
+
+def _unit(criterion: Criterion, unit: str) -> str:
+    """The unit that was typed. k6's `rate` is a ratio where nothing else is said, and `rate<0.01` of a KPI in % is 1 %."""
+    if criterion.unit:
+        return criterion.unit
+    return {"share": "ratio", "rate": "1/s"}.get(family(unit), unit) if criterion.rate else unit
+
+
+def _said(aggregation: str) -> str:
+    return f"p({aggregation[1:]})" if _PERCENTILE.match(aggregation) else aggregation
+
+
+def _rounded(value: float) -> float:
+    """Without the noise of a conversion: 0.45 s are 450 ms."""
+    return float(f"{value:.12g}")
 
 
 def format(criterion: Criterion) -> str:
     """The threshold as people write it; `parse` reads it back."""
-    what = criterion.aggregation
-    if what.startswith("p"):
-        what = f"p({what[1:]})"
+    what = "rate" if criterion.rate else _said(criterion.aggregation)
     sign = "+" if criterion.relative and criterion.value >= 0 else ""
     unit = f" {criterion.unit}" if criterion.unit and not criterion.relative else criterion.unit
     return f"{what}{' ' if what else ''}{criterion.comparator} {sign}{number(criterion.value)}{unit}"

@@ -12,8 +12,8 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts import audit
 from accounts.models import User
+from kpis.faults import Refused
 from kpis.models import KPI, Decision, Waiver
-from kpis.targets import Refused
 
 SOON = timedelta(days=3)
 """How long before its end a waiver is called to mind."""
@@ -36,21 +36,21 @@ def request_waiver(
     return waiver
 
 
-def approve_waiver(*, waiver: Waiver, actor: User, now: datetime, note: str = "") -> Waiver:
+def approve_waiver(*, waiver: Waiver, actor: User, now: datetime, note: str = "", token: str = "") -> Waiver:
     """Let the waiver count from now on. Raises Refused for one's own request or one that is decided or over."""
-    return _decide(waiver, Decision.APPROVED, actor, now, note)
+    return _decide(waiver, Decision.APPROVED, actor, now, note, token)
 
 
-def reject_waiver(*, waiver: Waiver, actor: User, now: datetime, note: str = "") -> Waiver:
+def reject_waiver(*, waiver: Waiver, actor: User, now: datetime, note: str = "", token: str = "") -> Waiver:
     """Turn the request down. Raises Refused."""
-    return _decide(waiver, Decision.REJECTED, actor, now, note)
+    return _decide(waiver, Decision.REJECTED, actor, now, note, token)
 
 
-def withdraw_waiver(*, waiver: Waiver, actor: User, now: datetime, note: str = "") -> Waiver:
+def withdraw_waiver(*, waiver: Waiver, actor: User, now: datetime, note: str = "", token: str = "") -> Waiver:
     """Take one's own request back. Raises Refused."""
     if waiver.requested_by_id != actor.pk:
         raise Refused("Only the person who asked withdraws a request.")
-    return _decide(waiver, Decision.WITHDRAWN, actor, now, note)
+    return _decide(waiver, Decision.WITHDRAWN, actor, now, note, token)
 
 
 @transaction.atomic
@@ -109,7 +109,7 @@ def figures(waiver: Waiver) -> dict[str, Any]:
 
 
 @transaction.atomic
-def _decide(waiver: Waiver, decision: Decision, actor: User, now: datetime, note: str) -> Waiver:
+def _decide(waiver: Waiver, decision: Decision, actor: User, now: datetime, note: str, token: str) -> Waiver:
     waiver = Waiver.objects.select_for_update(of=("self",)).select_related("kpi", "decided_by").get(pk=waiver.pk)
     if waiver.decision != Decision.PROPOSED:
         raise Refused(f"{waiver.decided_by} was first: this waiver is already {waiver.get_decision_display()}.")
@@ -123,5 +123,6 @@ def _decide(waiver: Waiver, decision: Decision, actor: User, now: datetime, note
     waiver.decision, waiver.decided_by, waiver.decided_at, waiver.decision_note = decision, actor, now, note
     waiver.save()
     after = figures(waiver) | ({"self_approved": True} if waiver.self_approved else {})
-    audit.record(actor=actor, action=f"waiver.{decision.value}", subject=waiver, before=before, after=after, why=note)
+    action = f"waiver.{decision.value}"
+    audit.record(actor=actor, action=action, subject=waiver, before=before, after=after, why=note, token=token)
     return waiver

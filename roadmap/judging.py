@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
+from kpis.commitments import approved, goal_of, holding
 from kpis.evaluation import Status, attainment
 from kpis.models import KPI, Decision, Target
 from kpis.sparklines import sparklines
 from kpis.standing import Standing, standings
-from kpis.targets import approved, goal_of
 from roadmap import gates, risk, roi, schedule
 from roadmap.models import Benefit, Gate, GateWaiver, Impact, Phase, Risk, Roadmap, Task
 
@@ -129,7 +129,7 @@ def _daily_attainments(kpis: Mapping[int, KPI], days: list[date], now: datetime)
     found: dict[tuple[int, date], float] = {}
     for kpi_id, points in sparklines(list(kpis), now=now, days=len(days) + 1, resolution="day").items():
         for at, actual in points:
-            target = _in_force(targets[kpi_id], datetime.combine(at.date(), time.max, UTC))
+            target = holding(targets[kpi_id], datetime.combine(at.date(), time.max, UTC))
             value = None if target is None else attainment(goal_of(target, kpis[kpi_id]), actual)
             if value is not None:
                 found[kpi_id, at.date()] = value
@@ -138,15 +138,9 @@ def _daily_attainments(kpis: Mapping[int, KPI], days: list[date], now: datetime)
 
 def _approved_targets(kpis: Mapping[int, KPI]) -> dict[int, list[Target]]:
     targets: dict[int, list[Target]] = defaultdict(list)
-    for target in approved(kpis).order_by("effective_from", "number"):
+    for target in approved(kpis):
         targets[target.kpi_id].append(target)
     return targets
-
-
-def _in_force(targets: Sequence[Target], at: datetime) -> Target | None:
-    """The version that took effect last by that time."""
-    effective = [target for target in targets if target.effective_from and target.effective_from <= at]
-    return effective[-1] if effective else None
 
 
 def _kpi_criterion(kpi_id: int, standings: Standings, now: datetime) -> gates.Criterion:

@@ -9,8 +9,7 @@ from rest_framework import serializers
 from kpis.history import History
 from kpis.models import KPI, Scorecard, Severity, Target, Waiver
 from kpis.standing import SeriesStanding, Standing
-from kpis.thresholds import BadThreshold, parse
-from kpis.units import UnitMismatch, convert
+from kpis.thresholds import number
 
 
 def definition(kpi: KPI) -> dict[str, Any]:
@@ -86,7 +85,8 @@ def target(version: Target) -> dict[str, Any]:
     return {
         "id": version.pk,
         "version": version.number,
-        "target": f"{version.comparator} {version.value:g}",
+        "target": f"{version.comparator} {number(version.value)}",
+        "typed": version.typed,
         "comparator": version.comparator,
         "value": version.value,
         "alert_threshold": version.alert_threshold,
@@ -151,9 +151,10 @@ def course(found: History) -> dict[str, Any]:
 
 
 class ProposalIn(serializers.Serializer[Any]):
-    """A new version: `target` as text (`< 500 ms`), or `comparator` and `value` in the KPI's unit."""
+    """A new version: `target` as people type it (`p(95)<500`, `< 0.5 s`, `<= +10%` against the baseline), or `comparator` and
+    `value` in the KPI's unit."""
 
-    target = serializers.CharField(required=False)
+    target = serializers.CharField(required=False, max_length=60)
     comparator = serializers.ChoiceField(["<", "<=", ">", ">="], required=False)
     value = serializers.FloatField(required=False)
     alert_threshold = serializers.FloatField(required=False, allow_null=True)
@@ -168,20 +169,12 @@ class ProposalIn(serializers.Serializer[Any]):
     rationale = serializers.CharField(required=False, allow_blank=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        text = attrs.pop("target", None)
-        if text is not None:
-            try:
-                criterion = parse(text)
-                unit = self.context["unit"]
-                attrs["comparator"] = criterion.comparator
-                attrs["value"] = convert(criterion.value, criterion.unit or unit, unit)
-            except (BadThreshold, UnitMismatch) as error:
-                raise serializers.ValidationError({"target": str(error)}) from error
-            if criterion.relative:
-                raise serializers.ValidationError({"target": "A target is a figure, not a change."})
-        missing = {name: "This field is required." for name in ("comparator", "value") if name not in attrs}
-        if missing:
-            raise serializers.ValidationError(missing)
+        split = {name for name in ("comparator", "value") if name in attrs}
+        if "target" in attrs and split:
+            raise serializers.ValidationError({"target": "Send either this text, or comparator and value."})
+        if "target" not in attrs and len(split) < 2:
+            missing = {"comparator", "value"} - split
+            raise serializers.ValidationError(dict.fromkeys(sorted(missing), "This field is required, unless target is sent."))
         return attrs
 
 

@@ -21,6 +21,7 @@ from accounts.problems import Problem, invalid
 from kpis import targets, waivers
 from kpis.api import shapes
 from kpis.api.lookup import Lookup, kpi_or_404, visible_kpis
+from kpis.faults import BadTarget
 from kpis.models import KPI, Target, Waiver
 
 
@@ -39,13 +40,15 @@ def target_list(request: Request, scorecard: str, key: str) -> Response:
 
 
 def _propose(request: Request, kpi: KPI) -> Response:
-    form = shapes.ProposalIn(data=request.data, context={"unit": kpi.unit})
+    form = shapes.ProposalIn(data=request.data)
     form.is_valid(raise_exception=True)
     actor, token = audit.actor_of(request)
     try:
         target = targets.propose(kpi=kpi, actor=actor, token=token, **form.validated_data)
-    except targets.BadTarget as error:
+    except BadTarget as error:
         raise invalid([{"path": f"$.{field}", "detail": detail} for field, detail in error.errors.items()]) from error
+    except targets.Refused as error:
+        raise Problem(409, "refused", "Refused", str(error)) from error
     return Response(shapes.target(target), status=201)
 
 
@@ -129,7 +132,7 @@ def _waiver(request: Request, pk: int) -> Waiver:
 
 
 def _target(request: Request, pk: int) -> Target:
-    target = Target.objects.filter(kpi__in=visible_kpis(request), pk=pk).first()
+    target = Target.objects.filter(kpi__in=visible_kpis(request), pk=pk).select_related("kpi").first()
     if target is None:
         raise Http404("There is no such target.")
     return target
@@ -138,9 +141,9 @@ def _target(request: Request, pk: int) -> Target:
 def _decide(request: Request, row: Any, name: str, verb: Callable[..., Any], show: Callable[[Any], dict[str, Any]]) -> Response:
     form = shapes.DecisionIn(data=request.data)
     form.is_valid(raise_exception=True)
-    actor, _ = audit.actor_of(request)
+    actor, token = audit.actor_of(request)
     try:
-        done = verb(**{name: row}, actor=actor, now=timezone.now(), note=form.validated_data["note"])
+        done = verb(**{name: row}, actor=actor, now=timezone.now(), note=form.validated_data["note"], token=token)
     except targets.Refused as error:
         raise Problem(409, "refused", "Refused", str(error)) from error
     return Response(show(done))

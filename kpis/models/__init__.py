@@ -2,6 +2,7 @@
 
 from kpis.models.alerts import Incident, Kind, Outbox, Rule, Transition
 from kpis.models.measurements import CurrentValue, IngestReceipt, KpiState, Measurement, Rollup, Series
+from kpis.models.reviews import Review
 from kpis.models.scorecards import KPI, PERCENTILES, Across, Aggregation, Category, Direction, Scorecard
 from kpis.models.submissions import Sample, Submission
 from kpis.models.targets import Decision, Severity, Target, Waiver
@@ -21,6 +22,7 @@ __all__ = [
     "KpiState",
     "Measurement",
     "Outbox",
+    "Review",
     "Rollup",
     "Rule",
     "Sample",

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 
+from kpis import rhythm
 from kpis.reductions import AGGREGATIONS, SHARES
 from kpis.units import UNITS
 
@@ -112,6 +113,13 @@ class KPI(models.Model):
     reference_unit = models.CharField(max_length=20, blank=True, help_text="The unit of the raw figures and of the reference.")
     reference_on = models.DateField(null=True, blank=True, help_text="The day that the reference is of.")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    approver = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+",
+        help_text="Who is asked to decide about its targets.",
+    )  # fmt: skip
+    rationale = models.TextField(blank=True, help_text="Why this figure is governed.")
+    review_rule = models.CharField(max_length=120, blank=True, help_text="How often it is reviewed, such as FREQ=MONTHLY.")
+    review_from = models.DateField(null=True, blank=True, help_text="The day of the first review.")
     position = models.PositiveIntegerField(default=0)
     public_badge = models.BooleanField(default=False)
     version = models.PositiveIntegerField(default=1)
@@ -168,8 +176,20 @@ class KPI(models.Model):
             errors["window_s"] = "A window lasts at least a second."
         if self.freshness_s < 1:
             errors["freshness_s"] = "A freshness limit is at least a second."
+        errors |= self._faults_of_review()
         if errors:
             raise ValidationError(errors)
+
+    def _faults_of_review(self) -> dict[str, Any]:
+        if not self.review_rule:
+            return {"review_from": "Say how often it is reviewed."} if self.review_from else {}
+        if self.review_from is None:
+            return {"review_from": "Say when the first review is."}
+        try:
+            rhythm.check(self.review_rule, self.review_from)
+        except rhythm.BadRhythm as error:
+            return {"review_rule": str(error)}
+        return {}
 
     def _faults_of_reference(self) -> dict[str, Any]:
         errors: dict[str, Any] = {}

@@ -90,7 +90,7 @@ def _kpi(slug: str, key: str) -> KPI:
 
 
 def _form(kpi: KPI, found: Report, data: Any) -> ProposalForm:
-    return ProposalForm(data, kpi=kpi, in_force=found.standing.target)
+    return ProposalForm(data, kpi=kpi, in_force=found.standing.target, now=timezone.now())
 
 
 def _live_part(found: Report) -> dict[str, Any]:

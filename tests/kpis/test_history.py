@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kpis.commitments import in_force
 from kpis.history import distribution, history, versions
 from kpis.models import KPI, Decision, Measurement
 from kpis.points import Point
 from kpis.recording import record
-from kpis.targets import in_force
 from tests.kpis.factories import NOW, latency_point, make_kpi, make_target, record_values
 
 pytestmark = [pytest.mark.django_db, pytest.mark.databases]

@@ -1,10 +1,14 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
+from django.db import connection
 
 from accounts.models import AuditEntry, User
 from kpis import targets, waivers
-from kpis.models import Decision
+from kpis.faults import BadTarget
+from kpis.models import KPI, Decision, Incident, KpiState, Target
 from kpis.standing import standing
 from tests.kpis.factories import NOW, make_kpi, make_target, record_values
 
@@ -57,7 +61,7 @@ def test_decided_version_is_not_decided_again(proposer: User, decider: User) -> 
     ],
 )
 def test_figures_that_contradict_each_other_are_refused(proposer: User, fields: dict[str, object], field: str) -> None:
-    with pytest.raises(targets.BadTarget) as caught:
+    with pytest.raises(BadTarget) as caught:
         targets.propose(kpi=make_kpi(), actor=proposer, **fields)  # type: ignore[arg-type]
     assert list(caught.value.errors) == [field]
 
@@ -87,3 +91,100 @@ def test_waiver_needs_a_reason_and_a_day_ahead(proposer: User) -> None:
     for fields in ({"reason": " ", "expires_at": NOW + timedelta(days=1)}, {"reason": "r", "expires_at": NOW}):
         with pytest.raises(targets.Refused):
             waivers.request_waiver(kpi=make_kpi(), actor=proposer, now=NOW, **fields)  # type: ignore[arg-type]
+
+
+def test_typed_text_is_kept_beside_what_it_means(proposer: User) -> None:
+    kpi = make_kpi(unit="%", metric="error_rate")
+    version = targets.propose(kpi=kpi, actor=proposer, target="rate<0.01")
+    assert (version.comparator, version.value, version.typed) == ("<", 1, "rate<0.01")
+
+
+def test_relative_text_takes_over_the_newest_baseline(proposer: User) -> None:
+    kpi = make_kpi()
+    make_target(kpi, "<", 500, baseline=800, baseline_on=NOW.date(), baseline_stated="700 to 900")
+    version = targets.propose(kpi=kpi, actor=proposer, target="<= +10%")
+    assert (version.value, version.baseline, version.baseline_on, version.baseline_stated) == (880, 800, NOW.date(), "700 to 900")
+
+
+@pytest.mark.parametrize(
+    ("kpi_fields", "fields", "field"),
+    [
+        ({}, {"target": "<= +10%"}, "target"),
+        ({}, {"target": "fast"}, "target"),
+        ({}, {"target": "> 500"}, "target"),
+        ({}, {}, "target"),
+        ({}, {"target": "< 5", "baseline": -1}, "baseline"),
+        ({}, {"comparator": "<", "value": float("nan")}, "value"),
+        ({"unit": "%"}, {"target": "< 101"}, "target"),
+        ({"unit": "ratio"}, {"target": "< 101 %"}, "target"),
+        ({"unit": "ratio"}, {"target": "< 1 %", "alert_threshold": 1.5}, "alert_threshold"),
+        ({}, {"target": "< 5", "baseline_on": NOW.date(), "due_on": NOW.date()}, "due_on"),
+    ],
+)
+def test_what_cannot_be_is_told_by_field(
+    proposer: User, kpi_fields: dict[str, str], fields: dict[str, object], field: str
+) -> None:
+    with pytest.raises(BadTarget) as caught:
+        targets.propose(kpi=make_kpi(**kpi_fields), actor=proposer, **fields)
+    assert list(caught.value.errors) == [field]
+
+
+def test_more_than_one_core_passes_a_hundred_percent(proposer: User) -> None:
+    kpi = make_kpi(unit="%", metric="cpu")
+    assert targets.propose(kpi=kpi, actor=proposer, target="< 250 %").value == 250
+
+
+def test_a_decision_renews_what_the_judge_keeps(proposer: User, decider: User) -> None:
+    kpi = make_kpi()
+    record_values(kpi, [600])
+    version = targets.propose(kpi=kpi, actor=proposer, target="< 500", alert_threshold=550)
+    assert KpiState.objects.get(kpi=kpi).status == "no_target"
+    targets.approve(target=version, actor=decider, now=NOW)
+    assert KpiState.objects.get(kpi=kpi).status == "breached"
+    assert Incident.objects.get(kpi=kpi).state == "firing"
+
+
+def test_the_second_decision_is_told_who_was_first(proposer: User, decider: User) -> None:
+    version = targets.propose(kpi=make_kpi(), actor=proposer, target="< 500")
+    late = Target.objects.get(pk=version.pk)
+    targets.approve(target=version, actor=decider, now=NOW)
+    with pytest.raises(targets.Refused, match="decider was first: version 1 is already approved"):
+        targets.reject(target=late, actor=decider, now=NOW)
+
+
+def test_an_archived_kpi_keeps_its_target(proposer: User, decider: User) -> None:
+    kpi = make_kpi()
+    version = targets.propose(kpi=kpi, actor=proposer, target="< 500")
+    KPI.objects.filter(pk=kpi.pk).update(archived_at=NOW)
+    for verb in (
+        lambda: targets.propose(kpi=kpi, actor=proposer, target="< 400"),
+        lambda: targets.approve(target=version, actor=decider, now=NOW),
+    ):
+        with pytest.raises(targets.Refused, match="archived"):
+            verb()
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_of_ten_approvers_at_once_one_wins() -> None:
+    proposer = User.objects.create(username="proposer")
+    people = [User.objects.create(username=f"decider-{number}") for number in range(10)]
+    version = targets.propose(kpi=make_kpi(), actor=proposer, target="< 500")
+    start = Barrier(len(people))
+
+    def decide(person: User) -> str:
+        try:
+            start.wait()
+            targets.approve(target=Target.objects.get(pk=version.pk), actor=person, now=NOW)
+        except targets.Refused as error:
+            return str(error)
+        finally:
+            connection.close()
+        return ""
+
+    with ThreadPoolExecutor(len(people)) as pool:
+        told = list(pool.map(decide, people))
+    version.refresh_from_db()
+    assert sorted(told)[1:] == [f"{version.decided_by} was first: version 1 is already approved."] * 9
+    assert people[told.index("")] == version.decided_by
+    assert AuditEntry.objects.filter(action="target.approved").count() == 1

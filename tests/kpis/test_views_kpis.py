@@ -100,9 +100,11 @@ def test_a_proposal_waits_for_somebody_else(kpi: KPI, people: People, as_enginee
     [
         ({"target": "fast"}, "target", "is not a threshold"),
         ({"target": "> 450"}, "target", "lower is better"),
-        ({"target": "p(99)<450"}, "target", "This KPI is the 95th percentile."),
+        ({"target": "p(99)<450"}, "target", "This KPI is told as p(95): write p(95)<450, or no name."),
         ({"target": "< 450 MB"}, "target", "cannot be converted"),
-        ({"target": "<= +10%"}, "target", "a figure of its own"),
+        ({"target": "< -5"}, "target", "never below 0 ms"),
+        ({"effective_from": "2026-01-01T00:00"}, "effective_from", "write a later time"),
+        ({"baseline": "-1"}, "baseline", "never below 0 ms"),
         ({"alert_threshold": "100"}, "alert_threshold", "bad side of the target"),
         ({"rationale": ""}, "rationale", "required"),
     ],
@@ -120,6 +122,23 @@ def test_what_is_wrong_stands_beside_its_field(
 def test_a_target_in_another_unit_is_converted(kpi: KPI, as_engineer: Client) -> None:
     as_engineer.post(f"{URL}targets/", PROPOSAL | {"target": "p(95) < 0.45 s"})
     assert kpi.targets.get(number=2).value == pytest.approx(450)
+
+
+def test_a_relative_target_is_told_against_the_baseline(kpi: KPI, as_engineer: Client) -> None:
+    as_engineer.post(f"{URL}targets/", PROPOSAL | {"target": "<= -50%", "baseline": "800"})
+    version = kpi.targets.get(number=2)
+    assert (version.comparator, version.value, version.typed) == ("<=", 400, "<= -50%")
+    told = as_engineer.get(URL).content.decode()
+    assert "typed as" in told
+    assert "≤ 400" in told
+    assert "&lt;= 400 ms, 20 % tighter" in told
+
+
+def test_what_a_page_does_not_ask_for_is_kept(kpi: KPI, as_engineer: Client) -> None:
+    kpi.targets.update(for_s=300, recover_s=600, severity="high")
+    as_engineer.post(f"{URL}targets/", PROPOSAL)
+    version = kpi.targets.get(number=2)
+    assert (version.for_s, version.recover_s, version.severity) == (300, 600, "high")
 
 
 def test_nobody_approves_what_they_proposed(kpi: KPI, people: People, as_approver: Client) -> None:

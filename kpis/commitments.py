@@ -1,0 +1,111 @@
+"""What is committed to: the target versions of KPIs as they hold at a time, as the judge needs them, and how two differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+
+from accounts.differences import Line, words
+from accounts.templatetags.ui import unit_word
+from kpis.durations import text as duration
+from kpis.evaluation import Goal
+from kpis.models import KPI, Decision, Direction, Target
+from kpis.thresholds import number
+
+AT_ONCE = "as soon as it is approved"
+
+
+def goal_of(target: Target, kpi: KPI) -> Goal:
+    """The target as the judge needs it."""
+    return Goal(
+        comparator=target.comparator,
+        value=target.value,
+        lower_is_better=kpi.direction == Direction.LOWER,
+        alert_threshold=target.alert_threshold,
+        baseline=target.baseline,
+        baseline_on=target.baseline_on,
+        due_on=target.due_on,
+        for_s=target.for_s,
+        recover_s=target.recover_s,
+    )
+
+
+def approved(kpi_ids: Iterable[int]) -> QuerySet[Target]:
+    """Versions that were, are or will be in force, in the order in which they take over."""
+    found = Target.objects.filter(kpi_id__in=list(kpi_ids), decision=Decision.APPROVED, effective_from__isnull=False)
+    return found.order_by("effective_from", "number")
+
+
+def in_force(kpis: Iterable[KPI], at: datetime) -> dict[int, Target]:
+    """The approved version in force at a time, by KPI id: the one that took effect last."""
+    found: dict[int, Target] = {}
+    for target in approved([kpi.pk for kpi in kpis]).filter(effective_from__lte=at):
+        found[target.kpi_id] = target
+    return found
+
+
+def holding(versions: Sequence[Target], at: datetime) -> Target | None:
+    """Of one KPI's `approved` versions, in their order, the one in force at a time."""
+    reached = [version for version in versions if version.effective_from and version.effective_from <= at]
+    return reached[-1] if reached else None
+
+
+def figures(target: Target) -> dict[str, Any]:
+    """What a version commits to, ready for JSON."""
+    return {
+        "number": target.number,
+        "target": f"{target.comparator} {number(target.value)}",
+        "typed": target.typed,
+        "alert_threshold": target.alert_threshold,
+        "baseline": target.baseline,
+        "baseline_on": target.baseline_on.isoformat() if target.baseline_on else None,
+        "baseline_stated": target.baseline_stated,
+        "due_on": target.due_on.isoformat() if target.due_on else None,
+        "effective_from": target.effective_from.isoformat() if target.effective_from else None,
+    }
+
+
+def difference(before: Target | None, after: Target, kpi: KPI) -> list[Line]:
+    """What the version `after` changes of `before`, field by field, in words; without a `before`, what it states.
+
+    The last line says from when: always there for a version that is not in force yet.
+    """
+    old = _terms(before, kpi) if before else {}
+    lines = []
+    for name, said in _terms(after, kpi).items():
+        was = old.get(name, "")
+        if said != was:
+            lines.append(Line(name, was, f"{said}{_bent(before, after, kpi) if name == 'Target' else ''}" or words(None)))
+    start = after.effective_from
+    return [*lines, Line("In force", "", words(start.isoformat()) if start else AT_ONCE)]
+
+
+def _terms(target: Target, kpi: KPI) -> dict[str, str]:
+    """Field by field in words; what is not stated is empty."""
+
+    def figure(value: float | None) -> str:
+        return "" if value is None else f"{number(value)} {unit_word(kpi.unit)}".rstrip()
+
+    return {
+        "Target": f"{target.comparator} {figure(target.value)}",
+        "Alert threshold": figure(target.alert_threshold),
+        "Breached after": duration(target.for_s) if target.for_s else "",
+        "Recovered after": duration(target.recover_s) if target.recover_s else "",
+        "Severity": "" if target.alert_threshold is None else target.get_severity_display(),
+        "Baseline": figure(target.baseline),
+        "Baseline of": words(target.baseline_on.isoformat()) if target.baseline_on else "",
+        "Baseline stated as": target.baseline_stated,
+        "Due": words(target.due_on.isoformat()) if target.due_on else "",
+    }
+
+
+def _bent(before: Target | None, after: Target, kpi: KPI) -> str:
+    """Whether the target got harder or easier to meet, and by how much."""
+    if before is None or before.value == after.value:
+        return ""
+    harder = (after.value < before.value) == (kpi.direction == Direction.LOWER)
+    share = f"{abs(after.value / before.value - 1) * 100:.3g} % " if before.value else ""
+    return f", {share}{'tighter' if harder else 'looser'}"
