@@ -73,7 +73,7 @@ def kpi_headline(standing: Standing) -> str:
 def kpi_lede(standing: Standing) -> str:
     """The change against the baseline and what remains to the target; what is not stated is said to be so."""
     if standing.actual is None:
-        return "Feed it from a probe of a service, from CI results, or by the API."
+        return "Feed it from a probe of a service, from CI results, by the API, by hand or from a file."
     if standing.status == Status.STALE:
         return "No newer figure came within its limit, so it counts as unknown until one does."
     said = [*_change(standing), *_remains(standing)]

@@ -1,7 +1,11 @@
-"""A roadmap out of the database into its file: what `loading.load` reads back as the same plan."""
+"""A roadmap out of the database into its file: what `loading.load` reads back as the same plan.
+
+An archived KPI stays at home, and so does what hangs on it alone.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -34,7 +38,7 @@ def export(roadmap: Roadmap) -> doc.Document:
         load_profiles=[
             _record(doc.LoadProfile, row, stages=row.stages, targets=row.targets) for row in roadmap.load_profiles.all()
         ],
-        alert_rules=[_record(doc.AlertRule, row) for row in roadmap.alert_rules.select_related("kpi")],
+        alert_rules=[_record(doc.AlertRule, row) for row in _counting(roadmap.alert_rules.select_related("kpi"))],
     )
 
 
@@ -65,7 +69,7 @@ def _gate(gate: Gate) -> doc.Gate:
     return _record(
         doc.Gate,
         gate,
-        kpis=sorted(kpi.key for kpi in gate.kpis.all()),
+        kpis=sorted(kpi.key for kpi in gate.kpis.all() if kpi.archived_at is None),
         waivers=[_record(doc.Waiver, waiver) for waiver in waivers],
     )
 
@@ -75,7 +79,7 @@ def _cost(cost: Cost) -> doc.Cost:
 
 
 def _benefit(benefit: Benefit) -> doc.Benefit:
-    return _record(doc.Benefit, benefit, kpis=[_record(doc.Link, link) for link in benefit.links.all()])
+    return _record(doc.Benefit, benefit, kpis=[_record(doc.Link, link) for link in _counting(benefit.links.all())])
 
 
 def _risk(risk: Risk) -> doc.Risk:
@@ -83,7 +87,7 @@ def _risk(risk: Risk) -> doc.Risk:
         doc.Risk,
         risk,
         mitigations=[_record(doc.Mitigation, row) for row in risk.mitigations.all()],
-        triggers=[_record(doc.Trigger, row) for row in risk.triggers.all()],
+        triggers=[_record(doc.Trigger, row) for row in _counting(risk.triggers.all())],
     )
 
 
@@ -94,11 +98,18 @@ def _record(kind: type[Made], row: models.Model, **given: Any) -> Made:
     return msgspec.convert({**fields, **given}, kind, from_attributes=True, strict=False)
 
 
+def _counting(rows: Iterable[Any]) -> list[Any]:
+    """Rows whose KPI is not archived."""
+    return [row for row in rows if row.kpi.archived_at is None]
+
+
 def _written(kind: type[doc.Record], name: str) -> str:
     return kind.__struct_encode_fields__[kind.__struct_fields__.index(name)]
 
 
 def _value(value: Any) -> Any:
+    if isinstance(value, KPI) and value.archived_at is not None:
+        return None
     if isinstance(value, models.Model):
         return getattr(value, "username", None) or value.key  # type: ignore[attr-defined]
     if isinstance(value, models.Manager):

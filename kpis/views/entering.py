@@ -31,7 +31,7 @@ def kpi_enter(request: HttpRequest, slug: str, key: str) -> HttpResponse:
     form = EntryForm(request.POST, kpi=kpi, series=found.standing.series, now=now)
     if form.is_valid() and (said := _entered(request, form)):
         messages.success(request, said)
-        return redirect(kpis.kpi_url(kpi))
+        return redirect(f"{kpis.kpi_url(kpi)}#headline")
     return kpis.beside_entry(request, kpi, found, form)
 
 

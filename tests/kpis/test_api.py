@@ -124,6 +124,17 @@ def test_units_and_histograms_are_converted(client_of) -> None:  # type: ignore[
     assert (current.value, current.count) == (pytest.approx(1000, rel=0.004), 100)
 
 
+def test_a_reduction_takes_the_raw_figure(client_of) -> None:  # type: ignore[no-untyped-def]
+    make_kpi("cost", unit="%", direction="higher", aggregation="last", reference=80, reference_unit="USD")
+    assert post(client_of(), [row(kpi="cost", value=60, unit="USD"), row(kpi="cost", value=100)]).status_code == 201
+    assert list(Measurement.objects.order_by("at").values_list("raw", "value")) == [(60, 25), (100, -25)]
+    answer = post(client_of(), [row(kpi="cost", value=60, unit="%")])
+    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "$[0].unit")
+    samples = {"values": [60.0], "counts": [1]}
+    answer = post(client_of(), [row(kpi="cost", value=60, histogram=samples)])
+    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "$[0].histogram")
+
+
 def test_leap_second_is_understood(client_of) -> None:  # type: ignore[no-untyped-def]
     make_kpi("latency")
     assert post(client_of(), [row(at="2016-12-31T23:59:60Z")]).status_code == 201

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from accounts.models import User
+from kpis import defining
 from kpis.models import Scorecard, Target
 from roadmap import closing, document, editing, loading, working
 from roadmap.exporting import export
@@ -49,6 +50,20 @@ def test_export_loads_back_as_the_same_plan(worked_in: Roadmap) -> None:
     told = document.write(export(worked_in))
     erase(worked_in)
     loading.load(document.read(told), now=NOW)
+    assert document.write(export(Roadmap.objects.get())) == told
+
+
+def test_an_archived_kpi_stays_at_home(worked_in: Roadmap) -> None:
+    gate = Gate.objects.get(phase__number=1)
+    for key in ("uptime", "response-time-p95"):
+        kpi = worked_in.scorecard.kpis.get(key=key)
+        gate.kpis.add(kpi)
+        defining.archive(row=kpi, actor=None, now=NOW)
+    told = document.write(export(worked_in))
+    assert "key: uptime" not in told
+    erase(worked_in)
+    loading.load(document.read(told), now=NOW)
+    assert not Scorecard.objects.get().kpis.filter(key__in=["uptime", "response-time-p95"]).exists()
     assert document.write(export(Roadmap.objects.get())) == told
 
 
