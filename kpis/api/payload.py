@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -13,14 +13,17 @@ import msgspec
 from kpis.points import MOST_POINTS
 
 MOST_BUCKETS = 20_000
+MOST_VALUE = 1e100
+"""Of a histogram's values: in no unit do they pass what a float holds."""
+
 _PLACE = re.compile(r"(?P<detail>.*?)(?: - at `(?P<path>\$[^`]*)`)?$", re.DOTALL)
-_LEAP = re.compile(r"^(.*T\d\d:\d\d:)60((?:\.\d+)?)(Z|[+-]\d\d:?\d\d)$")
+_LEAP = re.compile(r"^(.*[T ]\d\d:\d\d:)60((?:[.,]\d+)?)(Z|[+-]\d\d:?\d\d)$")
 
 
 class HistogramIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Values ascending, counts whole and positive."""
 
-    values: Annotated[list[float], msgspec.Meta(min_length=1, max_length=MOST_BUCKETS)]
+    values: Annotated[list[Annotated[float, msgspec.Meta(le=MOST_VALUE)]], msgspec.Meta(min_length=1, max_length=MOST_BUCKETS)]
     counts: Annotated[list[int], msgspec.Meta(min_length=1, max_length=MOST_BUCKETS)]
     unit: str = ""
 
@@ -87,7 +90,7 @@ def _document(body: bytes) -> Batch:
     except msgspec.ValidationError as error:
         raise Faulty([_place(error)]) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        loose = _loosely(body, error)
+        loose = _loosely(body, error, "$")
     try:
         if enveloped:
             return Batch(msgspec.convert(loose, _Envelope).measurements, prefix)
@@ -97,28 +100,47 @@ def _document(body: bytes) -> Batch:
 
 
 def _lines(body: bytes) -> Batch:
-    rows = []
-    for index, line in enumerate(line for line in body.splitlines() if line.strip()):
+    rows: list[MeasurementIn] = []
+    for number, line in enumerate(body.splitlines(), start=1):
+        if not line.strip():
+            continue
+        index = len(rows)
         try:
             rows.append(_ROW.decode(line))
         except msgspec.ValidationError as error:
             raise Faulty([_place(error, f"$[{index}]")]) from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             try:
-                rows.append(msgspec.convert(_loosely(line, error), MeasurementIn))
+                rows.append(msgspec.convert(_loosely(line, error, f"$[{index}]"), MeasurementIn))
             except msgspec.ValidationError as invalid:
                 raise Faulty([_place(invalid, f"$[{index}]")]) from invalid
             except Malformed as malformed:
-                raise Malformed(f"Line {index + 1}: {malformed}") from error
+                raise Malformed(f"Line {number}: {malformed}") from error
     return Batch(rows, "$")
 
 
-def _loosely(body: bytes, error: Exception) -> Any:
-    """Python's reader takes NaN and Infinity, so that they can be refused with their place."""
+def _loosely(body: bytes, error: Exception, prefix: str) -> Any:
+    """Python's reader takes NaN and Infinity, so that they can be refused with their place; text it takes too easily."""
     try:
-        return json.loads(body)
+        loose = json.loads(body)
+        broken = _broken_text(loose, prefix)
     except (ValueError, RecursionError):
         raise Malformed(str(error)) from error
+    if broken is not None:
+        raise Faulty([(broken, "The text holds half of a surrogate pair.")])
+    return loose
+
+
+def _broken_text(value: Any, path: str) -> str | None:
+    """Where text stands that is no Unicode: half of a surrogate pair."""
+    if isinstance(value, str):
+        return path if any("\ud800" <= letter <= "\udfff" for letter in value) else None
+    parts: list[tuple[Any, str]] = []
+    if isinstance(value, dict):
+        parts = [(key, path) for key in value] + [(item, f"{path}.{key}") for key, item in value.items()]
+    elif isinstance(value, list):
+        parts = [(item, f"{path}[{index}]") for index, item in enumerate(value)]
+    return next((place for item, name in parts if (place := _broken_text(item, name))), None)
 
 
 def _place(error: Exception, prefix: str = "$") -> tuple[str, str]:
@@ -130,9 +152,15 @@ def _place(error: Exception, prefix: str = "$") -> tuple[str, str]:
 
 
 def moment(text: str) -> datetime:
-    """An ISO 8601 time with its offset from UTC; a leap second (`:60`) is the moment after it. Raises ValueError."""
+    """An ISO 8601 time with its offset from UTC. Raises ValueError.
+
+    A leap second (`:60`, at the end of a UTC month only) is the moment after it, as POSIX time has it.
+    """
     if leap := _LEAP.match(text):
-        return moment(f"{leap[1]}59{leap[2]}{leap[3]}") + timedelta(seconds=1)
+        after = moment(f"{leap[1]}59{leap[2]}{leap[3]}") + timedelta(seconds=1)
+        if f"{after.astimezone(UTC):%d %H:%M:%S}" != "01 00:00:00":
+            raise ValueError("a leap second ends a month, in UTC")
+        return after
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise ValueError("a time has an offset from UTC")

@@ -1,0 +1,165 @@
+"""What the bulk API refuses, in each of its three shapes: with the path of the bad field, and nothing stored."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from kpis.api import payload
+from kpis.history import history
+from kpis.models import Measurement, Rollup, Series
+from tests.factories import People
+from tests.kpis.factories import make_kpi, make_scorecard
+
+pytestmark = [pytest.mark.django_db, pytest.mark.databases]
+Post = Callable[[str, list[Any]], Any]
+SHAPES = {"array": "$", "envelope": "$.measurements", "lines": "$"}
+
+
+@pytest.fixture
+def post(people: People, api: Callable[[str], APIClient], make_token: Callable[..., str]) -> Post:
+    """`post(shape, rows)`; a row that is text is sent as it stands."""
+    client = api(make_token(people.engineer, ["results:write"]))
+    make_kpi("latency")
+    for slug in ("one", "two"):
+        make_kpi("twice", scorecard=make_scorecard(slug))
+
+    def send(shape: str, rows: list[Any]) -> Any:
+        texts = [one if isinstance(one, str) else json.dumps(one) for one in rows]
+        listed = f"[{','.join(texts)}]"
+        body = {"array": listed, "envelope": f'{{"measurements":{listed}}}', "lines": "\n\n".join(texts)}[shape]
+        kind = "application/x-ndjson" if shape == "lines" else "application/json"
+        return client.generic("POST", "/api/v1/measurements/", body, content_type=kind)
+
+    return send
+
+
+def row(index: int = 0, **fields: Any) -> dict[str, Any]:
+    at = timezone.now() - timedelta(seconds=index)
+    return {"kpi": "latency", "subject": "orders", "at": at.isoformat(), "value": 12.5} | fields
+
+
+def ahead(seconds: float) -> str:
+    return (timezone.now() + timedelta(seconds=seconds)).isoformat()
+
+
+def text(**fields: str) -> str:
+    """A row with fields as they stand in the body."""
+    kept = {name: json.dumps(value) for name, value in row().items()} | fields
+    return "{" + ",".join(f'"{name}":{value}' for name, value in kept.items()) + "}"
+
+
+BAD = {
+    "nan": (lambda: text(value="NaN"), "value"),
+    "infinity": (lambda: text(value="Infinity"), "value"),
+    "minus infinity": (lambda: text(value="-Infinity"), "value"),
+    "overflow": (lambda: text(value="1e999"), "value"),
+    "huge whole number": (lambda: text(value="1" + "0" * 400), "value"),
+    "overflow by unit": (lambda: row(value=1e308, unit="s"), "value"),
+    "no number": (lambda: row(value=True), "value"),
+    "no value": (lambda: text(value="null"), "value"),
+    "future": (lambda: row(at=ahead(70)), "at"),
+    "before 2000": (lambda: row(at="1999-12-31T23:59:59.999999Z"), "at"),
+    "before 2000 by its offset": (lambda: row(at="2000-01-01T00:59:59+01:00"), "at"),
+    "first day of all": (lambda: row(at="0001-01-01T00:00:00+14:00"), "at"),
+    "last day of all": (lambda: row(at="9999-12-31T23:59:60Z"), "at"),
+    "no offset": (lambda: row(at="2026-03-29T02:30:00"), "at"),
+    "zone by name": (lambda: row(at="2026-03-29T02:30:00[Europe/Berlin]"), "at"),
+    "hour 24": (lambda: row(at="2026-01-01T24:00:00Z"), "at"),
+    "second 60 within a day": (lambda: row(at="2016-12-31T12:30:60Z"), "at"),
+    "second 60 of another month's day": (lambda: row(at="2016-12-30T23:59:60Z"), "at"),
+    "second 61": (lambda: row(at="2016-12-31T23:59:61Z"), "at"),
+    "epoch": (lambda: row(at=1767225600), "at"),
+    "unknown kpi": (lambda: row(kpi="nothing"), "kpi"),
+    "ambiguous kpi": (lambda: row(kpi="twice"), "kpi"),
+    "unit of another kind": (lambda: row(unit="MB"), "unit"),
+    "no unit at all": (lambda: row(unit="parsecs"), "unit"),
+    "negative count": (lambda: row(count=-1), "count"),
+    "no sample": (lambda: row(count=0), "count"),
+    "uncountable": (lambda: row(count=2**80), "count"),
+    "part of a sample": (lambda: row(count=1.5), "count"),
+    "half a letter": (lambda: text(subject=r'"\ud800"'), "subject"),
+    "nul": (lambda: row(subject="a\0b"), "subject"),
+    "field that is none": (lambda: row(colour="red"), "colour"),
+    "bucket that is no number": (lambda: text(histogram='{"values":[NaN],"counts":[1]}'), "histogram.values[0]"),
+    "bucket past all floats": (lambda: row(histogram={"unit": "s", "values": [1e308], "counts": [1]}), "histogram.values[0]"),
+    "bucket of less than none": (lambda: row(histogram={"values": [1], "counts": [-1]}), "histogram.counts[0]"),
+    "another count than the histogram's": (lambda: row(count=3, histogram={"values": [1], "counts": [1]}), "count"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_field_is_named_and_nothing_is_stored(post: Post, shape: str, name: str) -> None:
+    make, path = BAD[name]
+    answer = post(shape, [row(1), make(), row(2)])
+    assert (answer.status_code, answer["Content-Type"]) == (422, "application/problem+json")
+    assert [error["path"] for error in answer.json()["errors"]] == [f"{SHAPES[shape]}[1].{path}"]
+    assert (Measurement.objects.count(), Series.objects.count(), Rollup.objects.count()) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_an_ambiguous_key_comes_back_with_its_candidates(post: Post, shape: str) -> None:
+    (error,) = post(shape, [row(kpi="twice")]).json()["errors"]
+    assert error["candidates"] == ["one/twice", "two/twice"]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_one_bad_row_in_ten_thousand_and_one_row_too_many(post: Post, shape: str) -> None:
+    rows: list[Any] = [text(at=f'"2026-01-01T00:00:00.{index:06}Z"') for index in range(9_999)]
+    bad = post(shape, [*rows, text(value="NaN")])
+    assert (bad.status_code, bad.json()["errors"][0]["path"]) == (422, f"{SHAPES[shape]}[9999].value")
+    many = post(shape, [*rows, *rows[:2]])
+    assert (many.status_code, many.json()["errors"][0]["path"]) == (422, f"{SHAPES[shape]}[10000]")
+    assert Measurement.objects.count() == 0
+
+
+@pytest.mark.parametrize("seconds", [0, 55])
+def test_a_clock_may_run_a_minute_ahead(post: Post, seconds: int) -> None:
+    assert post("array", [row(at=ahead(seconds)), row(at="2000-01-01T00:00:00Z")]).json() == {"stored": 2, "ignored": 0}
+
+
+def test_a_line_that_is_none_is_told_by_its_number(post: Post) -> None:
+    assert "Line 3" in post("lines", [row(1), "{", row(2)]).json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "moment"),
+    [
+        ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00"),
+        ("2016-12-31T23:59:60.5Z", "2017-01-01T00:00:00.500000"),
+        ("2017-01-01T00:59:60+01:00", "2017-01-01T00:00:00"),
+        ("2016-12-31 18:59:60-05:00", "2017-01-01T00:00:00"),
+        ("2015-06-30T23:59:60Z", "2015-07-01T00:00:00"),
+    ],
+)
+def test_a_leap_second_is_the_moment_after_it(sent: str, moment: str) -> None:
+    assert payload.moment(sent).astimezone(UTC) == datetime.fromisoformat(moment).replace(tzinfo=UTC)
+
+
+def test_the_hour_that_comes_twice_is_two_hours(post: Post) -> None:
+    """Berlin, 25 October 2026: a day of 25 hours, in which 02:30 comes twice."""
+    sent = [row(at=f"2026-10-25T02:30:00+0{offset}:00", value=offset) for offset in (2, 1)]
+    again = row(at="2026-10-25T01:30:00Z", value=1)
+    assert post("array", [*sent, again]).json() == {"stored": 2, "ignored": 1}
+    stored = Measurement.objects.order_by("at").values_list("at", "value")
+    assert [(at.hour, value) for at, value in stored] == [(0, 2), (1, 1)]
+
+
+@pytest.mark.parametrize(("start", "hours"), [("2026-03-29T00:00:00+01:00", 23), ("2026-10-25T00:00:00+02:00", 25)])
+def test_a_local_day_has_as_many_hours_as_it_has(post: Post, start: str, hours: int) -> None:
+    first = datetime.fromisoformat(start)
+    assert post("lines", [row(at=(first + timedelta(hours=i)).isoformat()) for i in range(hours)]).status_code == 201
+    kpi = Series.objects.get().kpi
+    found = history(kpi, start=first, end=first + timedelta(hours=hours))
+    assert len(found.points) == Rollup.objects.filter(resolution="hour").count() == hours
+
+
+def test_a_local_midnight_that_does_not_exist_is_told_by_offset(post: Post) -> None:
+    """São Paulo, 4 November 2018: clocks went from 23:59:59 −03 to 01:00 −02; both ways to write it are one moment."""
+    sent = [row(at=at) for at in ("2018-11-04T00:00:00-03:00", "2018-11-04T01:00:00-02:00")]
+    assert post("envelope", sent).json() == {"stored": 1, "ignored": 1}
