@@ -16,6 +16,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import tokens
+from accounts.activity import Filter
+from accounts.differences import difference
 from accounts.models import ApiToken, AuditEntry, User
 from accounts.pagination import CursorPagination
 from accounts.permissions import Scope, scopes
@@ -62,10 +64,27 @@ class IssuedTokenSerializer(TokenSerializer):
 
 class ActivitySerializer(serializers.ModelSerializer[AuditEntry]):
     actor: Any = serializers.CharField(source="actor.username", default=None)
+    difference = serializers.SerializerMethodField(help_text="What changed, a line per field, as the page tells it.")
 
     class Meta:
         model = AuditEntry
-        fields = ["id", "at", "actor", "token", "action", "subject_type", "subject_id", "subject", "before", "after", "why"]
+        fields = [
+            "id",
+            "at",
+            "actor",
+            "token",
+            "action",
+            "subject_type",
+            "subject_id",
+            "subject",
+            "before",
+            "after",
+            "difference",
+            "why",
+        ]
+
+    def get_difference(self, entry: AuditEntry) -> list[str]:
+        return [str(line) for line in difference(entry.before, entry.after)]
 
 
 class BearerScheme(OpenApiAuthenticationExtension):
@@ -124,7 +143,8 @@ def _person(request: Request) -> User:
 
 
 @extend_schema(
-    parameters=[OpenApiParameter(name, str) for name in ("person", "thing")]
+    parameters=[OpenApiParameter(name, str) for name in ("person", "thing", "action")]
+    + [OpenApiParameter("of", str, description="One thing, such as `kpis.target:12`.")]
     + [OpenApiParameter(name, OpenApiTypes.DATE) for name in ("from", "to")],
     responses=ActivitySerializer(many=True),
     summary="Who changed what; for people with the scope audit",
@@ -136,9 +156,7 @@ def activity(request: Request) -> Response:
     days = {name: day_of(asked[name]) for name in ("from", "to") if asked.get(name)}
     if wrong := [name for name, day in days.items() if day is None]:
         raise invalid([{"path": name, "detail": "Write a day such as 2026-11-27."} for name in wrong])
-    entries = AuditEntry.objects.select_related("actor").matching(
-        person=asked.get("person", ""), thing=asked.get("thing", ""), since=days.get("from"), until=days.get("to")
-    )
+    entries = Filter.of_query(asked).entries()
     pages = CursorPagination()
     rows = pages.paginate_queryset(entries, request)
     return pages.get_paginated_response(ActivitySerializer(rows, many=True).data)

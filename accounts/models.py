@@ -46,14 +46,18 @@ class ApiToken(models.Model):
 
 
 class AuditQuerySet(models.QuerySet["AuditEntry"]):
-    def matching(self, *, person: str = "", thing: str = "", since: date | None = None, until: date | None = None) -> Self:
-        """Entries by a person, about a thing (its name, kind or the action), between two days, both included."""
+    def matching(
+        self, *, person: str = "", thing: str = "", action: str = "", since: date | None = None, until: date | None = None
+    ) -> Self:
+        """Entries by a person, about a thing (its name, kind or the action), of an action, between two days, both included."""
         found = self
         if person:
             names = ("username", "first_name", "last_name")
             found = found.filter(_any([f"actor__{name}__icontains" for name in names], person))
         if thing:
             found = found.filter(_any(["subject__icontains", "action__icontains", "subject_type__icontains"], thing))
+        if action:
+            found = found.filter(_any(["action__istartswith"], action))
         if since:
             found = found.filter(at__gte=_midnight(since))
         if until:

@@ -41,6 +41,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("tokens/", views.token_list, name="token-list"),
     path("tokens/<int:pk>/revoke/", views.token_revoke, name="token-revoke"),
     path("activity/", views.activity, name="activity"),
+    path("activity/export.csv", views.activity_export, {"form": "csv"}, name="activity-csv"),
+    path("activity/export.json", views.activity_export, {"form": "json"}, name="activity-json"),
 ]
 api_urlpatterns: list[URLPattern | URLResolver] = [
     path("tokens/", api.token_list, name="token-list"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
@@ -9,7 +10,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LoginView, PasswordResetView, redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -17,11 +18,14 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts import throttling, tokens
+from accounts import activity as trail
+from accounts import spreadsheets, throttling, tokens
 from accounts.forms import LoginForm, ResetPasswordForm, TokenForm
-from accounts.models import ApiToken, AuditEntry
+from accounts.models import ApiToken
 from accounts.permissions import Scope, require, roles_with, scopes_of
-from accounts.requests import PageRequest, day_of
+from accounts.requests import PageRequest
+
+SPANS = {"Today": 0, "7 days": 6, "30 days": 29}
 
 login = LoginView.as_view(template_name="accounts/login.html", authentication_form=LoginForm, redirect_authenticated_user=True)
 
@@ -103,11 +107,26 @@ def token_revoke(request: PageRequest, pk: int) -> HttpResponse:
 @require_GET
 def activity(request: PageRequest) -> HttpResponse:
     """Who changed what, before and after, and why."""
-    entries = AuditEntry.objects.select_related("actor").matching(
-        person=request.GET.get("person", "").strip(),
-        thing=request.GET.get("thing", "").strip(),
-        since=day_of(request.GET.get("from", "")),
-        until=day_of(request.GET.get("to", "")),
-    )
-    page = Paginator(entries, 50).get_page(request.GET.get("page"))
-    return render(request, "accounts/activity.html", {"page": page})
+    chosen = trail.Filter.of_query(request.GET)
+    page = Paginator(chosen.entries(), 50).get_page(request.GET.get("page"))
+    today = timezone.now().date()
+    context = {
+        "page": page,
+        "rows": [trail.told(entry) for entry in page],
+        "chosen": chosen,
+        "actions": trail.actions(),
+        "most": trail.MOST_EXPORTED,
+        "spans": [(word, (today - timedelta(days=days)).isoformat()) for word, days in SPANS.items()],
+    }
+    return render(request, "accounts/activity.html", context)
+
+
+@require(Scope.AUDIT)
+@require_GET
+def activity_export(request: PageRequest, form: str) -> StreamingHttpResponse:
+    """What the filter of the address picks, the newest first, as a file: streamed, and bounded."""
+    entries = trail.Filter.of_query(request.GET).entries()
+    pieces = spreadsheets.lines(trail.table(entries)) if form == "csv" else trail.document(entries)
+    kinds = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
+    name = f'attachment; filename="activity-{timezone.now():%Y-%m-%d}.{form}"'
+    return StreamingHttpResponse(pieces, content_type=kinds[form], headers={"Content-Disposition": name})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from accounts import spreadsheets
 from accounts.permissions import Scope, require
 from kpis import waivers
 from kpis.headlines import scorecard_headline, scorecard_lede
@@ -81,9 +81,8 @@ def scorecard_csv(request: HttpRequest, slug: str) -> HttpResponse:
     """The rows that the page shows, in its order; figures as they are, without units of their own."""
     card = get_object_or_404(Scorecard, slug=slug)
     shown = picked(standings(_kpis().filter(scorecard=card), now=timezone.now()), Choice.of(request.GET))
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response = HttpResponse(spreadsheets.lines(_table(shown)), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{card.slug}.csv"'
-    csv.writer(response).writerows(_table(shown))
     return response
 
 
@@ -94,24 +93,12 @@ def _kpis() -> Any:
 def _table(shown: Sequence[Standing]) -> Iterator[Sequence[object]]:
     yield COLUMNS
     for one in shown:
-        yield [_cell(value) for value in (
-            one.kpi.key, one.kpi.name, one.kpi.category, one.unit, one.baseline, one.actual, _target(one), one.alert_threshold,
+        yield (
+            one.kpi.key, one.kpi.name, one.kpi.category, one.unit, one.baseline, one.actual, one.target_text, one.alert_threshold,
             way_of(one), one.asked, str(one.status), _iso(one.since), _iso(one.at), one.origin, one.worst_subject,
             one.kpi.owner, _iso(one.waived_until),
-        )]  # fmt: skip
-
-
-def _target(one: Standing) -> str:
-    return one.target_text
+        )  # fmt: skip
 
 
 def _iso(moment: Any) -> str:
     return moment.isoformat() if moment else ""
-
-
-def _cell(value: object) -> object:
-    """Text that a spreadsheet would run as a formula is quoted."""
-    if value is None or isinstance(value, float):
-        return "" if value is None else value
-    text = str(value)
-    return f"'{text}" if text[:1] in "=+-@\t\r" and text else text

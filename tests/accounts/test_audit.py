@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from importlib import import_module
 
 import pytest
@@ -32,6 +33,42 @@ def test_trail_is_append_only_in_the_database(statement: str, people: People) ->
     with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement)
     assert AuditEntry.objects.count() == before
+
+
+def _saved(entry: AuditEntry) -> None:
+    entry.why = "bent"
+    entry.save()
+
+
+@pytest.mark.usefixtures("triggers")
+@pytest.mark.parametrize(
+    "bend",
+    [
+        _saved,
+        lambda entry: entry.delete(),
+        lambda entry: AuditEntry.objects.update(why="bent"),
+        lambda entry: AuditEntry.objects.all().delete(),
+        lambda entry: AuditEntry.objects.filter(pk=entry.pk)._raw_delete("default"),
+        lambda entry: AuditEntry.objects.bulk_update([entry], ["why"]),
+    ],
+)
+def test_trail_is_append_only_for_the_application(bend: Callable[[AuditEntry], object], people: People) -> None:
+    entry = audit.record(actor=people.manager, action="task.done", subject=people.viewer, why="straight")
+    before = AuditEntry.objects.count()
+    with pytest.raises(DatabaseError), transaction.atomic():
+        bend(entry)
+    assert (AuditEntry.objects.count(), AuditEntry.objects.get(pk=entry.pk).why) == (before, "straight")
+
+
+def test_trail_is_only_looked_at_in_the_admin_site(people: People, as_admin: Client) -> None:
+    entry = audit.record(actor=people.manager, action="task.done", subject=people.viewer, why="straight")
+    base = "/admin/accounts/auditentry/"
+    assert as_admin.get(f"{base}{entry.pk}/change/").status_code == 200
+    asked = [f"{base}add/", f"{base}{entry.pk}/change/", f"{base}{entry.pk}/delete/"]
+    assert [as_admin.post(url, {"why": "bent", "post": "yes"}).status_code for url in asked] == [403] * 3
+    as_admin.post(base, {"action": "delete_selected", "_selected_action": [entry.pk], "post": "yes"})
+    entry.refresh_from_db()
+    assert entry.why == "straight"
 
 
 def test_person_in_the_trail_cannot_be_deleted(people: People) -> None:

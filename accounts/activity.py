@@ -1,0 +1,138 @@
+"""The audit trail as people read it: picked by an address, told in words, given away as CSV and JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.apps import apps
+from django.db.models import QuerySet
+
+from accounts.differences import Line, difference
+from accounts.models import AuditEntry
+from accounts.requests import day_of
+
+MOST_EXPORTED = 100_000
+"""Newest entries of one export; who needs more narrows the time."""
+
+COLUMNS = ("at", "person", "token", "action", "thing_type", "thing_id", "thing", "change", "why")
+PAST = {
+    "add": "added", "approve": "approved", "archive": "archived", "ask": "asked for", "book": "booked", "change": "changed",
+    "close": "closed", "confirm": "confirmed", "create": "created", "disable": "disabled", "enable": "enabled", "end": "ended",
+    "import": "imported", "invalidate": "taken out", "issue": "issued", "load": "loaded", "pause": "paused",
+    "propose": "proposed", "register": "registered", "rehearse": "filled with demo data", "remove": "removed",
+    "reopen": "opened again", "request": "asked for", "restore": "brought back", "resume": "resumed", "revoke": "revoked",
+    "roles": "given roles", "run": "run", "state": "moved", "submit": "sent", "waiver_approved": "waiver approved",
+    "waiver_rejected": "waiver rejected", "waiver_request": "waiver asked for",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What an address asks for: whatever it says that cannot be read narrows nothing."""
+
+    person: str = ""
+    thing: str = ""
+    action: str = ""
+    of: str = ""
+    since: date | None = None
+    until: date | None = None
+
+    @classmethod
+    def of_query(cls, query: Mapping[str, str]) -> Filter:
+        text = {name: query.get(name, "").replace("\x00", "").strip()[:120] for name in ("person", "thing", "action", "of")}
+        return cls(**text, since=day_of(query.get("from", "")), until=day_of(query.get("to", "")))
+
+    @property
+    def narrows(self) -> bool:
+        return self != Filter()
+
+    def entries(self) -> QuerySet[AuditEntry]:
+        """Newest first; `of` is one thing, as `kpis.target:12`."""
+        found = AuditEntry.objects.select_related("actor").matching(
+            person=self.person, thing=self.thing, action=self.action, since=self.since, until=self.until
+        )
+        kind, _, pk = self.of.partition(":")
+        return found.filter(subject_type=kind, subject_id=pk) if kind and pk else found
+
+
+@dataclass(frozen=True)
+class Told:
+    """One entry in words."""
+
+    entry: AuditEntry
+    deed: str
+    kind: str
+    lines: tuple[Line, ...]
+
+
+def told(entry: AuditEntry) -> Told:
+    return Told(entry, deed(entry.action), kind(entry.subject_type), tuple(difference(entry.before, entry.after)))
+
+
+def deed(action: str) -> str:
+    """`target.propose` is `Target proposed`; a verb that is not known stands as it is."""
+    noun, _, verb = action.partition(".")
+    said = PAST.get(verb, verb.replace("_", " "))
+    noun = {"kpi": "KPI", "login": "Log-in"}.get(noun, noun.replace("_", " ").capitalize())
+    return f"{noun} {said}".strip()
+
+
+def kind(subject_type: str) -> str:
+    """What sort of thing it is, in words."""
+    try:
+        return str(apps.get_model(subject_type)._meta.verbose_name)
+    except (LookupError, ValueError):
+        return subject_type
+
+
+def actions() -> list[str]:
+    """The actions of the newest entries, for choosing one: bounded, however long the trail is."""
+    newest = AuditEntry.objects.order_by("-pk").values_list("action", flat=True)[:2000]
+    return sorted(set(newest))
+
+
+def table(entries: QuerySet[AuditEntry]) -> Iterator[tuple[object, ...]]:
+    """The rows of a CSV, heads first."""
+    yield COLUMNS
+    for entry in _exported(entries):
+        change = "; ".join(str(line) for line in told(entry).lines)
+        yield (
+            entry.at.isoformat(), _who(entry), entry.token, entry.action, entry.subject_type, entry.subject_id, entry.subject,
+            change, entry.why,
+        )  # fmt: skip
+
+
+def document(entries: QuerySet[AuditEntry]) -> Iterator[str]:
+    """A JSON array, piece by piece."""
+    yield "["
+    for number, entry in enumerate(_exported(entries)):
+        yield f"{',' if number else ''}\n{json.dumps(_record(entry), ensure_ascii=False)}"
+    yield "\n]\n"
+
+
+def _record(entry: AuditEntry) -> dict[str, Any]:
+    return {
+        "id": entry.pk,
+        "at": entry.at.isoformat(),
+        "person": _who(entry) or None,
+        "token": entry.token or None,
+        "action": entry.action,
+        "thing_type": entry.subject_type,
+        "thing_id": entry.subject_id,
+        "thing": entry.subject,
+        "before": entry.before,
+        "after": entry.after,
+        "why": entry.why,
+    }
+
+
+def _who(entry: AuditEntry) -> str:
+    return entry.actor.get_username() if entry.actor else ""
+
+
+def _exported(entries: QuerySet[AuditEntry]) -> Iterator[AuditEntry]:
+    return entries[:MOST_EXPORTED].iterator(chunk_size=1000)

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts import activity, audit
+from accounts.models import AuditEntry
+from accounts.spreadsheets import lines
+from tests.factories import People
+
+pytestmark = [pytest.mark.django_db, pytest.mark.databases]
+
+
+@pytest.fixture
+def entry(people: People) -> AuditEntry:
+    return audit.record(
+        actor=people.manager, action="target.propose", subject=people.viewer, token="robot",
+        before={"target": "< 500", "due_on": None}, after={"target": "< 450", "due_on": "2026-12-01", "tags": ["a", "b"]},
+        why='=HYPERLINK("http://evil")',
+    )  # fmt: skip
+
+
+def body(answer: Any) -> str:
+    return b"".join(answer.streaming_content).decode()
+
+
+def test_change_reads_as_a_difference(entry: AuditEntry, as_auditor: Client) -> None:
+    page = as_auditor.get("/activity/?action=target.propose").content.decode()
+    for said in ("Target proposed", "<del>&lt; 500</del>", "<ins>&lt; 450</ins>", "1 Dec 2026", "a, b", "by token robot"):
+        assert said in page
+    for raw in ("[&#x27;a", "None", "{&#x27;"):
+        assert raw not in page
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("action=target", 1),
+        ("action=target.propose", 1),
+        ("action=propose", 0),
+        ("person=manager&action=target", 1),
+        ("person=viewer&action=target", 0),
+        ("of=accounts.user:0", 0),
+        ("of=nonsense&action=target", 1),
+        ("from=2099-01-01", 0),
+        ("action=%00target", 1),
+    ],
+)
+def test_page_api_and_exports_pick_the_same(entry: AuditEntry, as_auditor: Client, query: str, found: int) -> None:
+    page = as_auditor.get(f"/activity/?{query}")
+    api = as_auditor.get(f"/api/v1/activity/?{query}").json()["results"]
+    exported = json.loads(body(as_auditor.get(f"/activity/export.json?{query}")))
+    table = list(csv.reader(io.StringIO(body(as_auditor.get(f"/activity/export.csv?{query}")))))
+    assert [page.context["page"].paginator.count, len(api), len(exported), len(table) - 1] == [found] * 4
+
+
+def test_history_of_one_thing(entry: AuditEntry, as_auditor: Client, people: People) -> None:
+    found = as_auditor.get(f"/api/v1/activity/?of=accounts.user:{people.viewer.pk}").json()["results"]
+    assert [one["action"] for one in found] == ["target.propose", "person.roles"]
+    assert sorted(found[0]["difference"]) == ["Due: nothing → 1 Dec 2026", "Tags: a, b", "Target: < 500 → < 450"]
+
+
+def test_no_spreadsheet_runs_what_somebody_wrote(entry: AuditEntry, as_auditor: Client) -> None:
+    answer = as_auditor.get("/activity/export.csv?action=target")
+    assert answer["Content-Disposition"].startswith('attachment; filename="activity-')
+    row = next(csv.DictReader(io.StringIO(body(answer))))
+    assert (row["person"], row["why"]) == ("manager", '\'=HYPERLINK("http://evil")')
+
+
+@pytest.mark.parametrize("start", "=+-@\t\r\n＝")
+def test_cells_that_a_spreadsheet_would_run_are_quoted(start: str) -> None:
+    assert next(csv.reader(io.StringIO("".join(lines([[f"{start}1+1", -5, None]]))))) == [f"'{start}1+1", "-5", ""]
+
+
+def test_export_is_bounded(entry: AuditEntry, as_auditor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(activity, "MOST_EXPORTED", 2)
+    assert AuditEntry.objects.count() > 2
+    assert len(json.loads(body(as_auditor.get("/activity/export.json")))) == 2
+
+
+@pytest.mark.parametrize("url", ["/activity/", "/activity/export.csv", "/activity/export.json", "/api/v1/activity/"])
+def test_trail_is_for_auditors(url: str, as_approver: Client, as_admin: Client) -> None:
+    assert (as_approver.get(url).status_code, as_admin.get(url).status_code) == (403, 200)
+
+
+@pytest.mark.parametrize(
+    ("action", "said"),
+    [("target.approved", "Target approved"), ("kpi.create", "KPI created"), ("login.failed", "Log-in failed"), ("odd", "Odd")],
+)
+def test_deeds_in_words(action: str, said: str) -> None:
+    assert activity.deed(action) == said
+
+
+@pytest.mark.parametrize("how_many", [1, 30])
+def test_queries_do_not_grow(how_many: int, people: People, as_auditor: Client, django_assert_num_queries: Any) -> None:
+    for _ in range(how_many):
+        audit.record(actor=people.manager, action="task.done", subject=people.viewer, after={"state": "done"})
+    with django_assert_num_queries(7):
+        as_auditor.get("/activity/")
