@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -41,6 +42,7 @@ def _servers() -> list[tuple[str, bool]]:
     return [
         ("postgres", postgres),
         ("statements", postgres and _counts_statements()),
+        ("prometheus", shutil.which("prometheus") is not None),
         ("redis", bool(os.environ.get("TEST_REDIS_URL"))),
     ]
 

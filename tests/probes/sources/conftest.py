@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -48,6 +50,29 @@ def run(work: Awaitable[Any]) -> Any:
 
 def told(measured: Measured) -> list[tuple[str, float, str, int, str]]:
     return [(one.metric, round(one.value, 6), one.unit, one.count, one.note) for one in measured.readings]
+
+
+class Answering:
+    """`answering(body)` starts a server that answers everything by this JSON; `seen` holds what it was asked, by address."""
+
+    def __init__(self, scripted: Callable[..., str]) -> None:
+        self._scripted, self.seen = scripted, defaultdict[str, list[str]](list)
+
+    def __call__(self, body: Any) -> str:
+        text, seen = json.dumps(body).encode(), []
+
+        async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            seen.append((await reader.readuntil(b"\r\n\r\n")).decode())
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(text), text))
+
+        address = self._scripted(script)
+        self.seen[address] = seen
+        return address
+
+
+@pytest.fixture
+def answering(scripted: Callable[..., str]) -> Answering:
+    return Answering(scripted)
 
 
 @pytest.fixture(scope="module")
