@@ -1,9 +1,16 @@
-"""`make bench`: runs every benchmark and says on which machine."""
+"""`make bench`: measures on databases made for the run, prints a table, and writes `benchmarks/results/`.
+
+python -m benchmarks            everything: about ten minutes; PostgreSQL where one answers
+python -m benchmarks quick      the same on a tenth of the rows, writes nothing
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,33 +20,101 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
 from django.core.management import call_command  # noqa: E402 - after setup
-from django.db import connection  # noqa: E402
 
-from benchmarks import histograms, ingestion, instrument  # noqa: E402
+from benchmarks import databases, histograms, ingestion, instrument, reading, waiting  # noqa: E402 - after setup
+from benchmarks.table import Line, markdown  # noqa: E402
+from tests.lanes import USUAL_DATABASE, answers  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
+MILLION = 1_000_000
+GROWTH = 1.2
+"""A chart at ten times the history may take so much longer."""
 
 
-def main() -> None:
-    call_command("migrate", verbosity=0)
-    load = os.getloadavg()[0]
-    machine = f"Python {platform.python_version()} · {platform.machine()}, {os.cpu_count()} cores"
-    busy = " (a busy machine: trust ratios only)" if load > 1 else ""
-    lines = [
-        f"# Results on {connection.vendor}",
-        "",
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC · {machine} · load {load:.1f} when it began{busy}",
-        "",
-        "| what | measured | ratio |",
-        "| --- | --- | --- |",
-    ]
-    for module in (instrument, histograms, ingestion):
-        lines += [f"| {what} | {figure} | {ratio} |" for what, figure, ratio in module.measure()]
-    text = "\n".join(lines) + "\n"
+def main(command: str = "", *arguments: str) -> None:
+    if command == "saturate":
+        waiting.saturate()
+    elif command == "on":
+        print(json.dumps(_on_database(int(arguments[0]), ingest=arguments[1] == "ingest")))
+    else:
+        _everything(MILLION // 10 if command == "quick" else MILLION, keep=command != "quick")
+
+
+def _on_database(rows: int, *, ingest: bool) -> list[Line]:
+    """What is measured in a process of its own, on the database of its environment."""
+    url = os.environ["DATABASE_URL"]
+    databases.fill(rows)
+    lines = reading.measure()
+    if ingest:
+        lines += ingestion.measure(url)
+    if url.startswith("sqlite"):
+        lines += waiting.measure(url)
+    return lines
+
+
+def _everything(million: int, *, keep: bool) -> None:
+    call_command("collectstatic", interactive=False, verbosity=0)
+    parts = {"Without a database": [*instrument.measure(), *histograms.measure()]}
+    with databases.sqlite() as url:
+        parts[f"SQLite, {million:,} measurements"] = _child(url, million, "ingest")
+    server = os.environ.get("TEST_DATABASE_URL") or USUAL_DATABASE
+    if answers(server, 5432):
+        with databases.postgres(server) as url:
+            small = parts[f"PostgreSQL, {million:,} measurements"] = _child(url, million, "ingest")
+        with databases.postgres(server) as url:
+            large = _child(url, 10 * million, "ingest")
+        parts[f"PostgreSQL, {10 * million:,} measurements"] = _grown(large, small)
+    else:
+        print("No PostgreSQL answers: measured on SQLite alone.")
+    text = _text(parts)
     print(text)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{connection.vendor}.md").write_text(text, encoding="utf-8")
+    if keep:
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / "latest.md").write_text(text, encoding="utf-8")
+
+
+def _child(url: str, rows: int, ingest: str) -> list[Line]:
+    print(f"measuring on {url.partition(':')[0]}, {rows:,} measurements …", flush=True)
+    command = [sys.executable, "-m", "benchmarks", "on", str(rows), ingest]
+    output = subprocess.run(command, env=databases.use(url), stdout=subprocess.PIPE, check=True, text=True).stdout
+    return [Line(*line) for line in json.loads(output.splitlines()[-1])]
+
+
+def _grown(large: list[Line], small: list[Line]) -> list[Line]:
+    """The lines of the larger database, those of reading beside what the smaller one took."""
+    before = {line.what: line for line in small}
+    found = []
+    for line in large:
+        if not line.figure.endswith(" ms"):
+            found.append(line)
+            continue
+        ratio = float(line.figure.split()[0]) / float(before[line.what].figure.split()[0])
+        wanted = f"≤ {GROWTH} × the smaller" + (f", {line.wanted}" if line.wanted else "")
+        met = ratio <= GROWTH and line.met is not False
+        beside = f"{line.beside}; smaller: {before[line.what].figure}".removeprefix("; ")
+        found.append(Line(line.what, line.figure, beside, f"{ratio:.2f}", wanted, met))
+    return found
+
+
+def _text(parts: dict[str, list[Line]]) -> str:
+    load = os.getloadavg()[0]
+    machine = f"{os.cpu_count()} cores ({_processor()}), {_memory_gib():.0f} GiB, {platform.system()}"
+    when = f"{datetime.now(UTC):%Y-%m-%d} · Python {platform.python_version()} · {machine} · load {load:.1f} at the end"
+    note = (
+        "Server, client and database share the machine. Absolute figures vary from run to run;"
+        " what stands beside each was taken in the same run."
+    )
+    return f"# Results\n\n{when}\n\n{note}\n" + "".join(f"\n## {name}\n\n{markdown(lines)}\n" for name, lines in parts.items())
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _memory_gib() -> float:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

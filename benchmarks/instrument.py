@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from benchmarks.table import Line
 from probes.instrument import Instrument
 
 REQUESTS = 3000
@@ -51,12 +52,10 @@ def microseconds(app: Callable[..., Awaitable[None]]) -> float:
     return asyncio.run(many())
 
 
-def measure() -> list[tuple[str, str, str]]:
+def measure() -> list[Line]:
     bare, instrumented = application(), application()
     instrumented.add_middleware(Instrument().middleware)  # type: ignore[arg-type]
     rounds = [(microseconds(bare), microseconds(instrumented)) for _ in range(5)]
     plain, measured = (sorted(column)[2] for column in zip(*rounds, strict=True))
-    return [
-        ("bare FastAPI request", f"{plain:.1f} µs CPU", "1.00"),
-        ("the same, instrumented", f"{measured:.1f} µs CPU", f"{measured / plain:.2f}"),
-    ]
+    beside = f"bare FastAPI request: {plain:.1f} µs CPU"
+    return [Line("FastAPI request with the instrument", f"{measured:.1f} µs CPU", beside, f"{measured / plain:.2f}")]
