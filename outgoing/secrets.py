@@ -17,6 +17,23 @@ def cipher() -> MultiFernet:
     return MultiFernet([Fernet(base64.urlsafe_b64encode(hashlib.sha256(f"field:{key}".encode()).digest())) for key in keys])
 
 
+class Unsealed(ValueError):
+    """Something sealed that cannot be opened: too old, tampered with, or of a key that is gone."""
+
+
+def seal(value: Any) -> str:
+    """A value as a text that only this installation can open: for what a page must carry along and not show."""
+    return cipher().encrypt(json.dumps(value).encode()).decode()
+
+
+def unseal(text: str, *, within_s: int) -> Any:
+    """What was sealed at most so long ago. Raises Unsealed."""
+    try:
+        return json.loads(cipher().decrypt(text.encode(), ttl=within_s))
+    except (InvalidToken, ValueError):
+        raise Unsealed("what was sealed cannot be opened any more") from None
+
+
 class EncryptedJSONField(models.TextField):
     """A JSON value that the database sees only as ciphertext. Empty values are stored empty."""
 

@@ -22,7 +22,7 @@ from accounts.problems import Problem, invalid
 from kpis.models import KPI
 from probes.kinds import kinds
 from probes.models import Probe, Run, Service
-from probes.registering import Wrong, save_probe, save_service
+from probes.registering import Wrong, feeds_of, save_probe, save_service
 from probes.running import CannotRun, ask
 
 
@@ -84,14 +84,18 @@ def visible(request: Request) -> QuerySet[Service]:
     return found if only is None else found.filter(slug__in=only)
 
 
+def unrestricted(request: Request) -> None:
+    if allowed_services(request) is not None:
+        raise Problem(403, "forbidden", "Forbidden", "A token that is restricted to services cannot register another.")
+
+
 @extend_schema(methods=["GET"], responses=ServiceSerializer(many=True), summary="Registered services")
 @extend_schema(methods=["POST"], request=ServiceSerializer, responses={201: ServiceSerializer}, summary="Register a service")
 @scopes(GET=Scope.READ, POST=Scope.PROBES_WRITE)
 @api_view(["GET", "POST"])
 def services(request: Request) -> Response:
     if request.method == "POST":
-        if allowed_services(request) is not None:
-            raise Problem(403, "forbidden", "Forbidden", "A token that is restricted to services cannot register another.")
+        unrestricted(request)
         return Response(_saved(request, Service()), status=201)
     pages = CursorPagination()
     rows = pages.paginate_queryset(visible(request).select_related("owner"), request)
@@ -120,7 +124,7 @@ def _saved(request: Request, one: Service) -> Any:
     try:
         save_service(service=one, actor=actor, token=token)
     except Wrong as wrong:
-        raise _problem(wrong) from None
+        raise problem(wrong) from None
     return ServiceSerializer(one).data
 
 
@@ -163,19 +167,15 @@ def _saved_probe(request: Request, one: Probe) -> dict[str, Any]:
     try:
         save_probe(probe=one, feeds=feeds, actor=actor, token=token, now=timezone.now())
     except Wrong as wrong:
-        raise _problem(wrong) from None
+        raise problem(wrong) from None
     return _probe(one)
 
 
 def _feeds(rows: list[dict[str, str]], only: frozenset[str] | None) -> list[tuple[str, KPI]]:
-    found = []
-    for index, row in enumerate(rows):
-        scorecard, _, key = row["kpi"].partition("/")
-        kpi = KPI.objects.active().filter(scorecard__slug=scorecard, key=key).first()
-        if kpi is None or (only is not None and scorecard not in only):
-            raise invalid([{"path": f"$.feeds[{index}].kpi", "detail": f"There is no KPI {row['kpi']}; write scorecard/key."}])
-        found.append((row["metric"], kpi))
-    return found
+    try:
+        return feeds_of(rows, only=only)
+    except Wrong as wrong:
+        raise problem(wrong) from None
 
 
 def _probe(one: Probe) -> dict[str, Any]:
@@ -186,7 +186,7 @@ def _probe(one: Probe) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _problem(wrong: Wrong) -> Problem:
+def problem(wrong: Wrong) -> Problem:
     return invalid([{"path": f"$.{field}", "detail": text} for field, text in wrong.errors.items()])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,9 +12,15 @@ from django import forms
 from accounts.forms import Styled
 from kpis.models import KPI
 from kpis.units import family
+from probes import proposing
 from probes.kinds import kinds
 from probes.models import Probe, Service
-from probes.registering import Wrong, checked_params
+from probes.registering import TAKEN_SLUGS, Wrong, checked_params, headers_of
+
+MOST_BOXES = 8
+"""More KPIs than this are offered in a list instead of as boxes."""
+
+Suggested = Mapping[str, Sequence[KPI]]
 
 FORGET = "-"
 
@@ -29,8 +36,36 @@ def secret(label: str, example: str) -> forms.CharField:
     )
 
 
-class ServiceForm(Styled, forms.ModelForm):
+class NamingForm(Styled, forms.ModelForm):
+    """What a service is called and where it is, without its secrets."""
+
     tags = forms.CharField(required=False, help_text="Separated by commas.")
+
+    class Meta:
+        model = Service
+        fields = ["name", "slug", "base_url", "environment", "metrics_url", "health_path", "tags"]
+        labels = {"base_url": "Base address", "metrics_url": "Metrics", "health_path": "Health"}
+        help_texts = {"slug": "Names its measurements for good: letters, digits, hyphens."}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial.setdefault("tags", "")
+        if isinstance(self.initial["tags"], list):
+            self.initial["tags"] = ", ".join(self.initial["tags"])
+        if self.instance.pk:
+            self.fields["slug"].disabled = True
+
+    def clean_slug(self) -> str:
+        slug = str(self.cleaned_data["slug"])
+        if slug in TAKEN_SLUGS:
+            raise forms.ValidationError(f"“{slug}” is an address of its own here: choose another.")
+        return slug
+
+    def clean_tags(self) -> list[str]:
+        return [part.strip() for part in self.cleaned_data["tags"].split(",") if part.strip()]
+
+
+class ServiceForm(NamingForm):
     headers = forms.CharField(
         required=False,
         widget=forms.Textarea(attrs={"rows": 2, "autocomplete": "off", "spellcheck": "false"}),
@@ -41,29 +76,11 @@ class ServiceForm(Styled, forms.ModelForm):
     database_dsn = secret("Database", "postgres://user:password@host:5432/name, of a role that may only read.")
     redis_url = secret("Redis", "redis://user:password@host:6379")
 
-    class Meta:
-        model = Service
-        fields = ["name", "slug", "base_url", "environment", "metrics_url", "health_path", "tags"]
-        labels = {"base_url": "Base address", "metrics_url": "Metrics", "health_path": "Health"}
-        help_texts = {"slug": "Names its measurements for good: letters, digits, hyphens."}
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.initial["tags"] = ", ".join(self.instance.tags)
-        if self.instance.pk:
-            self.fields["slug"].disabled = True
-
-    def clean_tags(self) -> list[str]:
-        return [part.strip() for part in self.cleaned_data["tags"].split(",") if part.strip()]
-
     def clean_headers(self) -> dict[str, str]:
-        found = {}
-        for line in filter(str.strip, self.cleaned_data["headers"].splitlines()):
-            name, colon, value = line.partition(":")
-            if not colon or not name.strip() or not value.strip():
-                raise forms.ValidationError("Write one header a line, as Name: value.")
-            found[name.strip()] = value.strip()
-        return found
+        try:
+            return headers_of(self.cleaned_data["headers"])
+        except Wrong as wrong:
+            raise forms.ValidationError(wrong.errors["headers"]) from None
 
     def filled(self) -> Service:
         """The instance with what was typed; secret headers replaced only where new ones were given."""
@@ -81,7 +98,10 @@ class ProbeForm(Styled, forms.Form):
     interval_s = forms.IntegerField(label="Every, seconds", min_value=5, max_value=86400)
     enabled = forms.BooleanField(label="Enabled", required=False, initial=True)
 
-    def __init__(self, *args: Any, probe: Probe, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, probe: Probe, candidates: Sequence[KPI] | None = None, suggested: Suggested | None = None, **kwargs: Any
+    ) -> None:
+        """`candidates` are the KPIs that may be fed; a new probe begins with those of `suggested` (metric → KPIs)."""
         self.probe = probe
         self.kind = kinds()[probe.kind]
         super().__init__(*args, **kwargs)
@@ -89,21 +109,16 @@ class ProbeForm(Styled, forms.Form):
         hints = typing.get_type_hints(self.kind.Params, include_extras=True)
         for info in msgspec.structs.fields(self.kind.Params):
             self.fields[f"params.{info.name}"] = _field(hints[info.name], stored[info.name], info.name)
-        feeds = {feed.metric: feed.kpi_id for feed in probe.feeds.all()} if probe.pk else {}
-        candidates = list(KPI.objects.active().select_related("scorecard"))
+        known = list(KPI.objects.active().select_related("scorecard")) if candidates is None else candidates
+        if suggested is None:
+            offers = proposing.suggested([(probe.kind, self.kind.METRICS)], known)
+            suggested = {metric: found for (_, metric), found in offers.items()}
         for metric, unit in self.kind.METRICS.items():
-            fitting = [kpi for kpi in candidates if family(kpi.measured_unit) == family(unit)]
-            proposed = next((kpi.pk for kpi in fitting if kpi.metric == metric and not probe.pk), None)
-            self.fields[f"feed.{metric}"] = forms.ChoiceField(
-                label=f"{metric.replace('_', ' ')} feeds",
-                choices=[("", "no KPI"), *((str(kpi.pk), f"{kpi.name} ({kpi.scorecard})") for kpi in fitting)],
-                required=False,
-                initial=str(feeds.get(metric) or proposed or ""),
-            )
+            self.fields[f"feed.{metric}"] = _feed_field(metric, unit, known, self._fed(metric, suggested))
         self.initial = {**self.initial, "interval_s": probe.interval_s, "enabled": probe.enabled}
         for field in self.fields.values():
             css = "form-select" if isinstance(field.widget, forms.Select) else "form-control"
-            if not isinstance(field.widget, forms.CheckboxInput):
+            if not isinstance(field.widget, forms.CheckboxInput | forms.CheckboxSelectMultiple):
                 field.widget.attrs.setdefault("class", css)
 
     def clean(self) -> dict[str, Any]:
@@ -118,9 +133,14 @@ class ProbeForm(Styled, forms.Form):
         return cleaned
 
     def feeds(self) -> list[tuple[str, KPI]]:
-        chosen = {metric: self.cleaned_data.get(f"feed.{metric}") for metric in self.kind.METRICS}
-        found = KPI.objects.in_bulk([int(pk) for pk in chosen.values() if pk])
-        return [(metric, found[int(pk)]) for metric, pk in chosen.items() if pk and int(pk) in found]
+        chosen = [(metric, int(pk)) for metric in self.kind.METRICS for pk in self.cleaned_data.get(f"feed.{metric}", [])]
+        found = KPI.objects.select_related("scorecard").in_bulk({pk for _, pk in chosen})
+        return [(metric, found[pk]) for metric, pk in chosen if pk in found]
+
+    def _fed(self, metric: str, suggested: Suggested) -> list[int]:
+        if self.probe.pk is None:
+            return [kpi.pk for kpi in suggested.get(metric, [])]
+        return [feed.kpi_id for feed in self.probe.feeds.all() if feed.metric == metric]
 
 
 class Lines(forms.CharField):
@@ -133,6 +153,21 @@ class Lines(forms.CharField):
 
     def clean(self, value: Any) -> list[str]:
         return [line.strip() for line in str(super().clean(value) or "").splitlines() if line.strip()]
+
+
+def _feed_field(metric: str, unit: str, known: Sequence[KPI], fed: Sequence[int]) -> forms.Field:
+    """The KPIs of a fitting unit; those that say they are fed by this metric come first."""
+    fitting = [kpi for kpi in known if family(kpi.measured_unit) == family(unit)]
+    fitting.sort(key=lambda kpi: (kpi.pk not in fed, kpi.metric != metric))
+    few = len(fitting) <= MOST_BOXES
+    return forms.MultipleChoiceField(
+        label=f"{metric.replace('_', ' ').capitalize()} feeds" if fitting else f"{metric.replace('_', ' ').capitalize()}",
+        choices=[(str(kpi.pk), f"{kpi.name} ({kpi.scorecard})") for kpi in fitting],
+        required=False,
+        initial=[str(pk) for pk in fed],
+        help_text="" if fitting else f"No KPI has a unit that this can feed ({unit}); it is kept with the run.",
+        widget=forms.CheckboxSelectMultiple() if few else forms.SelectMultiple(attrs={"size": 6}),
+    )
 
 
 def _field(hint: Any, value: Any, name: str) -> forms.Field:

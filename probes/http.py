@@ -6,7 +6,9 @@ It is wrong as a stopwatch (see `probes.stopwatch`).
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+import ssl
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from urllib.parse import urljoin
 
 import httpx
@@ -17,6 +19,14 @@ from probes.kinds.base import Page, Target
 
 TOTAL_S = 10.0
 MOST_BYTES = 5_000_000
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What was agreed on a connection by TLS: its version, and when the certificate ends."""
+
+    version: str
+    expires_at: datetime
 
 
 async def fetch(url: str, *, policy: AddressPolicy, headers: dict[str, str], at: datetime) -> Page:
@@ -47,6 +57,21 @@ async def scrape(target: Target, *, policy: AddressPolicy, at: datetime) -> Page
     if page.status != 200:
         raise Unreachable(f"the metrics address answered {page.status}")
     return page
+
+
+async def certificate(url: str, *, policy: AddressPolicy) -> Certificate | None:
+    """The certificate that an https address shows; None for http. Raises Refused, TimedOut or Unreachable."""
+    if checked_url(url).scheme != "https":
+        return None
+    try:
+        async with asyncio.timeout(TOTAL_S), client(policy) as http, http.stream("HEAD", url) as response:
+            shown = response.extensions["network_stream"].get_extra_info("ssl_object")
+            expires = ssl.cert_time_to_seconds(shown.getpeercert()["notAfter"])
+            return Certificate(shown.version(), datetime.fromtimestamp(expires, UTC))
+    except (TimeoutError, httpx.TimeoutException) as error:
+        raise TimedOut("no answer in time") from error
+    except (httpx.HTTPError, OSError, ValueError) as error:
+        raise Unreachable(plain(error)) from error
 
 
 async def _capped(response: httpx.Response) -> bytes:

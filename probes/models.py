@@ -12,6 +12,14 @@ from probes.kinds import kind_choices
 from probes.kinds.base import Outcome
 
 
+class Proof(models.TextChoices):
+    """How it was shown that a service's owner agrees to be loaded."""
+
+    FILE = "file", "token file"
+    HEADER = "header", "token header"
+    APPROVED = "approved", "approved by an administrator"
+
+
 class Service(models.Model):
     """A running application that an engineer registered."""
 
@@ -27,6 +35,9 @@ class Service(models.Model):
     headers = EncryptedJSONField(default=dict, blank=True, help_text="Sent with every request; stored encrypted, never shown.")
     database_dsn = EncryptedTextField(default="", blank=True, help_text="Of its PostgreSQL; stored encrypted, never shown.")
     redis_url = EncryptedTextField(default="", blank=True, help_text="Of its Redis; stored encrypted, never shown.")
+    confirmed_at = models.DateTimeField(null=True, blank=True, help_text="When its owner was shown to agree to load runs.")
+    confirmed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    confirmed_how = models.CharField(max_length=20, blank=True, choices=Proof)
     paused_at = models.DateTimeField(null=True, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
@@ -24,6 +25,12 @@ from probes.stopwatch import prepare
 
 SHORTEST_INTERVAL_S = 5
 SET_BY_US = {"host", "connection", "content-length", "transfer-encoding", "upgrade", "te", "trailer", "expect", "accept-encoding"}
+TAKEN_SLUGS = frozenset({"new", "discover", "import", "export"})
+"""Words that the addresses of pages and API need for themselves."""
+
+SECRETS = ("headers", "database_dsn", "redis_url")
+"""Fields that are taken and never given."""
+
 FIELDS = ("slug", "name", "base_url", "environment", "owner", "tags", "links", "metrics_url", "health_path")
 
 
@@ -33,6 +40,14 @@ class Wrong(ValueError):
     def __init__(self, errors: dict[str, str]) -> None:
         super().__init__("; ".join(f"{field}: {text}" for field, text in errors.items()))
         self.errors = errors
+
+
+@dataclass(frozen=True)
+class Order:
+    """A probe that is not saved yet, with the KPIs it will feed."""
+
+    probe: Probe
+    feeds: Sequence[tuple[str, KPI]] = ()
 
 
 def check_url(url: str) -> None:
@@ -52,20 +67,58 @@ def check_url(url: str) -> None:
 @transaction.atomic
 def save_service(*, service: Service, actor: User | None, token: str = "") -> Service:
     """Store a new or changed service. Raises Wrong."""
+    check_service(service)
+    stored = Service.objects.filter(pk=service.pk).first()
+    before = _figures(stored)
+    service.version = service.version + 1 if before else 1
+    if stored and stored.base_url != service.base_url:
+        service.confirmed_at, service.confirmed_by, service.confirmed_how = None, None, ""
+    service.save()
+    action = "service.change" if before else "service.register"
+    after = _figures(service) | _renewed(stored, service)
+    audit.record(actor=actor, action=action, subject=service, before=before, after=after, token=token)
+    return service
+
+
+def check_service(service: Service) -> None:
+    """Raises Wrong for what could never be measured, or would stand in the way of a page."""
+    if service.slug in TAKEN_SLUGS:
+        raise Wrong({"slug": f"“{service.slug}” is an address of its own here: choose another."})
     try:
+        field = "base_url"
         check_url(service.base_url)
+        field = "metrics_url"
         if service.metrics_url.startswith("http"):
             check_url(service.metrics_url.partition("?")[0])
     except Refused as refused:
-        raise Wrong({"base_url": str(refused)}) from None
+        raise Wrong({field: str(refused)}) from None
     check_addresses(service)
     check_headers(cast("dict[str, str]", service.headers or {}))
-    before = _figures(Service.objects.filter(pk=service.pk).first())
-    service.version = service.version + 1 if before else 1
-    service.save()
-    action = "service.change" if before else "service.register"
-    audit.record(actor=actor, action=action, subject=service, before=before, after=_figures(service), token=token)
+
+
+@transaction.atomic
+def register(*, service: Service, orders: Sequence[Order], actor: User | None, now: datetime, token: str = "") -> Service:
+    """Store a new service with its probes: all, or nothing. Raises Wrong; what is wrong with a probe is at `probes[n].…`."""
+    save_service(service=service, actor=actor, token=token)
+    for place, order in enumerate(orders):
+        order.probe.service = service
+        try:
+            save_probe(probe=order.probe, feeds=order.feeds, actor=actor, now=now, token=token)
+        except Wrong as wrong:
+            raise Wrong({f"probes[{place}].{field}": text for field, text in wrong.errors.items()}) from None
     return service
+
+
+def feeds_of(rows: Sequence[Mapping[str, str]], *, only: Collection[str] | None = None) -> list[tuple[str, KPI]]:
+    """Feeds as they are written: `metric`, and `kpi` as scorecard/key, of the scorecards in `only`. Raises Wrong."""
+    found = []
+    for place, row in enumerate(rows):
+        scorecard, _, key = row["kpi"].partition("/")
+        kpi = KPI.objects.active().filter(scorecard__slug=scorecard, key=key).select_related("scorecard").first()
+        if kpi is None or (only is not None and scorecard not in only):
+            raise Wrong({f"feeds[{place}].kpi": f"There is no KPI {row['kpi']}; write scorecard/key."})
+        found.append((row["metric"], kpi))
+    return found
 
 
 @transaction.atomic
@@ -113,6 +166,17 @@ def check_headers(headers: Mapping[str, str]) -> None:
             raise Wrong({"headers": f"{name!r} is not a header that can be sent."}) from None
 
 
+def headers_of(text: str) -> dict[str, str]:
+    """Headers as people write them, one a line as `Name: value`. Raises Wrong."""
+    found = {}
+    for line in filter(str.strip, text.splitlines()):
+        name, colon, value = line.partition(":")
+        if not colon or not name.strip() or not value.strip():
+            raise Wrong({"headers": "Write one header a line, as Name: value."})
+        found[name.strip()] = value.strip()
+    return found
+
+
 def stop_waiting(probe: Probe, *, now: datetime) -> None:
     """End the queued runs of a probe that was disabled: no worker will take them up."""
     text = "The probe was disabled before this run began."
@@ -137,6 +201,16 @@ def check_feed(metrics: Mapping[str, str], metric: str, kpi: KPI) -> None:
         factor(metrics[metric], kpi.measured_unit)
     except UnitMismatch as error:
         raise Wrong({"feeds": f"{metric} cannot feed {kpi}: {error}."}) from None
+
+
+def _renewed(stored: Service | None, service: Service) -> dict[str, Any]:
+    """Which secrets were set anew, by name: never what they are."""
+    names = [
+        name
+        for name in SECRETS
+        if getattr(service, name) != (getattr(stored, name) if stored else type(getattr(service, name))())
+    ]
+    return {"secrets_set": names} if names else {}
 
 
 def _figures(service: Service | None) -> dict[str, Any]:

@@ -2,13 +2,15 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from probes import api, views
+from probes import api, files, guided, registering_api, views
 
 app_name = "probes"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("services/", views.service_list, name="service-list"),
-    path("services/new/", views.service_create, name="service-create"),
+    path("services/new/", guided.service_create, name="service-create"),
+    path("services/import/", files.service_import, name="service-import"),
+    path("services/export/", files.service_export, name="service-export"),
     path("services/<slug:slug>/", views.service_detail, name="service-detail"),
     path("services/<slug:slug>/edit/", views.service_edit, name="service-edit"),
     path("services/<slug:slug>/probes/new/<slug:kind>/", views.probe_create, name="probe-create"),
@@ -18,6 +20,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 api_urlpatterns: list[URLPattern | URLResolver] = [
     path("services/", api.services, name="service-list"),
+    path("services/discover/", registering_api.look, name="service-discover"),
+    path("services/import/", registering_api.import_, name="service-import"),
+    path("services/export/", registering_api.export, name="service-export"),
     path("services/<slug:slug>/", api.service, name="service-detail"),
     path("services/<slug:slug>/probes/", api.probes, name="probe-list"),
     path("probes/<int:pk>/", api.probe, name="probe-detail"),

@@ -41,18 +41,8 @@ def service_list(request: PageRequest) -> HttpResponse:
 
 @require(Scope.PROBES_WRITE)
 @require_http_methods(["GET", "POST"])
-def service_create(request: PageRequest) -> HttpResponse:
-    return _service_form(request, Service())
-
-
-@require(Scope.PROBES_WRITE)
-@require_http_methods(["GET", "POST"])
 def service_edit(request: PageRequest, slug: str) -> HttpResponse:
-    return _service_form(request, get_object_or_404(Service, slug=slug))
-
-
-def _service_form(request: PageRequest, service: Service) -> HttpResponse:
-    new = service.pk is None
+    service = get_object_or_404(Service, slug=slug)
     form = ServiceForm(request.POST or None, instance=service)
     if request.method == "POST" and form.is_valid():
         try:
@@ -61,11 +51,9 @@ def _service_form(request: PageRequest, service: Service) -> HttpResponse:
             for field, text in wrong.errors.items():
                 form.add_error(field if field in form.fields else None, text)
         else:
-            messages.success(request, f"{saved.name} is {'registered; now say how it is measured' if new else 'saved'}.")
-            if new:
-                return redirect("probes:probe-create", slug=saved.slug, kind="http")
+            messages.success(request, f"{saved.name} is saved.")
             return redirect("probes:service-detail", slug=saved.slug)
-    context = {"form": form, "service": None if new else Service.objects.get(pk=service.pk)}
+    context = {"form": form, "service": Service.objects.get(pk=service.pk)}
     return render(request, "probes/service_form.html", context, status=422 if form.errors else 200)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 
 from accounts.models import AuditEntry
@@ -28,7 +30,8 @@ def unsaved(**fields: Any) -> Service:
         ({"base_url": "http://169.254.169.254"}, "base_url", "never reached"),
         ({"base_url": "http://2130706433"}, "base_url", "disguised"),
         ({"base_url": "http://orders.example/?a=1"}, "base_url", "no query"),
-        ({"metrics_url": "http://10.0.0.1/metrics"}, "base_url", "PROBE_ALLOW"),
+        ({"metrics_url": "http://10.0.0.1/metrics"}, "metrics_url", "PROBE_ALLOW"),
+        ({"slug": "new"}, "slug", "an address of its own"),
         ({"headers": {"Host": "a"}}, "headers", "itself"),
         ({"headers": {"A": "b\r\nC: d"}}, "headers", "cannot|can be"),
         ({"database_dsn": "postgres://app:s3cret@169.254.169.254/orders"}, "database_dsn", "never reached"),
@@ -87,6 +90,24 @@ def test_keys_rotate_and_a_lost_key_is_said(settings: Any) -> None:
     settings.FIELD_KEYS = ["new"]
     with pytest.raises(ValueError, match="FIELD_KEYS"):
         Service.objects.get()
+
+
+@pytest.mark.databases
+def test_secrets_are_written_anew_with_the_first_key_and_what_no_key_reads_is_named(settings: Any) -> None:
+    settings.FIELD_KEYS = ["lost"]
+    lost = make_service(headers={"A": "lost"})
+    settings.FIELD_KEYS = ["old"]
+    kept = make_service(headers={"A": "b"})
+    make_service()
+    settings.FIELD_KEYS = ["new", "old"]
+    out = io.StringIO()
+    with pytest.raises(CommandError, match=f"probes_service.headers of {lost.pk}"):
+        call_command("rotate_secrets", stdout=out)
+    assert out.getvalue() == "1 secret written anew.\n"
+    settings.FIELD_KEYS = ["new"]
+    assert Service.objects.get(pk=kept.pk).headers == {"A": "b"}
+    settings.FIELD_KEYS = ["lost"]
+    assert Service.objects.get(pk=lost.pk).headers == {"A": "lost"}
 
 
 @pytest.mark.parametrize("name", ["Host", "content-length", "Transfer-Encoding", "Connection"])

@@ -53,21 +53,19 @@ def test_the_list_is_filtered_by_its_address(as_viewer: Client, query: str, show
     assert {slug for slug in ("orders", "users") if f"/services/{slug}/" in page} == shown
 
 
-def test_a_service_is_registered_and_then_its_probe(as_engineer: Client) -> None:
+def test_a_probe_feeds_every_kpi_that_was_chosen(as_engineer: Client) -> None:
     scorecard = make_scorecard()
-    kpi = make_kpi(scorecard=scorecard, metric="latency")
-    response = as_engineer.post("/services/new/", {**FORM, "headers": "X-Key: s3cret"})
-    assert (response.status_code, response.headers["Location"]) == (302, "/services/orders/probes/new/http/")
-    service = Service.objects.get()
-    assert (service.tags, service.headers) == (["a", "b"], {"X-Key": "s3cret"})
-    page = text(as_engineer.get(response.headers["Location"]))
-    assert f'<option value="{kpi.pk}" selected>' in page
+    kpis = [make_kpi(key, scorecard=scorecard, metric="latency") for key in ("p95", "p99")]
+    make_service(slug="orders")
+    page = text(as_engineer.get("/services/orders/probes/new/http/"))
+    assert [f'value="{kpi.pk}"' in page for kpi in kpis] == [True, True]
     order = {"interval_s": 30, "enabled": "on", "params.paths": "/\n/health", "params.requests": 5, "params.users": 1,
-             "params.timeout_s": 2, "feed.latency": kpi.pk}  # fmt: skip
-    assert as_engineer.post(response.headers["Location"], order).headers["Location"] == "/services/orders/"
+             "params.timeout_s": 2, "feed.latency": [kpi.pk for kpi in kpis]}  # fmt: skip
+    assert as_engineer.post("/services/orders/probes/new/http/", order).headers["Location"] == "/services/orders/"
     probe = Probe.objects.get()
     assert (probe.interval_s, probe.params["paths"], probe.params["requests"]) == (30, ["/", "/health"], 5)
-    assert Feed.objects.get().kpi == kpi
+    assert [feed.kpi for feed in Feed.objects.all()] == kpis
+    assert text(as_engineer.get(f"/probes/{probe.pk}/edit/")).count(" checked") == 3
     assert probe.next_run_at <= timezone.now()
 
 
@@ -109,14 +107,14 @@ def test_a_source_is_chosen_in_the_form(as_engineer: Client) -> None:
         ("base_url", "gopher://a", "only http"),
         ("headers", "no colon", "one header a line"),
         ("headers", "Host: a", "set by the connection itself"),
-        ("slug", "a b", "slug"),
         ("name", "", "required"),
     ],
 )
 def test_what_is_wrong_stands_beside_its_field(as_engineer: Client, field: str, value: str, why: str) -> None:
-    page = text(as_engineer.post("/services/new/", {**FORM, field: value}), 422)
+    make_service(slug="orders", name="Old", url="http://orders.example")
+    page = text(as_engineer.post("/services/orders/edit/", {**FORM, field: value}), 422)
     assert why in page[page.index(f'name="{field}"') :].split("</div>")[0]
-    assert Service.objects.count() == 0
+    assert Service.objects.get().name == "Old"
 
 
 def test_secret_headers_are_never_shown_and_kept_when_left_empty(as_engineer: Client) -> None:

@@ -1,0 +1,160 @@
+"""Looking at real applications: what is found, what is said, and that nothing is saved."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import ssl
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from outgoing import tls
+from outgoing.addresses import AddressPolicy
+from probes.discovery import Found, discover
+from probes.models import Probe, Service
+from probes.proposing import proposals
+from tests.kpis.factories import make_kpi, make_scorecard
+from tests.probes import certificates
+
+AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+LOCAL = AddressPolicy.of(["127.0.0.0/8", "localhost"])
+
+
+def found(url: str, policy: AddressPolicy = LOCAL, **more: Any) -> Found:
+    return asyncio.run(discover(url, policy=policy, clock=lambda: AT, **more))
+
+
+def always(status: str, body: str = "", headers: str = "") -> Any:
+    """A server that answers everything the same."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n{headers}\r\n{body}".encode())
+        await writer.drain()
+        writer.close()
+
+    return script
+
+
+def test_an_application_is_found_with_all_it_shows(service_url: str) -> None:
+    one = found(service_url)
+    assert (one.reachable, one.refused, one.error, one.redirect, one.certificate) == (True, "", "", "", None)
+    assert one.scrape
+    assert (one.metrics_url, one.scrape.preset.name) == ("/metrics", "process only")
+    assert one.health
+    assert (one.health.path, one.health.status, one.title, one.interface) == ("/health", 200, "FastAPI", "/openapi.json")
+    routes = {tried.route.path: tried.answer.status if tried.answer else None for tried in one.routes}
+    assert routes == {"/": 200, "/seen": 200, "/chunks": 200, "/long": None}
+    assert [(probe.kind, probe.metrics) for probe in proposals(one)] == [
+        ("http", ("latency", "error_rate", "availability")), ("memory", ("resident_memory", "memory_growth")),
+    ]  # fmt: skip
+    assert proposals(one)[0].params == {"paths": ["/", "/seen", "/chunks"]}
+
+
+def test_headers_go_to_the_own_origin_only(service_url: str, scripted: Any) -> None:
+    seen = []
+
+    async def elsewhere(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    found(service_url, headers={"X-Key": "s3cret"}, metrics_url=f"{scripted(elsewhere)}/metrics")
+    assert len(seen) == 1
+    assert b"s3cret" not in seen[0]
+
+
+@pytest.mark.parametrize(
+    ("url", "why"), [("http://127.0.0.1:1", "PROBE_ALLOW"), ("http://169.254.169.254", "never reached"), ("ftp://a", "only http")]
+)
+def test_what_may_not_be_reached_is_refused_with_the_reason(url: str, why: str) -> None:
+    one = found(url, AddressPolicy.of([]))
+    assert why in one.refused
+    assert (one.reachable, proposals(one)) == (False, [])
+
+
+def test_nobody_there_is_said(dead_url: str) -> None:
+    one = found(dead_url)
+    assert (one.reachable, one.error, one.refused) == (False, "connection refused", "")
+    assert [(probe.kind, probe.params) for probe in proposals(one)] == [("http", {"paths": ["/"]})]
+
+
+def test_a_page_for_everything_is_no_sign_of_health_nor_of_metrics(scripted: Any) -> None:
+    one = found(scripted(always("200 OK", "<html>Hello</html>", "Content-Type: text/html\r\n")))
+    assert (one.reachable, one.answers_all, one.health, one.scrape, one.interface) == (True, True, None, None, "")
+    assert one.metrics_error
+
+
+def test_where_it_sends_on_to_is_said_and_not_followed(scripted: Any) -> None:
+    one = found(scripted(always("302 Found", "", "Location: https://elsewhere.example/\r\n")))
+    assert (one.reachable, one.redirect) == (True, "https://elsewhere.example/")
+
+
+def test_the_time_is_bounded_where_it_never_answers(scripted: Any) -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    assert found(scripted(silent), longest_s=0.2).error == "it did not answer within 0.2 s"
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Iterator[tuple[Path, ssl.SSLContext]]:
+    tls.context.cache_clear()
+    yield certificates.make(tmp_path)
+    tls.context.cache_clear()
+
+
+def test_a_certificate_is_told_and_one_that_is_not_trusted_is_an_error(
+    scripted: Any, authority: tuple[Path, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trusted, context = authority
+    url = scripted(always("200 OK"), context)
+    assert found(url).error == "TLS: CERTIFICATE_VERIFY_FAILED"
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+    tls.context.cache_clear()
+    shown = found(url).certificate
+    assert shown
+    assert (shown.version, shown.expires_at > datetime.now(UTC)) == ("TLSv1.3", True)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("reachable")
+class TestCommand:
+    """`manage.py probe`."""
+
+    def run(self, *args: str) -> str:
+        out = io.StringIO()
+        call_command("probe", *args, stdout=out)
+        return out.getvalue()
+
+    def test_it_shows_what_a_registration_would_and_saves_nothing(self, service_url: str) -> None:
+        make_kpi("p95", scorecard=make_scorecard("mine"), metric="latency")
+        said = self.run(service_url)
+        for part in (
+            "Answers    200",
+            "/metrics: process only",
+            "/health 200",
+            "/seen",
+            "http every 30 s, feeds latency → mine/p95",
+        ):
+            assert part in said
+        assert (Service.objects.count(), Probe.objects.count()) == (0, 0)
+
+    def test_it_gives_json_and_a_manifest(self, service_url: str) -> None:
+        assert json.loads(self.run(service_url, "--json"))["metrics"]["preset"] == "process only"
+        assert "format: milepost-services/1" in self.run(service_url, "--yaml")
+
+    def test_it_fails_where_nothing_can_be_measured(self, dead_url: str) -> None:
+        with pytest.raises(CommandError, match="cannot be measured"):
+            self.run(dead_url)
+
+    def test_it_refuses_headers_that_cannot_be_sent(self, service_url: str) -> None:
+        with pytest.raises(CommandError, match="headers"):
+            self.run(service_url, "--header", "Host: a")
