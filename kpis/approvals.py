@@ -138,11 +138,11 @@ def _would(row: Target, stands: Standing, now: datetime) -> Status | None:
 
 
 def _decided(now: datetime) -> tuple[tuple[str, Any], ...]:
-    """The newest decisions of the last two weeks, targets and waivers together."""
+    """The newest decisions that people made in the last two weeks, targets and waivers together."""
     rows: list[tuple[str, Any]] = []
     kinds: Sequence[tuple[str, Any, str]] = (("target", Target, "proposed_by"), ("waiver", Waiver, "requested_by"))
     for noun, model, asker in kinds:
-        found = model.objects.exclude(decision=Decision.PROPOSED).filter(decided_at__gt=now - RECENT)
+        found = model.objects.exclude(decision=Decision.PROPOSED).filter(decided_at__gt=now - RECENT, decided_by__isnull=False)
         related = found.select_related("kpi__scorecard", asker, "decided_by")
         rows += [(noun, row) for row in related.order_by("-decided_at")[:20]]
     return tuple(sorted(rows, key=lambda pair: pair[1].decided_at, reverse=True)[:20])

@@ -22,6 +22,9 @@ LAPSED = timedelta(days=7)
 """How long a waiver that ran out is told of, unless another one follows it."""
 
 
+STATES = ("running", "waiting", "over", "refused")
+
+
 @transaction.atomic
 def request_waiver(
     *, kpi: KPI, actor: User, reason: str, expires_at: datetime, now: datetime, subject: str = "", token: str = ""
@@ -54,7 +57,7 @@ def withdraw_waiver(*, waiver: Waiver, actor: User, now: datetime, note: str = "
 
 
 @transaction.atomic
-def end_waiver(*, waiver: Waiver, actor: User, now: datetime, note: str = "") -> Waiver:
+def end_waiver(*, waiver: Waiver, actor: User, now: datetime, note: str = "", token: str = "") -> Waiver:
     """End an approved waiver before its date. Raises Refused."""
     waiver = Waiver.objects.select_for_update(of=("self",)).select_related("kpi").get(pk=waiver.pk)
     if waiver.decision != Decision.APPROVED or waiver.expires_at <= now:
@@ -62,13 +65,25 @@ def end_waiver(*, waiver: Waiver, actor: User, now: datetime, note: str = "") ->
     before = figures(waiver)
     waiver.expires_at, waiver.ended_by = now, actor
     waiver.save(update_fields=["expires_at", "ended_by"])
-    audit.record(actor=actor, action="waiver.end", subject=waiver, before=before, after=figures(waiver), why=note)
+    after = figures(waiver)
+    audit.record(actor=actor, action="waiver.end", subject=waiver, before=before, after=after, why=note, token=token)
     return waiver
 
 
 def in_force(at: datetime) -> QuerySet[Waiver]:
     """Those that count at a time: approved by then and not over."""
     return Waiver.objects.filter(decision=Decision.APPROVED, decided_at__lte=at, expires_at__gt=at)
+
+
+def picked(state: str, at: datetime) -> QuerySet[Waiver]:
+    """Those in one of STATES; anything else means all."""
+    rows = Waiver.objects.all()
+    return {
+        "running": in_force(at),
+        "waiting": rows.filter(decision=Decision.PROPOSED, expires_at__gt=at),
+        "over": rows.filter(decision=Decision.APPROVED, expires_at__lte=at),
+        "refused": rows.filter(decision__in=[Decision.REJECTED, Decision.WITHDRAWN]),
+    }.get(state, rows)
 
 
 def by_subject(kpi_ids: Iterable[int], at: datetime) -> dict[int, dict[str, datetime]]:

@@ -124,6 +124,7 @@ def waiver(one: Waiver) -> dict[str, Any]:
         "decided_at": one.decided_at,
         "decision_note": one.decision_note,
         "self_approved": one.self_approved,
+        "ended_by": str(one.ended_by) if one.ended_by else None,
     }
 
 

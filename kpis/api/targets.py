@@ -1,11 +1,10 @@
-"""Targets and waivers: propose by people and tokens, decide by people who may approve, never one's own proposal."""
+"""Targets: propose by people and tokens, decide by people who may approve, never one's own proposal."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
@@ -18,11 +17,11 @@ from accounts import audit
 from accounts.pagination import CursorPagination
 from accounts.permissions import Scope, scopes
 from accounts.problems import Problem, invalid
-from kpis import targets, waivers
+from kpis import targets
 from kpis.api import shapes
-from kpis.api.lookup import Lookup, kpi_or_404, visible_kpis
+from kpis.api.lookup import kpi_or_404, visible_kpis
 from kpis.faults import BadTarget
-from kpis.models import KPI, Target, Waiver
+from kpis.models import KPI, Target
 
 
 @extend_schema(request=shapes.ProposalIn, responses={200: OpenApiTypes.OBJECT, 201: OpenApiTypes.OBJECT})
@@ -57,14 +56,14 @@ def _propose(request: Request, kpi: KPI) -> Response:
 @api_view(["POST"])
 def target_approve(request: Request, pk: int) -> Response:
     """Put a proposed version in force. For people only, and not for the proposer."""
-    return _decide(request, _target(request, pk), "target", targets.approve, shapes.target)
+    return decided(request, _target(request, pk), "target", targets.approve, shapes.target)
 
 
 @extend_schema(request=shapes.DecisionIn, responses=OpenApiTypes.OBJECT)
 @scopes(POST=Scope.APPROVE)
 @api_view(["POST"])
 def target_reject(request: Request, pk: int) -> Response:
-    return _decide(request, _target(request, pk), "target", targets.reject, shapes.target)
+    return decided(request, _target(request, pk), "target", targets.reject, shapes.target)
 
 
 @extend_schema(request=shapes.DecisionIn, responses=OpenApiTypes.OBJECT)
@@ -72,63 +71,7 @@ def target_reject(request: Request, pk: int) -> Response:
 @api_view(["POST"])
 def target_withdraw(request: Request, pk: int) -> Response:
     """Take one's own proposal back."""
-    return _decide(request, _target(request, pk), "target", targets.withdraw, shapes.target)
-
-
-@extend_schema(request=shapes.WaiverIn, responses={200: OpenApiTypes.OBJECT, 201: OpenApiTypes.OBJECT})
-@scopes(GET=Scope.READ, POST=Scope.TARGETS_PROPOSE)
-@api_view(["GET", "POST"])
-def waiver_list(request: Request) -> Response:
-    """Waivers, newest first; POST asks for one."""
-    if request.method == "POST":
-        return _request_waiver(request)
-    pages = CursorPagination()
-    pages.ordering = ("-requested_at", "-pk")
-    page: list[Waiver] = pages.paginate_queryset(_waivers(request), request) or []
-    return pages.get_paginated_response([shapes.waiver(one) for one in page])
-
-
-def _request_waiver(request: Request) -> Response:
-    form = shapes.WaiverIn(data=request.data)
-    form.is_valid(raise_exception=True)
-    fields = dict(form.validated_data)
-    name = fields.pop("kpi")
-    kpi = Lookup.of(request, [name]).find(name)
-    if not isinstance(kpi, KPI):
-        raise invalid([{"path": "$.kpi", **kpi}])
-    actor, token = audit.actor_of(request)
-    try:
-        waiver = waivers.request_waiver(kpi=kpi, actor=actor, token=token, now=timezone.now(), **fields)
-    except targets.Refused as error:
-        raise invalid([{"path": "$.expires_at", "detail": str(error)}]) from error
-    return Response(shapes.waiver(waiver), status=201)
-
-
-@extend_schema(request=shapes.DecisionIn, responses=OpenApiTypes.OBJECT)
-@scopes(POST=Scope.APPROVE)
-@api_view(["POST"])
-def waiver_approve(request: Request, pk: int) -> Response:
-    """Let a waiver count. For people only, and not for the one who asked."""
-    return _decide(request, _waiver(request, pk), "waiver", waivers.approve_waiver, shapes.waiver)
-
-
-@extend_schema(request=shapes.DecisionIn, responses=OpenApiTypes.OBJECT)
-@scopes(POST=Scope.APPROVE)
-@api_view(["POST"])
-def waiver_reject(request: Request, pk: int) -> Response:
-    return _decide(request, _waiver(request, pk), "waiver", waivers.reject_waiver, shapes.waiver)
-
-
-def _waivers(request: Request) -> QuerySet[Waiver]:
-    related = ("kpi__scorecard", "requested_by", "decided_by")
-    return Waiver.objects.filter(kpi__in=visible_kpis(request)).select_related(*related)
-
-
-def _waiver(request: Request, pk: int) -> Waiver:
-    waiver = _waivers(request).filter(pk=pk).first()
-    if waiver is None:
-        raise Http404("There is no such waiver.")
-    return waiver
+    return decided(request, _target(request, pk), "target", targets.withdraw, shapes.target)
 
 
 def _target(request: Request, pk: int) -> Target:
@@ -138,7 +81,8 @@ def _target(request: Request, pk: int) -> Target:
     return target
 
 
-def _decide(request: Request, row: Any, name: str, verb: Callable[..., Any], show: Callable[[Any], dict[str, Any]]) -> Response:
+def decided(request: Request, row: Any, name: str, verb: Callable[..., Any], show: Callable[[Any], dict[str, Any]]) -> Response:
+    """Call the verb for the row; 409 where it is refused, such as when somebody else was first."""
     form = shapes.DecisionIn(data=request.data)
     form.is_valid(raise_exception=True)
     actor, token = audit.actor_of(request)

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from kpis.api import definitions, kpis, measurements, targets
+from kpis.api import definitions, kpis, measurements, targets, waivers
 
 urlpatterns: list[URLPattern] = [
     path("scorecards/", kpis.scorecard_list, name="scorecard-list"),
@@ -19,7 +19,10 @@ urlpatterns: list[URLPattern] = [
     path("targets/<int:pk>/approve/", targets.target_approve, name="target-approve"),
     path("targets/<int:pk>/reject/", targets.target_reject, name="target-reject"),
     path("targets/<int:pk>/withdraw/", targets.target_withdraw, name="target-withdraw"),
-    path("waivers/", targets.waiver_list, name="waiver-list"),
-    path("waivers/<int:pk>/approve/", targets.waiver_approve, name="waiver-approve"),
-    path("waivers/<int:pk>/reject/", targets.waiver_reject, name="waiver-reject"),
+    path("waivers/", waivers.waiver_list, name="waiver-list"),
+    path("waivers/<int:pk>/", waivers.waiver_detail, name="waiver-detail"),
+    path("waivers/<int:pk>/approve/", waivers.waiver_approve, name="waiver-approve"),
+    path("waivers/<int:pk>/reject/", waivers.waiver_reject, name="waiver-reject"),
+    path("waivers/<int:pk>/withdraw/", waivers.waiver_withdraw, name="waiver-withdraw"),
+    path("waivers/<int:pk>/end/", waivers.waiver_end, name="waiver-end"),
 ]

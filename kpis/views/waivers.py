@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -17,7 +17,7 @@ from accounts.audit import actor_of
 from accounts.permissions import Scope, require
 from accounts.requests import PageRequest, back_to
 from kpis import waivers
-from kpis.models import KPI, Decision, Waiver
+from kpis.models import KPI, Waiver
 from kpis.targets import Refused
 from kpis.views.pages import page
 from kpis.waiver_form import WaiverForm, subjects_of
@@ -37,7 +37,7 @@ def waiver_list(request: PageRequest) -> HttpResponse:
     """Newest first; `state` and `q` pick."""
     now, state = timezone.now(), request.GET.get("state", "all")
     text = request.GET.get("q", "").replace("\x00", "").strip()[:80]
-    found = _picked(state, now).select_related("kpi__scorecard", "requested_by", "decided_by", "ended_by")
+    found = waivers.picked(state, now).select_related("kpi__scorecard", "requested_by", "decided_by", "ended_by")
     if text:
         found = found.filter(Q(kpi__name__icontains=text) | Q(subject__icontains=text) | Q(reason__icontains=text))
     context = {
@@ -51,16 +51,6 @@ def waiver_list(request: PageRequest) -> HttpResponse:
         "lapsed": list(waivers.lapsed(now)),
     }
     return page(request, "kpis/waiver_list.html", context)
-
-
-def _picked(state: str, now: Any) -> QuerySet[Waiver]:
-    rows = Waiver.objects.all()
-    return {
-        "running": waivers.in_force(now),
-        "waiting": rows.filter(decision=Decision.PROPOSED, expires_at__gt=now),
-        "over": rows.filter(decision=Decision.APPROVED, expires_at__lte=now),
-        "refused": rows.filter(decision__in=[Decision.REJECTED, Decision.WITHDRAWN]),
-    }.get(state, rows)
 
 
 @require(Scope.TARGETS_PROPOSE)

@@ -1,0 +1,124 @@
+"""Waivers: asked for by people and tokens, decided by people who may approve, never one's own; ended early by either."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from django.http import Http404
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import audit
+from accounts.pagination import CursorPagination
+from accounts.permissions import Scope, granted, scopes
+from accounts.problems import Problem, invalid
+from kpis import waivers
+from kpis.api import shapes
+from kpis.api.lookup import Lookup, visible_kpis
+from kpis.api.targets import decided
+from kpis.faults import Refused
+from kpis.models import KPI, Waiver
+
+
+@extend_schema(
+    request=shapes.WaiverIn,
+    responses={200: OpenApiTypes.OBJECT, 201: OpenApiTypes.OBJECT},
+    parameters=[
+        OpenApiParameter("state", str, enum=list(waivers.STATES), description="Only those that count now, wait, are over …"),
+        OpenApiParameter("kpi", str, description="`scorecard/key`, or the bare key where only one KPI has it."),
+    ],
+)
+@scopes(GET=Scope.READ, POST=Scope.TARGETS_PROPOSE)
+@api_view(["GET", "POST"])
+def waiver_list(request: Request) -> Response:
+    """Waivers, newest first; POST asks for one, and an extension is a new request."""
+    if request.method == "POST":
+        return _request_waiver(request)
+    state, name = request.query_params.get("state", ""), request.query_params.get("kpi", "")
+    if state and state not in waivers.STATES:
+        raise invalid([{"path": "state", "detail": f"Write one of {', '.join(waivers.STATES)}."}])
+    found = waivers.picked(state, timezone.now()).filter(kpi__in=visible_kpis(request))
+    if name:
+        found = found.filter(kpi=_kpi(request, name, "kpi"))
+    pages = CursorPagination()
+    pages.ordering = ("-requested_at", "-pk")
+    page: list[Waiver] = pages.paginate_queryset(found.select_related(*RELATED), request) or []
+    return pages.get_paginated_response([shapes.waiver(one) for one in page])
+
+
+RELATED = ("kpi__scorecard", "requested_by", "decided_by", "ended_by")
+
+
+def _kpi(request: Request, name: str, path: str) -> KPI:
+    kpi = Lookup.of(request, [name]).find(name)
+    if not isinstance(kpi, KPI):
+        raise invalid([{"path": path, **kpi}])
+    return kpi
+
+
+def _request_waiver(request: Request) -> Response:
+    form = shapes.WaiverIn(data=request.data)
+    form.is_valid(raise_exception=True)
+    fields = dict(form.validated_data)
+    kpi = _kpi(request, fields.pop("kpi"), "$.kpi")
+    actor, token = audit.actor_of(request)
+    try:
+        waiver = waivers.request_waiver(kpi=kpi, actor=actor, token=token, now=timezone.now(), **fields)
+    except Refused as error:
+        raise invalid([{"path": "$.expires_at", "detail": str(error)}]) from error
+    return Response(shapes.waiver(waiver), status=201)
+
+
+@extend_schema(responses=OpenApiTypes.OBJECT)
+@scopes(GET=Scope.READ)
+@api_view(["GET"])
+def waiver_detail(request: Request, pk: int) -> Response:
+    return Response(shapes.waiver(_waiver(request, pk)))
+
+
+@extend_schema(request=shapes.DecisionIn, responses=OpenApiTypes.OBJECT)
+@scopes(POST=Scope.APPROVE)
+@api_view(["POST"])
+def waiver_approve(request: Request, pk: int) -> Response:
+    """Let a waiver count. For people only, and not for the one who asked."""
+    return decided(request, _waiver(request, pk), "waiver", waivers.approve_waiver, shapes.waiver)
+
+
+@extend_schema(request=shapes.DecisionIn, responses=OpenApiTypes.OBJECT)
+@scopes(POST=Scope.APPROVE)
+@api_view(["POST"])
+def waiver_reject(request: Request, pk: int) -> Response:
+    return decided(request, _waiver(request, pk), "waiver", waivers.reject_waiver, shapes.waiver)
+
+
+@extend_schema(request=shapes.DecisionIn, responses=OpenApiTypes.OBJECT)
+@scopes(POST=Scope.TARGETS_PROPOSE)
+@api_view(["POST"])
+def waiver_withdraw(request: Request, pk: int) -> Response:
+    """Take one's own request back."""
+    return decided(request, _waiver(request, pk), "waiver", waivers.withdraw_waiver, shapes.waiver)
+
+
+@extend_schema(request=shapes.DecisionIn, responses=OpenApiTypes.OBJECT)
+@scopes(POST=Scope.TARGETS_PROPOSE)
+@api_view(["POST"])
+def waiver_end(request: Request, pk: int) -> Response:
+    """End a waiver before its day: for the one who asked, and for people who may approve."""
+    waiver = _waiver(request, pk)
+    if waiver.requested_by_id != request.user.pk and Scope.APPROVE not in granted(request):
+        raise Problem(403, "missing-scope", "Missing scope", f"This needs the scope {Scope.APPROVE}.", scope=Scope.APPROVE)
+    return decided(request, waiver, "waiver", waivers.end_waiver, shapes.waiver)
+
+
+def _waivers(request: Request) -> QuerySet[Waiver]:
+    return Waiver.objects.filter(kpi__in=visible_kpis(request)).select_related(*RELATED)
+
+
+def _waiver(request: Request, pk: int) -> Waiver:
+    waiver = _waivers(request).filter(pk=pk).first()
+    if waiver is None:
+        raise Http404("There is no such waiver.")
+    return waiver
