@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -19,6 +19,7 @@ from kpis.sheets import Fault, Line
 from kpis.standing import standings
 from kpis.units import convert
 
+MOST_GUESSES = 20
 TWICE = "Line {} gives another value for the same time: keep one of them."
 STANDS = "Another figure of it stands at this time: change the value, or take the other one back first."
 
@@ -41,15 +42,37 @@ class Reading:
         return found
 
 
+class _Names:
+    """The KPIs of a scorecard by what a file calls them: their key or name."""
+
+    def __init__(self, scorecard: Scorecard) -> None:
+        kpis = list(KPI.objects.active().filter(scorecard=scorecard).select_related("scorecard"))
+        self.prefix = f"{scorecard.slug}/"
+        self.keys = [kpi.key for kpi in kpis]
+        self.known = {kpi.name.casefold(): kpi for kpi in kpis} | {kpi.key: kpi for kpi in kpis}
+        self.unknown: dict[str, str] = {}
+
+    def find(self, text: str) -> KPI | None:
+        name = text.removeprefix(self.prefix)
+        return self.known.get(name) or self.known.get(name.casefold())
+
+    def instead(self, text: str) -> str:
+        """What to write for a name that is not known; looking for what is near takes long, so only for the first few."""
+        if text not in self.unknown:
+            first = len(self.unknown) < MOST_GUESSES
+            near = get_close_matches(text[:60], self.keys, n=1, cutoff=0.5) if first else []
+            self.unknown[text] = f"did you mean {near[0]}?" if near else "the example names all of them."
+        return self.unknown[text]
+
+
 def read(text: str, *, scorecard: Scorecard) -> Reading:
     """Understand a file, without looking at what is stored."""
     sheet = sheets.read(text)
     reading = Reading(faults=list(sheet.faults))
-    kpis = list(KPI.objects.active().filter(scorecard=scorecard).select_related("scorecard"))
-    by_name = {kpi.name.casefold(): kpi for kpi in kpis} | {kpi.key: kpi for kpi in kpis}
+    names = _Names(scorecard)
     seen: dict[tuple[int, str, str, datetime], tuple[int, float]] = {}
     for line in sheet.lines:
-        point, wrong = _point(line, by_name, scorecard)
+        point, wrong = _point(line, names)
         if point is not None:
             key = (point.kpi.pk, point.subject, point.environment, point.at)
             number, value = seen.setdefault(key, (line.number, point.value))
@@ -117,10 +140,10 @@ def _bring_in(reading: Reading, scorecard: Scorecard, actor: User, now: datetime
         reading.faults += [Fault(reading.lines[index].number, "value", STANDS) for index in error.indices]
 
 
-def _point(line: Line, by_name: Mapping[str, KPI], scorecard: Scorecard) -> tuple[Point | None, list[Fault]]:
+def _point(line: Line, names: _Names) -> tuple[Point | None, list[Fault]]:
     empty = [name for name in sheets.NEEDED if not line[name]]
     wrong = [Fault(line.number, name, "It is empty: fill it in, or take the line out.") for name in empty]
-    kpi = _kpi(line, by_name, scorecard, wrong)
+    kpi = _kpi(line, names, wrong)
     at, count = _at(line, wrong), _count(line, wrong)
     value = _value(line, kpi, wrong) if kpi is not None else 0.0
     if wrong or kpi is None or at is None:
@@ -132,13 +155,11 @@ def _point(line: Line, by_name: Mapping[str, KPI], scorecard: Scorecard) -> tupl
     return point, wrong
 
 
-def _kpi(line: Line, by_name: Mapping[str, KPI], scorecard: Scorecard, wrong: list[Fault]) -> KPI | None:
-    name = line["kpi"].removeprefix(f"{scorecard.slug}/")
-    found = by_name.get(name) or by_name.get(name.casefold())
-    if name and found is None:
-        near = get_close_matches(name, [kpi.key for kpi in by_name.values()], n=1, cutoff=0.5)
-        meant = f"did you mean {near[0]}?" if near else "the example names all of them."
-        wrong.append(Fault(line.number, "kpi", f"There is no KPI “{name[:60]}” in this scorecard: {meant}"))
+def _kpi(line: Line, names: _Names, wrong: list[Fault]) -> KPI | None:
+    found = names.find(line["kpi"])
+    if line["kpi"] and found is None:
+        said = f"There is no KPI “{line['kpi'][:60]}” in this scorecard: {names.instead(line['kpi'])}"
+        wrong.append(Fault(line.number, "kpi", said))
     return found
 
 

@@ -89,9 +89,9 @@ def read(text: str) -> Sheet:
 
 
 def moment(text: str) -> datetime:
-    """An ISO 8601 day or time; UTC where it names no offset. Raises ValueError."""
+    """An ISO 8601 day or time; UTC where it names no offset. Raises ValueError or OverflowError."""
     at = datetime.fromisoformat(text.strip().replace(" UTC", "Z"))
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def write(rows: list[dict[str, str]]) -> str:

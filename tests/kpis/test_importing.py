@@ -54,6 +54,7 @@ def test_rows_come_in_in_the_units_of_their_kpis(card: Scorecard, people: People
         ("speed,shop,,28.02.2026,1,,,", "at", "write it as 2026-02-28"),
         ("speed,shop,,2999-01-01,1,,,", "at", "Lies in the future"),
         ("speed,shop,,1999-01-01,1,,,", "at", "before the year 2000"),
+        ("speed,shop,,0001-01-01T00:00+14:00,1,,,", "at", "is no time"),
         ("speed,shop,,2026-02-01,,,,", "value", "fill it in"),
         ('speed,shop,,2026-02-01,"0,45",,,', "value", "decimals with a point"),
         ("speed,shop,,2026-02-01,=1+1,,,", "value", "is no figure"),
