@@ -1,4 +1,4 @@
-"""What a KPI's history says about change: before and after a time, at change points, and where it leads. Pure."""
+"""What a KPI's figures say about change: one group of runs against another, at change points, and where it leads. Pure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from kpis.actual import PERCENTILES
 from kpis.evaluation import Goal
 from kpis.history import HistoryPoint
 from kpis.stats.change import Block, Change, Verdict, change
-from kpis.stats.changepoints import change_points
+from kpis.stats.changepoints import FEWEST_ON_A_SIDE, change_points
+from kpis.stats.histogram import Histogram
 from kpis.stats.trend import Forecast, forecast, trend
 
+Points = list[HistoryPoint]
 WORDS = {
     Verdict.TOO_EARLY: "Too early to tell",
     Verdict.LOWER: "Lower",
@@ -32,61 +35,95 @@ class Shift:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """`change` compares the points before `split` with those from then on; `better` is null where neither is certain.
+class Compared:
+    """Two groups of runs; `better` is null where neither is certain, `left_out` counts percentiles that came ready-made."""
 
-    `chosen` tells a time that somebody named from the middle. `expected_at` is when the target is reached.
-    """
-
-    split: datetime | None
-    chosen: bool
-    change: Change | None
+    change: Change
     better: bool | None
-    shifts: list[Shift]
-    forecast: Forecast | None
-    expected_at: datetime | None
-    latest_at: datetime | None
+    left_out: int
+    by: str
 
     @property
     def word(self) -> str:
-        """`Lower, better`; nothing where nothing was compared."""
-        if self.change is None:
-            return ""
+        """`Lower, better`."""
         judged = {True: ", better", False: ", worse", None: ""}[self.better]
         return WORDS[self.change.verdict] + judged
 
 
-def compare(
-    points: Sequence[HistoryPoint], goal: Goal | None, *, lower_is_better: bool, at: datetime | None = None
-) -> Comparison:
-    """Look at points in time order; each is the figure of one run (or bucket), so runs are what is drawn again.
+@dataclass(frozen=True)
+class Course:
+    """What a course says of itself: `shifts` is null where there are too few points to tell, `expected_at` is when the
+    target is reached."""
 
-    The split is the time asked for, or the middle of the measured time: never a change point that was found in the same
-    points, as an interval around a place chosen by its difference would be too sure of it.
+    shifts: list[Shift] | None
+    forecast: Forecast | None
+    expected_at: datetime | None
+    latest_at: datetime | None
+
+
+def halves(points: Sequence[HistoryPoint], at: datetime | None = None) -> tuple[datetime, Points, Points]:
+    """Points before a time and those from then on: the time asked for, or the middle of the measured time.
+
+    Never a change point that was found in the same points: an interval around a place chosen by its difference would be
+    too sure of it.
     """
-    if not points:
-        return Comparison(at, at is not None, None, None, [], None, None, None)
     split = at or points[0].at + (points[-1].at - points[0].at) / 2
-    before, after = ([Block(p.value, p.count) for p in points if (p.at < split) is early] for early in (True, False))
-    told = change(before, after)
+    return split, [p for p in points if p.at < split], [p for p in points if p.at >= split]
+
+
+def compare(
+    before: Sequence[HistoryPoint], after: Sequence[HistoryPoint], *, aggregation: str, lower_is_better: bool
+) -> Compared:
+    """Runs against runs: percentiles of merged samples by such, everything else by the mean weighted by samples."""
+    percent = PERCENTILES.get(aggregation)
+    groups = [_blocks(points, percent) for points in (before, after)]
+    told = change(*groups, percentile=percent)
+    left_out = sum(point.histogram is None for point in (*before, *after)) if percent is not None else 0
     sure = {Verdict.LOWER: lower_is_better, Verdict.HIGHER: not lower_is_better}.get(told.verdict)
-    ahead, expected, latest = _ahead(points, goal)
-    return Comparison(split, at is not None, told, sure, _shifts(points), ahead, expected, latest)
+    by = "means weighted by samples" if percent is None else f"p{percent:g} of the merged samples"
+    return Compared(told, sure, left_out, by)
+
+
+def look(points: Sequence[HistoryPoint], goal: Goal | None) -> Course:
+    """Change points and trend of points in time order; each is the figure of one run, or of an hour or day."""
+    shifts = _shifts(points) if len(points) >= 2 * FEWEST_ON_A_SIDE else None
+    since = shifts[-1].at if shifts else None
+    ahead, expected, latest = _ahead([point for point in points if since is None or point.at >= since], goal)
+    return Course(shifts, ahead, expected, latest)
+
+
+def _blocks(points: Sequence[HistoryPoint], percent: float | None) -> list[Block]:
+    """What is drawn again: runs. Several figures of one run (or CI result) are one block; others each stand alone."""
+    runs: dict[object, list[HistoryPoint]] = {}
+    for index, point in enumerate(points):
+        if percent is None or point.histogram is not None:
+            runs.setdefault(point.source if point.source.startswith(("run:", "result:")) else index, []).append(point)
+    return [_block(run) for run in runs.values()]
+
+
+def _block(run: Sequence[HistoryPoint]) -> Block:
+    count = sum(point.count for point in run)
+    value = sum(point.value * point.count for point in run) / count
+    return Block(value, count, Histogram.merge([point.histogram for point in run if point.histogram is not None]))
 
 
 def _shifts(points: Sequence[HistoryPoint]) -> list[Shift]:
-    return [
-        Shift(points[one.index].at, one.before, one.after, one.after / one.before - 1 if one.before else None, one.p)
-        for one in change_points([point.value for point in points])
-    ]
+    found = change_points([point.value for point in points])
+    return [Shift(points[one.index].at, one.before, one.after, _relative(one.before, one.after), one.p) for one in found]
+
+
+def _relative(before: float, after: float) -> float | None:
+    return (after - before) / abs(before) if before else None
 
 
 def _ahead(points: Sequence[HistoryPoint], goal: Goal | None) -> tuple[Forecast | None, datetime | None, datetime | None]:
-    if goal is None:
+    """A level that moved is no trend: only the points since the last change point are extended."""
+    if goal is None or not points:
         return None, None, None
     start = points[0].at
     line = trend([((point.at - start).total_seconds() / 3600, point.value) for point in points])
-    ahead = forecast(line, goal.value, lower_is_better=goal.lower_is_better)
+    met = line is not None and goal.met_by(line.last_value)
+    ahead = forecast(line, goal.value, lower_is_better=goal.lower_is_better, met=met)
     return ahead, _after(points[-1].at, ahead.expected), _after(points[-1].at, ahead.latest)
 
 

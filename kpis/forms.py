@@ -81,18 +81,6 @@ def _initial(in_force: Target | None) -> dict[str, Any]:
     return {"target": f"{in_force.comparator} {number(in_force.value)}", **kept}
 
 
-class SplitForm(Styled, forms.Form):
-    """The time that parts before from after."""
-
-    at = forms.DateTimeField(
-        label="Before and after, UTC", widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
-    )
-
-    def at_asked(self) -> datetime | None:
-        """The time, where one was asked for and is one."""
-        return self.cleaned_data["at"] if self.is_valid() else None
-
-
 class ReasonForm(Styled, forms.Form):
     why = forms.CharField(
         max_length=1000, label="Why it counts no longer", widget=forms.Textarea(attrs={"rows": 2}),

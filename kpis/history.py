@@ -138,14 +138,14 @@ def _raw(kpi: KPI, rows: Sequence[Measurement], start: datetime, end: datetime, 
         slotted = [Part(_slot(row.at, start, slot), row.series, row.origin, rollups.stretch_of(row)) for row in rows]
         return History(kpi.unit, "raw", slot, tuple(_combined(kpi, slotted)))
     gaps = sorted((later.at - row.at).total_seconds() for row, later in pairwise(rows))
-    return History(kpi.unit, "raw", gaps[len(gaps) // 2] if gaps else 0.0, tuple(_point(kpi, row) for row in rows))
+    return History(kpi.unit, "raw", gaps[len(gaps) // 2] if gaps else 0.0, tuple(point_of(kpi, row) for row in rows))
 
 
 def _slot(at: datetime, start: datetime, length_s: float) -> datetime:
     return start + timedelta(seconds=(at - start).total_seconds() // length_s * length_s)
 
 
-def _point(kpi: KPI, row: Measurement) -> HistoryPoint:
+def point_of(kpi: KPI, row: Measurement) -> HistoryPoint:
     stretch = rollups.stretch_of(row)
     figure = aggregate(kpi.aggregation, [stretch])
     low, high = _span(stretch)

@@ -20,6 +20,7 @@ from kpis.drawing import distribution as drawn
 from kpis.history import History, HistoryPoint, distribution, history, versions
 from kpis.models import KPI, Across, Decision, Rollup, Target, Waiver
 from kpis.rows import source_of, way_of
+from kpis.sides import DRAWN
 from kpis.standing import SeriesStanding, Standing, standing
 
 SPANS: dict[str, tuple[str, timedelta | None]] = {
@@ -47,6 +48,7 @@ class Report:
     chart: dict[str, Any]
     points: tuple[HistoryPoint, ...]
     resolution: str
+    drawn: str
     distribution: Distribution | None
     distribution_since: datetime
     distribution_of: str
@@ -77,8 +79,7 @@ def report(kpi: KPI, *, span: str, now: datetime) -> Report:
     courses = _courses(kpi, rows, start, end)
     course = courses[0][1] if courses else None
     since = rollups.bucket(max(start, end - MOST_DISTRIBUTION), "hour")
-    one = rows[0] if _alone(kpi, rows) else None
-    where = {"subject": one.subject, "environment": one.environment} if one else {}
+    where = stands_for(stands)
     histogram = distribution(kpi, start=since, end=end, **where)
     return Report(
         standing=stands,
@@ -89,9 +90,10 @@ def report(kpi: KPI, *, span: str, now: datetime) -> Report:
         chart=_chart(stands, courses, start, end),
         points=course.points[::-1] if course else (),
         resolution=RESOLUTIONS[course.resolution] if course else "",
+        drawn=DRAWN[course.resolution] if course else "",
         distribution=drawn(histogram, stands.target.value if stands.target else None) if histogram and histogram.count else None,
         distribution_since=since,
-        distribution_of=one.subject if one else kpi.get_across_display(),
+        distribution_of=where.get("subject") or kpi.get_across_display(),
     )
 
 
@@ -121,6 +123,12 @@ def _rows(stands: Standing) -> list[SeriesStanding]:
 def _alone(kpi: KPI, rows: Sequence[SeriesStanding]) -> bool:
     """Whether one series stands for the KPI, rather than all of them combined."""
     return len(rows) == 1 or (bool(rows) and kpi.across in (Across.WORST, Across.NAMED))
+
+
+def stands_for(stands: Standing) -> dict[str, str]:
+    """Subject and environment of the series that stands for the KPI; nothing where all of them combined do."""
+    rows = _rows(stands)
+    return {"subject": rows[0].subject, "environment": rows[0].environment} if _alone(stands.kpi, rows) else {}
 
 
 def _courses(kpi: KPI, rows: Sequence[SeriesStanding], start: datetime, end: datetime) -> list[tuple[str, History]]:

@@ -119,8 +119,8 @@ def kpi_measurements(request: Request, scorecard: str, key: str) -> Response:
     """The course of a KPI at the resolution that fits `points`; percentiles come from merged histograms, gaps stay gaps."""
     kpi = kpi_or_404(request, scorecard, key, every_kpi)
     asked = request.query_params
-    end = _moment(asked.get("to"), "to") or timezone.now() + timedelta(microseconds=1)
-    start = _moment(asked.get("from"), "from") or end - timedelta(days=1)
+    end = payload.asked_moment(asked.get("to"), "to") or timezone.now() + timedelta(microseconds=1)
+    start = payload.asked_moment(asked.get("from"), "from") or end - timedelta(days=1)
     if start >= end:
         raise invalid([{"path": "from", "detail": "Lies before `to`."}])
     points = asked.get("points", "500")
@@ -130,12 +130,3 @@ def kpi_measurements(request: Request, scorecard: str, key: str) -> Response:
         kpi, start=start, end=end, points=int(points), subject=asked.get("subject", ""), environment=asked.get("environment", "")
     )
     return Response(shapes.course(found))
-
-
-def _moment(text: str | None, name: str) -> datetime | None:
-    if not text:
-        return None
-    try:
-        return payload.moment(text.replace(" ", "+"))  # a plus sign in a query string arrives as a space
-    except (ValueError, OverflowError) as error:
-        raise invalid([{"path": name, "detail": "Write an ISO 8601 time with its offset."}]) from error

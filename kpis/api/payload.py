@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from accounts.problems import invalid
 from kpis.points import MOST_POINTS
 
 MOST_BUCKETS = 20_000
@@ -165,3 +166,13 @@ def moment(text: str) -> datetime:
     if at.tzinfo is None:
         raise ValueError("a time has an offset from UTC")
     return at
+
+
+def asked_moment(text: str | None, name: str) -> datetime | None:
+    """A time of a query string, where one is asked for. Raises a problem with its name."""
+    if not text:
+        return None
+    try:
+        return moment(text.replace(" ", "+"))  # a plus sign in a query string arrives as a space
+    except (ValueError, OverflowError) as error:
+        raise invalid([{"path": name, "detail": "Write an ISO 8601 time with its offset."}]) from error

@@ -70,12 +70,13 @@ def change(before: Sequence[Block], after: Sequence[Block], *, percentile: float
     new, new_draws = _statistic(after, percentile, draw)
     if old == 0:
         return _none(counts, "before is 0: no relative change exists", old, new)
-    relative = new / old - 1
+    relative = (new - old) / abs(old)
     if min(counts) < FEWEST_RUNS:
         return Change(Verdict.TOO_EARLY, old, new, relative, None, None, *counts, f"fewer than {FEWEST_RUNS} runs on a side")
     usable = old_draws != 0
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(new_draws[usable] / old_draws[usable] - 1, [tail, 1 - tail])
+    drawn = (new_draws[usable] - old_draws[usable]) / np.abs(old_draws[usable])
+    low, high = np.quantile(drawn, [tail, 1 - tail])
     verdict = Verdict.LOWER if high < 0 else Verdict.HIGHER if low > 0 else Verdict.UNCHANGED
     return Change(verdict, old, new, relative, float(low), float(high), *counts)
 

@@ -58,19 +58,22 @@ def trend(points: Sequence[tuple[float, float]]) -> Trend | None:
     slopes = np.sort((values[later] - values[earlier])[apart] / (t[later] - t[earlier])[apart])
     size = len(t)
     spread = NormalDist().inv_cdf(0.975) * np.sqrt(size * (size - 1) * (2 * size + 5) / 18)
-    low = slopes[max(0, int(np.floor((len(slopes) - spread) / 2)))]
+    low = slopes[max(0, int(np.floor((len(slopes) - spread) / 2)) - 1)]
     high = slopes[min(len(slopes) - 1, int(np.ceil((len(slopes) + spread) / 2)))]
     slope = float(np.median(slopes))
     return Trend(slope, float(low), float(high), float(t[-1]), float(np.median(values - slope * (t - t[-1]))))
 
 
-def forecast(line: Trend | None, target: float, *, lower_is_better: bool) -> Forecast:
-    """Extend the trend to the target. Nothing is promised from a direction that is not clear."""
+def forecast(line: Trend | None, target: float, *, lower_is_better: bool, met: bool) -> Forecast:
+    """Extend the trend to the target. Nothing is promised from a direction that is not clear.
+
+    `met` is what the judge says of the trend's level at its last point.
+    """
     if line is None:
         return Forecast(False, None, None, None, "too few points for a trend")
     sign = -1.0 if lower_is_better else 1.0
     distance = sign * (target - line.last_value)
-    if distance <= 0:
+    if met:
         return Forecast(True, 0.0, 0.0, 0.0, "the target is reached")
     slopes = sorted(sign * slope for slope in (line.low, line.high))
     if not line.clear or sign * line.slope <= 0:

@@ -15,12 +15,14 @@ from accounts.audit import actor_of
 from accounts.permissions import Scope, require
 from accounts.requests import back_to
 from kpis import targets
-from kpis.comparing import compare
+from kpis.change_forms import BOUNDS, SIDES, ChangeForm
+from kpis.changes import changes
 from kpis.entry_forms import EntryForm
-from kpis.forms import ProposalForm, SplitForm
+from kpis.forms import ProposalForm
 from kpis.headlines import kpi_headline, kpi_lede
-from kpis.models import KPI, Direction, Target
-from kpis.report import SPANS, Report, report, target_history, waivers
+from kpis.models import KPI, Target
+from kpis.report import SPANS, Report, report, stands_for, target_history, waivers
+from kpis.sides import versions as commits
 from kpis.views.defining import archived
 from kpis.views.pages import asks_for, live, page
 
@@ -34,8 +36,8 @@ def kpi_detail(request: HttpRequest, slug: str, key: str) -> HttpResponse:
     found = report(kpi, span=request.GET.get("range", ""), now=timezone.now())
     if asks_for(request, "kpi"):
         return live(request, "kpis/_kpi.html", _live_part(found))
-    split = SplitForm(request.GET if "at" in request.GET else None)
-    return page(request, "kpis/kpi_detail.html", _whole(kpi, found, _form(kpi, found, None), split))
+    asked = ChangeForm(request.GET, kpi=kpi, where=stands_for(found.standing))
+    return page(request, "kpis/kpi_detail.html", _whole(kpi, found, _form(kpi, found, None), asked))
 
 
 @require(Scope.TARGETS_PROPOSE)
@@ -47,7 +49,12 @@ def target_propose(request: HttpRequest, slug: str, key: str) -> HttpResponse:
     form = _form(kpi, found, request.POST)
     version = form.propose(actor=actor_of(request)[0]) if form.is_valid() else None
     if version is None:
-        return page(request, "kpis/kpi_detail.html", _whole(kpi, found, form, SplitForm()) | {"here": kpi_url(kpi)}, status=422)
+        return page(
+            request,
+            "kpis/kpi_detail.html",
+            _whole(kpi, found, form, ChangeForm(kpi=kpi, where={})) | {"here": kpi_url(kpi)},
+            status=422,
+        )
     messages.success(request, f"Version {version.number} waits for approval by somebody else.")
     return redirect(kpi_url(kpi))
 
@@ -77,7 +84,7 @@ def _decide(request: HttpRequest, target: Target, verb: str) -> HttpResponse:
 
 def beside_entry(request: HttpRequest, kpi: KPI, found: Report, entry: EntryForm) -> HttpResponse:
     """The KPI's page with what is wrong about a typed figure."""
-    context = _whole(kpi, found, _form(kpi, found, None), SplitForm(), entry)
+    context = _whole(kpi, found, _form(kpi, found, None), ChangeForm(kpi=kpi, where={}), entry)
     return page(request, "kpis/kpi_detail.html", context | {"here": kpi_url(kpi)}, status=422)
 
 
@@ -104,14 +111,18 @@ def _live_part(found: Report) -> dict[str, Any]:
     }
 
 
-def _whole(kpi: KPI, found: Report, form: ProposalForm, split: SplitForm, entry: EntryForm | None = None) -> dict[str, Any]:
-    lower, at = kpi.direction == Direction.LOWER, split.at_asked()
+def _whole(kpi: KPI, found: Report, form: ProposalForm, asked: ChangeForm, entry: EntryForm | None = None) -> dict[str, Any]:
+    at, course = asked.at_asked, found.points[::-1]
     return {
         **_live_part(found),
         "versions": target_history(kpi, now=timezone.now()),
         "waivers": waivers(kpi),
-        "comparison": compare(found.points[::-1], found.standing.goal, lower_is_better=lower, at=at),
-        "split": split,
+        "changes": changes(kpi, course, found.standing.goal, drawn=found.drawn, at=at, sides=asked.sides),
+        "asked": asked,
+        "two_windows": [asked[name] for name in BOUNDS],
+        "two_versions": [asked[name] for name in SIDES],
+        "commits": commits(kpi),
+        "sides_open": asked.asks((*BOUNDS, *SIDES)),
         "form": form,
         "archived": archived(kpi),
         "entry": entry or EntryForm(kpi=kpi, series=found.standing.series, now=timezone.now()),

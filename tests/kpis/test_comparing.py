@@ -2,9 +2,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from kpis.comparing import Comparison, compare
+from kpis.comparing import Compared, compare, halves, look
 from kpis.evaluation import Goal
 from kpis.history import HistoryPoint
+from kpis.stats.histogram import Histogram
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 GOAL = Goal(comparator="<", value=500, lower_is_better=True)
@@ -16,9 +17,10 @@ def course(*values: float) -> list[HistoryPoint]:
     return [HistoryPoint(START + timedelta(hours=i), value, 10, value, value) for i, value in enumerate(shaken)]
 
 
-def compared(values: list[float], *, at: int | None = None, lower: bool = True, goal: Goal | None = GOAL) -> Comparison:
+def compared(values: list[float], *, at: int | None = None, lower: bool = True, aggregation: str = "mean") -> Compared:
     chosen = START + timedelta(hours=at) if at is not None else None
-    return compare(course(*values), goal, lower_is_better=lower, at=chosen)
+    _, before, after = halves(course(*values), chosen)
+    return compare(before, after, aggregation=aggregation, lower_is_better=lower)
 
 
 @pytest.mark.parametrize(
@@ -28,10 +30,10 @@ def compared(values: list[float], *, at: int | None = None, lower: bool = True, 
         ([800] * 12 + [600] * 12, False, "Lower, worse"),
         ([600] * 12 + [800] * 12, True, "Higher, worse"),
         ([600] * 12 + [800] * 12, False, "Higher, better"),
+        ([-600] * 12 + [-300] * 12, False, "Higher, better"),
         ([800] * 24, True, "No clear change"),
         ([800, 600], True, "Too early to tell"),
         ([800], True, "Too early to tell"),
-        ([], True, ""),
     ],
 )
 def test_a_change_is_told_in_words(values: list[float], lower: bool, word: str) -> None:
@@ -39,13 +41,16 @@ def test_a_change_is_told_in_words(values: list[float], lower: bool, word: str) 
 
 
 def test_halves_are_those_of_the_measured_time() -> None:
-    found = compared([800] * 12 + [600] * 12)
-    assert found.change is not None
-    assert (found.split, found.chosen) == (START + timedelta(hours=11.5), False)
-    assert (found.change.runs_before, found.change.runs_after) == (12, 12)
-    assert found.change.relative == pytest.approx(-0.25, abs=0.01)
-    assert found.change.low is not None
-    assert found.change.low < -0.25 < (found.change.high or 0)
+    split, before, after = halves(course(*[800] * 12 + [600] * 12))
+    assert (split, len(before), len(after)) == (START + timedelta(hours=11.5), 12, 12)
+    found = compared([800] * 12 + [600] * 12).change
+    assert found.relative == pytest.approx(-0.25, abs=0.01)
+    assert found.low is not None
+    assert found.low < -0.25 < (found.high or 0)
+
+
+def test_the_same_question_gets_the_same_answer() -> None:
+    assert compared([800, 640, 720] * 8) == compared([800, 640, 720] * 8)
 
 
 @pytest.mark.parametrize(
@@ -53,21 +58,62 @@ def test_halves_are_those_of_the_measured_time() -> None:
     [(18, (18, 6), ""), (3, (3, 21), "fewer than 5 runs on a side"), (99, (24, 0), "no runs on one side")],
 )
 def test_a_chosen_time_parts_before_from_after(at: int, counts: tuple[int, int], reason: str) -> None:
-    found = compared([800] * 12 + [600] * 12, at=at)
-    assert found.change is not None
-    assert found.chosen
-    assert (found.change.runs_before, found.change.runs_after, found.change.reason) == (*counts, reason)
+    found = compared([800] * 12 + [600] * 12, at=at).change
+    assert (found.runs_before, found.runs_after, found.reason) == (*counts, reason)
+
+
+def run(index: int, samples: list[float], source: str = "") -> HistoryPoint:
+    merged = Histogram.from_values(samples)
+    at = START + timedelta(hours=index)
+    return HistoryPoint(at, merged.percentile(95), len(samples), min(samples), max(samples), source, histogram=merged)
+
+
+def test_percentiles_are_compared_by_merged_samples_not_by_their_mean() -> None:
+    """One run of a thousand slow requests among nine small fast ones: their p95 is slow, the mean of their p95s is not."""
+    fast = [run(index, [100.0] * 10) for index in range(9)]
+    told = compare([*fast, run(9, [900.0] * 1000)], fast, aggregation="p95", lower_is_better=True)
+    assert (told.change.before, told.change.after) == (pytest.approx(900, rel=0.002), pytest.approx(100, rel=0.002))
+    assert told.by == "p95 of the merged samples"
+
+
+def test_what_one_run_measured_twice_is_drawn_as_one() -> None:
+    twice = [run(index, [100.0, 110.0], f"run:{index // 2}") for index in range(12)]
+    sent = [run(index, [100.0, 110.0], "api:token") for index in range(12)]
+    told = compare(twice, sent, aggregation="p95", lower_is_better=True).change
+    assert (told.runs_before, told.runs_after) == (6, 12)
+
+
+def test_percentiles_that_came_ready_made_are_left_out_and_counted() -> None:
+    ready = HistoryPoint(START, 800.0, 50, 800.0, 800.0, reported=True)
+    runs = [run(index, [100.0] * 10) for index in range(6)]
+    told = compare([ready, *runs], runs, aggregation="p95", lower_is_better=True)
+    assert (told.left_out, told.change.runs_before, told.word) == (1, 6, "No clear change")
+    only = compare([ready] * 6, runs, aggregation="p95", lower_is_better=True)
+    assert (only.left_out, only.change.reason) == (6, "no runs on one side")
 
 
 def test_a_change_point_is_named_by_its_time() -> None:
-    (shift,) = compared([800] * 15 + [600] * 15).shifts
+    (shift,) = look(course(*[800] * 15 + [600] * 15), GOAL).shifts or []
     assert shift.at == START + timedelta(hours=15)
     assert shift.relative == pytest.approx(-0.25, abs=0.01)
 
 
 def test_a_level_that_was_nothing_has_no_relative_change() -> None:
-    (shift,) = compared([0] * 15 + [600] * 15).shifts
+    (shift,) = look(course(*[0] * 15 + [600] * 15), GOAL).shifts or []
     assert (shift.before, shift.relative) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("values", "shifts"),
+    [
+        ([800] * 10 + [600] * 9, None),  # too few to tell, which is not the same as none
+        ([800] * 20, []),
+        ([800] * 15 + [9000] + [800] * 15, []),  # an outlier is no change of level
+    ],
+)
+def test_change_points_are_not_made_up(values: list[float], shifts: list[float] | None) -> None:
+    exact = [HistoryPoint(START + timedelta(hours=i), value, 1, value, value) for i, value in enumerate(values)]
+    assert look(exact, None).shifts == shifts
 
 
 @pytest.mark.parametrize(
@@ -77,19 +123,30 @@ def test_a_level_that_was_nothing_has_no_relative_change() -> None:
         ([800.0 + 5 * i for i in range(30)], "the trend does not lead to the target"),
         ([300.0] * 30, "the target is reached"),
         ([800.0] * 5, "too few points for a trend"),
+        ([800.0] * 30, "the trend does not lead to the target"),
+        ([800.0] * 15 + [600.0] * 15, "the trend does not lead to the target"),  # a step is no trend
+        ([800.0] * 29 + [1.0], "the trend does not lead to the target"),  # nor is an outlier
     ],
 )
 def test_a_forecast_promises_nothing_that_the_trend_does_not(values: list[float], reason: str) -> None:
-    found = compared(values)
+    found = look(course(*values), GOAL)
     assert found.forecast is not None
     assert found.forecast.reason == reason
     last = START + timedelta(hours=len(values) - 1)
     assert (found.expected_at is not None and found.expected_at > last) == (reason == "")
 
 
+def test_a_level_at_a_strict_target_has_not_reached_it() -> None:
+    flat = [HistoryPoint(START + timedelta(hours=i), 500.0, 1, 500.0, 500.0) for i in range(20)]
+    found = look(flat, GOAL).forecast
+    assert found is not None
+    assert (found.reached, found.reason) == (False, "the trend does not lead to the target")
+
+
 def test_years_away_is_never() -> None:
-    assert compared([800 - 0.0001 * i for i in range(200)]).expected_at is None
+    assert look(course(*[800 - 0.0001 * i for i in range(200)]), GOAL).expected_at is None
 
 
-def test_without_a_target_nothing_is_forecast() -> None:
-    assert compared([800] * 24, goal=None).forecast is None
+def test_without_a_target_or_points_nothing_is_forecast() -> None:
+    assert look(course(*[800] * 24), None).forecast is None
+    assert look([], GOAL) == look([], None)

@@ -59,7 +59,7 @@ def test_before_and_after_are_compared(kpi: KPI, as_viewer: Client) -> None:
     end = timezone.now() - timedelta(minutes=1)
     record_values(kpi, [*range(800, 810), *range(600, 610)], until=end)
     told = as_viewer.get(URL, {"range": "24h"}).content.decode()
-    for expected in ("Lower, better", "805 → 605", "−24.8 %", "95 % interval", "10 points before", "10 from then on"):
+    for expected in ("Lower, better", "809 → 609", "−24.7 %", "95 % interval", "10 runs before", "10 from then on"):
         assert expected in told
     moment = f"{end - timedelta(minutes=2):%Y-%m-%dT%H:%M}"
     chosen = as_viewer.get(URL, {"range": "24h", "at": moment}).content.decode()

@@ -1,0 +1,106 @@
+"""`kpis/…/comparison/`: one side against the other, change points, and where the trend leads."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.permissions import Scope, scopes
+from accounts.problems import invalid
+from kpis.api import payload
+from kpis.api.lookup import kpi_or_404
+from kpis.changes import Changes, changes
+from kpis.history import history
+from kpis.models import KPI
+from kpis.report import stands_for
+from kpis.sides import DRAWN, MOST_RUNS, BadSide, Sides, Window, of_versions, of_windows
+from kpis.standing import standing
+
+BOUNDS = ("before_from", "before_to", "after_from", "after_to")
+
+
+@extend_schema(
+    responses=OpenApiTypes.OBJECT,
+    parameters=[
+        *(OpenApiParameter(name, datetime, description="An end of a window: all four, or none.") for name in BOUNDS),
+        OpenApiParameter("before", str, description="A version: the beginning of a commit that CI sent results for."),
+        OpenApiParameter("after", str, description="The version that is compared with it."),
+        OpenApiParameter("at", datetime, description="What parts before from after; default: the middle of what was measured."),
+        OpenApiParameter("from", datetime, description="Start of the course that is looked at. Default: 7 days before `to`."),
+        OpenApiParameter("to", datetime, description="Default: now."),
+    ],
+)
+@scopes(GET=Scope.READ)
+@api_view(["GET"])
+def kpi_comparison(request: Request, scorecard: str, key: str) -> Response:
+    """The relative change between two windows or versions, with its 95 % interval (bootstrap by run), counts and verdict.
+
+    Without either, the course from `from` to `to` is parted at `at`. Change points and the forecast are those of the course.
+    """
+    kpi, now = kpi_or_404(request, scorecard, key), timezone.now()
+    end = _moment(request, "to") or now + timedelta(microseconds=1)
+    start = _moment(request, "from") or end - timedelta(days=7)
+    if start >= end:
+        raise invalid([{"path": "from", "detail": "Lies before `to`."}])
+    stands = standing(kpi, now=now)
+    where = stands_for(stands)
+    course = history(kpi, start=start, end=end, points=MOST_RUNS, **where)
+    sides = _sides(request, kpi, where)
+    told = changes(kpi, course.points, stands.goal, drawn=DRAWN[course.resolution], at=_moment(request, "at"), sides=sides)
+    return Response(_shape(kpi, told) | {"subject": where.get("subject")})
+
+
+def _sides(request: Request, kpi: KPI, where: dict[str, str]) -> Sides | None:
+    asked = request.query_params
+    try:
+        if asked.get("before") or asked.get("after"):
+            return of_versions(kpi, asked.get("before", ""), asked.get("after", ""))
+        if any(asked.get(name) for name in BOUNDS):
+            ends = [_needed(request, name) for name in BOUNDS]
+            return of_windows(kpi, Window(ends[0], ends[1]), Window(ends[2], ends[3]), **where)
+    except BadSide as error:
+        raise invalid([{"path": error.field, "detail": str(error)}]) from error
+    return None
+
+
+def _needed(request: Request, name: str) -> datetime:
+    found = _moment(request, name)
+    if found is None:
+        raise invalid([{"path": name, "detail": "Two windows have four ends."}])
+    return found
+
+
+def _moment(request: Request, name: str) -> datetime | None:
+    return payload.asked_moment(request.query_params.get(name), name)
+
+
+def _shape(kpi: KPI, told: Changes) -> dict[str, Any]:
+    compared, course = told.told, told.course
+    one = compared.change if compared else None
+    return {
+        "unit": kpi.unit,
+        "split": told.split,
+        "before": told.before or None,
+        "after": told.after or None,
+        "change": None if one is None or compared is None else {
+            "verdict": one.verdict, "word": compared.word, "better": compared.better, "by": compared.by,
+            "before": one.before, "after": one.after, "relative": one.relative, "low": one.low, "high": one.high,
+            "runs_before": one.runs_before, "runs_after": one.runs_after, "drawn_before": told.drawn_before,
+            "drawn_after": told.drawn_after, "left_out": compared.left_out, "reason": one.reason,
+        },
+        "change_points": None if course.shifts is None else [
+            {"at": shift.at, "before": shift.before, "after": shift.after, "relative": shift.relative, "p": shift.p}
+            for shift in course.shifts
+        ],
+        "forecast": None if course.forecast is None else {
+            "reached": course.forecast.reached, "expected_at": course.expected_at, "latest_at": course.latest_at,
+            "reason": course.forecast.reason,
+        },
+    }  # fmt: skip
