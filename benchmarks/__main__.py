@@ -21,7 +21,7 @@ django.setup()
 
 from django.core.management import call_command  # noqa: E402 - after setup
 
-from benchmarks import databases, histograms, ingestion, instrument, reading, waiting  # noqa: E402 - after setup
+from benchmarks import databases, histograms, ingestion, instrument, partitions, reading, waiting  # noqa: E402 - after setup
 from benchmarks.table import Line, markdown  # noqa: E402
 from tests.lanes import USUAL_DATABASE, answers  # noqa: E402
 
@@ -35,18 +35,19 @@ def main(command: str = "", *arguments: str) -> None:
     if command == "saturate":
         waiting.saturate()
     elif command == "on":
-        print(json.dumps(_on_database(int(arguments[0]), ingest=arguments[1] == "ingest")))
+        print(json.dumps(_on_database(int(arguments[0]), partitions_too="partitions" in arguments)))
     else:
         _everything(MILLION // 10 if command == "quick" else MILLION, keep=command != "quick")
 
 
-def _on_database(rows: int, *, ingest: bool) -> list[Line]:
+def _on_database(rows: int, *, partitions_too: bool) -> list[Line]:
     """What is measured in a process of its own, on the database of its environment."""
     url = os.environ["DATABASE_URL"]
     databases.fill(rows)
     lines = reading.measure()
-    if ingest:
-        lines += ingestion.measure(url)
+    if partitions_too:
+        lines += partitions.measure()
+    lines += ingestion.measure(url)
     if url.startswith("sqlite"):
         lines += waiting.measure(url)
     return lines
@@ -56,13 +57,13 @@ def _everything(million: int, *, keep: bool) -> None:
     call_command("collectstatic", interactive=False, verbosity=0)
     parts = {"Without a database": [*instrument.measure(), *histograms.measure()]}
     with databases.sqlite() as url:
-        parts[f"SQLite, {million:,} measurements"] = _child(url, million, "ingest")
+        parts[f"SQLite, {million:,} measurements"] = _child(url, million)
     server = os.environ.get("TEST_DATABASE_URL") or USUAL_DATABASE
     if answers(server, 5432):
         with databases.postgres(server) as url:
-            small = parts[f"PostgreSQL, {million:,} measurements"] = _child(url, million, "ingest")
+            small = parts[f"PostgreSQL, {million:,} measurements"] = _child(url, million, "partitions")
         with databases.postgres(server) as url:
-            large = _child(url, 10 * million, "ingest")
+            large = _child(url, 10 * million)
         parts[f"PostgreSQL, {10 * million:,} measurements"] = _grown(large, small)
     else:
         print("No PostgreSQL answers: measured on SQLite alone.")
@@ -73,9 +74,9 @@ def _everything(million: int, *, keep: bool) -> None:
         (RESULTS / "latest.md").write_text(text, encoding="utf-8")
 
 
-def _child(url: str, rows: int, ingest: str) -> list[Line]:
+def _child(url: str, rows: int, *more: str) -> list[Line]:
     print(f"measuring on {url.partition(':')[0]}, {rows:,} measurements …", flush=True)
-    command = [sys.executable, "-m", "benchmarks", "on", str(rows), ingest]
+    command = [sys.executable, "-m", "benchmarks", "on", str(rows), *more]
     output = subprocess.run(command, env=databases.use(url), stdout=subprocess.PIPE, check=True, text=True).stdout
     return [Line(*line) for line in json.loads(output.splitlines()[-1])]
 

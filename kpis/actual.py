@@ -93,8 +93,10 @@ def _percentile(percent: float, stretches: Sequence[Stretch], count: int) -> Fig
         return Figure(newest.last, newest.count, None, True)
     # A rollup of both kinds is marked, and says what its samples say: its newest figure may be the mean of a run.
     exact = [s for s in stretches if s.histogram is not None or not s.reported]
-    singles = Histogram.from_values([s.last for s in exact if s.histogram is None])
-    merged = Histogram.merge([singles, *(s.histogram for s in exact if s.histogram is not None)])
+    parts = [s.histogram for s in exact if s.histogram is not None]
+    if singles := [s.last for s in exact if s.histogram is None]:
+        parts.append(Histogram.from_values(singles))
+    merged = Histogram.merge(parts)
     return Figure(merged.percentile(percent), merged.count, merged, newest.reported)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterable, Sequence
 
@@ -33,6 +34,15 @@ def _bounds(indices: Ints) -> tuple[Floats, Floats]:
     high = scale * (1 + (position + 1) / SUBBUCKETS)
     zero = indices == ZERO
     return np.where(zero, 0.0, low), np.where(zero, 0.0, high)
+
+
+def _midpoint(index: int) -> float:
+    """The same of one bucket, as `Histogram._midpoints` has it."""
+    if index == ZERO:
+        return 0.0
+    exponent, position = divmod(index, SUBBUCKETS)
+    scale = math.ldexp(0.5, exponent)
+    return (scale * (1 + position / SUBBUCKETS) + scale * (1 + (position + 1) / SUBBUCKETS)) / 2
 
 
 class Histogram:
@@ -68,6 +78,8 @@ class Histogram:
     @classmethod
     def merge(cls, histograms: Iterable[Histogram]) -> Histogram:
         parts = list(histograms)
+        if len(parts) == 1:
+            return parts[0]
         if not parts:
             return cls(np.empty(0, np.int64), np.empty(0, np.int64))
         return cls._summed(np.concatenate([part._indices for part in parts]), np.concatenate([part._counts for part in parts]))
@@ -100,7 +112,7 @@ class Histogram:
         if not len(self._counts):
             raise ValueError("an empty histogram has no percentiles")
         rank = max(1, int(np.ceil(percent / 100 * self.count - 1e-9)))
-        return float(self._midpoints()[np.searchsorted(np.cumsum(self._counts), rank)])
+        return _midpoint(int(self._indices[np.searchsorted(np.cumsum(self._counts), rank)]))
 
     def share_above(self, value: float) -> float:
         """Share of the samples in buckets that lie above the bucket of `value`."""
