@@ -10,6 +10,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 
 from accounts import audit
+from kpis import defining
 from kpis.models import (
     KPI,
     CurrentValue,
@@ -39,6 +40,8 @@ class AuditedAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         before = {name: _shown(form.initial.get(name)) for name in form.changed_data} if change else {}
+        if change and form.changed_data and hasattr(obj, "version"):
+            obj.version += 1
         super().save_model(request, obj, form, change)
         if form.changed_data:
             actor, token = audit.actor_of(request)
@@ -68,6 +71,7 @@ class ScorecardAdmin(AuditedAdmin):
     list_display = ("name", "slug", "archived_at")
     list_filter = (("archived_at", admin.EmptyFieldListFilter),)
     search_fields = ("name", "slug")
+    readonly_fields = ("version", "created_at")
     prepopulated_fields = {"slug": ("name",)}
 
 
@@ -82,17 +86,12 @@ class KpiAdmin(AuditedAdmin):
     prepopulated_fields = {"key": ("name",)}
 
     def get_readonly_fields(self, request: HttpRequest, obj: KPI | None = None) -> tuple[str, ...]:
-        """Measurements are kept in the KPI's unit, so the unit stays once something was measured."""
-        measured = obj is not None and obj.series.exists()
-        return (*self.readonly_fields, "scorecard", "key", "unit") if measured else self.readonly_fields
+        """What figures and approved targets rest on stays as it is."""
+        stays = obj is not None and defining.fixed(obj)
+        return (*self.readonly_fields, "scorecard", "key", *defining.FIXED) if stays else self.readonly_fields
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: KPI | None = None) -> dict[str, Sequence[str]]:
         return {} if obj is not None else {"key": ("name",)}
-
-    def save_model(self, request: HttpRequest, obj: KPI, form: Any, change: bool) -> None:
-        if change and form.changed_data:
-            obj.version += 1
-        super().save_model(request, obj, form, change)
 
 
 @admin.register(Series)

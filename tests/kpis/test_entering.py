@@ -1,6 +1,9 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
+from django.db import connection
 
 from accounts.models import AuditEntry, User
 from kpis import entering
@@ -76,3 +79,22 @@ def test_a_file_comes_in_wholly_or_not_at_all(people: People) -> None:
     assert Measurement.objects.count() == 4
     told = AuditEntry.objects.filter(action="measurement.import").order_by("pk")
     assert [entry.after["kpis"] for entry in told] == [["first", "second"]] * 2
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_of_ten_people_at_once_one_enters_the_figure() -> None:
+    kpi = make_kpi()
+    people = [User.objects.create(username=f"person-{number}") for number in range(10)]
+    start = Barrier(len(people))
+
+    def send(person: User) -> int:
+        try:
+            start.wait()
+            return enter(kpi, 450, person).receipt.stored
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(people)) as pool:
+        assert sum(pool.map(send, people)) == 1
+    assert (Measurement.objects.count(), AuditEntry.objects.filter(action="measurement.enter").count()) == (1, 1)
