@@ -147,5 +147,6 @@ def context(request: HttpRequest) -> dict[str, bool]:
         "may_propose": Scope.TARGETS_PROPOSE in known,
         "may_approve": Scope.APPROVE in known,
         "may_enter": bool(known.intersection(ENTER)),
+        "may_alert": Scope.ALERTS_WRITE in known,
         "may_send_results": Scope.RESULTS_WRITE in known,
     }

@@ -232,6 +232,7 @@ CELERY_BEAT_SCHEDULE = {
     "scheduler-alive": {"task": "config.scheduler_alive", "schedule": 10.0, "options": {"expires": 10}},
     "probes-tick": {"task": "probes.tick", "schedule": 1.0, "options": {"expires": 2}},
     "kpis-judge": {"task": "kpis.tasks.judge", "schedule": 60.0, "options": {"expires": 60}},
+    "alerts-tell": {"task": "kpis.tasks.tell", "schedule": 5.0, "options": {"expires": 5}},
     "kpis-prune": {"task": "kpis.tasks.prune_measurements", "schedule": 86400.0, "options": {"expires": 3600}},
     "probes-prune": {"task": "probes.prune", "schedule": 600.0, "options": {"expires": 300}},
 }
@@ -280,6 +281,8 @@ LOGGING = {
 
 # Addresses inside a private network that probes may reach, as host-or-CIDR[:port]; see docs for the policy.
 PROBE_ALLOW = env_list("PROBE_ALLOW")
+# The same for the webhooks and chat servers that alerts are sent to.
+CHANNEL_ALLOW = env_list("CHANNEL_ALLOW")
 
 
 def own_parts() -> list[tuple[str, int]]:

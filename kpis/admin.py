@@ -13,16 +13,21 @@ from accounts import audit
 from kpis import defining
 from kpis.models import (
     KPI,
+    Channel,
     CurrentValue,
+    Delivery,
     Incident,
     IngestReceipt,
     KpiState,
     Measurement,
+    Message,
     Rollup,
+    Route,
     Rule,
     Sample,
     Scorecard,
     Series,
+    Silence,
     Submission,
     Target,
     Transition,
@@ -253,3 +258,49 @@ class TransitionAdmin(ReadOnlyAdmin):
     list_filter = ("state", "outbox")
     list_select_related = ("incident",)
     search_fields = ("incident__title", "origin")
+
+
+class RouteInline(admin.TabularInline):
+    model = Route
+    extra = 0
+
+
+@admin.register(Channel)
+class ChannelAdmin(AuditedAdmin):
+    list_display = ("name", "kind", "shown", "enabled", "archived_at")
+    list_filter = ("kind", "enabled")
+    search_fields = ("name", "shown")
+    readonly_fields = ("kind", "shown", "digest_until", "claimed_until", "created_at", "version")
+    inlines = (RouteInline,)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+
+@admin.register(Route)
+class RouteAdmin(AuditedAdmin):
+    list_display = ("channel", "severity", "scorecard", "service")
+    list_select_related = ("channel", "scorecard")
+    search_fields = ("channel__name", "service")
+
+
+@admin.register(Silence)
+class SilenceAdmin(ReadOnlyAdmin):
+    list_display = ("reason", "starts_at", "ends_at", "rule", "scorecard", "kpi", "service", "created_by", "ended_at")
+    list_select_related = ("scorecard", "kpi", "created_by")
+    search_fields = ("reason", "service")
+
+
+@admin.register(Message)
+class MessageAdmin(ReadOnlyAdmin):
+    list_display = ("title", "channel", "state", "attempts", "created_at", "sent_at", "error")
+    list_filter = ("state", "channel")
+    list_select_related = ("channel",)
+    search_fields = ("title", "key")
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    list_display = ("transition", "channel", "message", "due_at")
+    list_select_related = ("transition__incident", "channel", "message")
+    search_fields = ("transition__incident__title",)

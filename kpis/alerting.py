@@ -76,6 +76,6 @@ def window_s(recover_s: int) -> int:
     return max(recover_s, SETTLE_S)
 
 
-def told_after_s(recover_s: int) -> int:
-    """How long good news wait: until the figure has been good for the recover window, of which the judge waits a part."""
-    return max(0, SETTLE_S - recover_s) + GATHER_S
+def told_after_s(recover_s: int, waited_s: int = 0) -> int:
+    """How long good news wait until the recover window has passed, of which whoever judged has waited a part."""
+    return max(0, window_s(recover_s) - waited_s) + GATHER_S

@@ -23,7 +23,10 @@ class Refused(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Sight:
-    """One look at one thing that is watched, with the figure behind it. `key` says what it is about."""
+    """One look at one thing that is watched, with the figure behind it. `key` says what it is about.
+
+    `waited_s` is the part of the recover window that whoever judged has waited before saying that it is good again.
+    """
 
     key: str
     kind: str
@@ -31,6 +34,7 @@ class Sight:
     title: str
     look: Look
     recover_s: int = 0
+    waited_s: int = 0
     kpi: KPI | None = None
     scorecard: Scorecard | None = None
     rule: Rule | None = None
@@ -122,11 +126,12 @@ def _moves(incident: Incident, wanted: Step, sight: Sight) -> list[_Move]:
     if wanted == Step.FIRE:
         return [_Move(incident, State.FIRING, sight, Outbox.DUE, GATHER_S)]
     if wanted == Step.RESOLVE:
-        return [_Move(incident, State.RESOLVED, sight, Outbox.DUE, told_after_s(sight.recover_s))]
+        return [_Move(incident, State.RESOLVED, sight, Outbox.DUE, told_after_s(sight.recover_s, sight.waited_s))]
     if wanted == Step.FORGET:
         incident.delete()
         return []
-    untold = incident.transitions.filter(state=State.RESOLVED, outbox=Outbox.DUE).update(outbox=Outbox.QUIET)
+    still_due = incident.transitions.filter(state=State.RESOLVED, outbox__in=(Outbox.DUE, Outbox.HELD))
+    untold = still_due.update(outbox=Outbox.QUIET)
     was = State.ACKNOWLEDGED if untold and incident.acknowledged_at else State.FIRING
     note = "Past its limit again within the recover window: the same incident."
     outbox = Outbox.QUIET if untold else Outbox.DUE

@@ -20,10 +20,11 @@ from kpis.standing import Standing, judged, series_figures, standings
 STATE = ["kpi", "status", "since", "memory"]
 
 
-def remember(kpis: Iterable[KPI], *, now: datetime) -> None:
+def remember(kpis: Iterable[KPI], *, now: datetime, look_again: bool = False) -> None:
     """Keep what the judge must remember of these KPIs. Call it in the transaction that changed their values.
 
-    A KPI that looks as it did is not written again: the judge's memory moves only with its figures.
+    A KPI that looks as it did is not written again: the judge's memory moves only with its figures. Alerts of what was good
+    and is good need no look, unless they are open though they should not be: then `look_again`.
     """
     listed = sorted({kpi.pk: kpi for kpi in kpis}.values(), key=lambda kpi: kpi.pk)
     states = _states([kpi.pk for kpi in listed], now)
@@ -40,7 +41,7 @@ def remember(kpis: Iterable[KPI], *, now: datetime) -> None:
         kept = (str(found.status), found.memory.since or now, found.memory.to_dict())
         if kept != (state.status, state.since, state.memory):
             changed.append((kpi.pk, *kept))
-        if _bad(memories[kpi.pk]) or _bad(found.memory):
+        if look_again or _bad(memories[kpi.pk]) or _bad(found.memory):
             sights.append(threshold_sight(found, now))
     storing.upsert(KpiState, STATE, changed, unique=["kpi"], changes={name: f"excluded.{name}" for name in STATE[1:]})
     incidents.follow(sights, now=now)
@@ -89,6 +90,7 @@ def threshold_sight(found: Standing, now: datetime) -> Sight:
         title=kpi.name if limit is None else f"{kpi.name} {side} {figure_words(limit, kpi.unit)}",
         look=Look(now, bad, found.memory.breached),
         recover_s=target.recover_s if target else 0,
+        waited_s=target.recover_s if target else 0,
         kpi=kpi,
         subject=found.worst_subject,
         value=found.actual,

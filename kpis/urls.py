@@ -4,7 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from kpis import badges, results_api
 from kpis.api import urls as api_urls
-from kpis.views import approvals, defining, entering, importing, kpis, scorecards, submissions, waivers
+from kpis.views import alerts, approvals, channels, defining, entering, importing, kpis, quiet, scorecards, submissions, waivers
 
 app_name = "kpis"
 
@@ -34,6 +34,24 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("results/", submissions.submission_list, name="submission-list"),
     path("results/<uuid:pk>/", submissions.submission_detail, name="submission-detail"),
     path("results/<uuid:pk>/invalidate/", submissions.submission_invalidate, name="submission-invalidate"),
+    path("alerts/", alerts.alert_list, name="alert-list"),
+    path("alerts/bell/", alerts.alert_bell, name="alert-bell"),
+    path("alerts/<int:pk>/", alerts.alert_detail, name="alert-detail"),
+    path("alerts/<int:pk>/acknowledge/", alerts.alert_acknowledge, name="alert-acknowledge"),
+    path("alerts/of/<slug:slug>/<slug:key>/", alerts.alert_of_kpi, name="alert-of-kpi"),
+    path("alerts/link/<str:token>/", alerts.alert_link, name="alert-link"),
+    path("alerts/channels/", channels.channel_list, name="channel-list"),
+    path("alerts/channels/new/<slug:kind>/", channels.channel_new, name="channel-new"),
+    path("alerts/channels/<int:pk>/", channels.channel_edit, name="channel-edit"),
+    path("alerts/channels/<int:pk>/test/", channels.channel_test, name="channel-test"),
+    path("alerts/channels/<int:pk>/archive/", channels.channel_archive, name="channel-archive"),
+    path("alerts/channels/<int:pk>/routes/", channels.channel_route, name="channel-route"),
+    path("alerts/routes/<int:pk>/remove/", channels.channel_unroute, name="channel-unroute"),
+    path("alerts/messages/<int:pk>/resend/", channels.message_resend, name="message-resend"),
+    path("alerts/silences/", quiet.silence_list, name="silence-list"),
+    path("alerts/silences/<int:pk>/end/", quiet.silence_end, name="silence-end"),
+    path("alerts/rules/", quiet.rule_list, name="rule-list"),
+    path("alerts/rules/<int:pk>/switch/", quiet.rule_switch, name="rule-switch"),
     path("badges/kpi/<slug:slug>/<slug:key>.svg", badges.kpi_badge, name="kpi-badge"),
 ]
 api_urlpatterns: list[URLPattern | URLResolver] = [

@@ -37,6 +37,9 @@ def unseal(text: str, *, within_s: int) -> Any:
 class EncryptedJSONField(models.TextField):
     """A JSON value that the database sees only as ciphertext. Empty values are stored empty."""
 
+    _pyi_private_set_type: Any
+    _pyi_private_get_type: Any
+
     def get_prep_value(self, value: Any) -> str:
         return cipher().encrypt(json.dumps(value).encode()).decode() if value else ""
 

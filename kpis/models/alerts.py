@@ -116,6 +116,7 @@ class Outbox(models.TextChoices):
     """What became of telling somebody about a transition."""
 
     DUE = "due", "waits to be told"
+    HELD = "held", "held back by a silence"
     ROUTED = "routed", "handed to its channels"
     NOBODY = "nobody", "no channel wants it"
     MUTED = "muted", "silenced"
@@ -141,7 +142,7 @@ class Transition(models.Model):
     class Meta:
         ordering = ["incident_id", "number"]
         constraints = [models.UniqueConstraint(fields=["incident", "number"], name="transition_number")]
-        indexes = [models.Index(fields=["due_at"], condition=Q(outbox="due"), name="transition_due")]
+        indexes = [models.Index(fields=["due_at"], condition=Q(outbox__in=["due", "held"]), name="transition_due")]
 
     def __str__(self) -> str:
         return f"{self.incident}: {self.state}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from accounts.templatetags.ui import icon, percent, plain
+from accounts.templatetags.ui import icon, percent, plain, span
 from kpis import headlines
 from kpis.drawing import segments, spark, way
 from kpis.entering import KINDS
@@ -42,6 +42,42 @@ def status_chip(status: str, waived_until: datetime | None = None, filled: bool 
     classes = f"s-{status}{' fill' if filled or status == 'breached' else ''}"
     waived = format_html(' <span class="st s-waived">{}waived until {}</span>', icon("shield-half"), f"{waived_until:%-d %b}") if waived_until else ""  # fmt: skip  # noqa: E501
     return format_html('<span class="st {}">{}{}</span>{}', classes, icon(name), word, waived)
+
+
+ALERT_LOOKS = {
+    "pending": ("hourglass", "behind", "Pending"),
+    "firing": ("flame", "breached", "Firing"),
+    "acknowledged": ("bell-check", "waived", "Acknowledged"),
+    "resolved": ("circle-check", "met", "Resolved"),
+}
+
+
+@register.simple_tag
+def alert_chip(state: str, filled: bool = False) -> SafeString:
+    """Icon and word of an alert's state."""
+    name, look, word = ALERT_LOOKS[str(state)]
+    return format_html(
+        '<span class="st s-{}{}">{}{}</span>', look, " fill" if filled or state == "firing" else "", icon(name), word
+    )
+
+
+SEVERITY_LOOKS = {"low": "dim", "medium": "t-stale", "high": "t-behind", "critical": "t-breached"}
+
+
+@register.simple_tag
+def severity(name: str) -> SafeString:
+    return format_html('<b class="{}">{}</b>', SEVERITY_LOOKS[str(name)], name)
+
+
+@register.filter
+def lasted(begun: datetime | None, ended: datetime | None = None) -> str:
+    """How long something took, or takes since."""
+    return "—" if begun is None else span((ended or timezone.now()) - begun)
+
+
+@register.filter
+def span_words(value: timedelta | None) -> str:
+    return "—" if value is None else span(value)
 
 
 TRACK = mark_safe(
@@ -152,7 +188,7 @@ def as_raw(value: float | None, kpi: KPI) -> float | None:
     return raw_figure(value, reference=kpi.reference, unit=kpi.unit)
 
 
-ORIGINS = {"run": ("/runs/{}/", "run {}"), "result": ("/results/{}/", "CI result {}")}
+ORIGINS = {"run": ("/runs/{}/", "run {}"), "incident": ("/alerts/{}/", "alert {}"), "result": ("/results/{}/", "CI result {}")}
 SOURCES = {"api": "the API, token {}", "manual": "hand, by {}", "file": "a file, by {}"}
 
 

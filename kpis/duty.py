@@ -1,0 +1,139 @@
+"""What somebody on duty sees: alerts by what is to be done about them, one alert's life, and how fast things recover."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Q, QuerySet
+
+from kpis import waivers
+from kpis.alerting import State
+from kpis.models import Delivery, Incident, Kind, Message, MessageState, Silence, Transition
+from kpis.routing import silenced_until
+
+SHOWS = {
+    "open": "Open",
+    "firing": "Firing",
+    "acknowledged": "Acknowledged",
+    "silenced": "Silenced",
+    "resolved": "Resolved",
+}
+LAST = timedelta(days=30)
+LENGTH = ExpressionWrapper(F("resolved_at") - F("fired_at"), output_field=DurationField())
+MOST_OPEN = 1000
+OPEN = (State.FIRING, State.ACKNOWLEDGED)
+
+
+@dataclass(frozen=True)
+class Row:
+    """An alert with what mutes it and what excuses it."""
+
+    incident: Incident
+    silenced_until: datetime | None = None
+    waived_until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Watch:
+    """How it stands. Lengths are None where nothing has recovered in the last 30 days."""
+
+    firing: int
+    acknowledged: int
+    silenced: int
+    dead: int
+    mttr: timedelta | None
+    outages: int
+    recovery: timedelta | None
+    recovered: int
+
+    @property
+    def headline(self) -> str:
+        """One sentence: "3 alerts are firing, 1 is acknowledged."."""
+        if not self.firing and not self.acknowledged:
+            return "Nothing is firing."
+        parts = []
+        if self.firing:
+            parts.append(f"{self.firing} alert{'s are' if self.firing != 1 else ' is'} firing")
+        if self.acknowledged:
+            noun = "" if self.firing else f" alert{'s' if self.acknowledged != 1 else ''}"
+            parts.append(f"{self.acknowledged}{noun} {'are' if self.acknowledged != 1 else 'is'} acknowledged")
+        return ", ".join(parts) + "."
+
+
+def rows(incidents: Sequence[Incident], *, now: datetime) -> list[Row]:
+    """Two queries, however many there are."""
+    silences = list(Silence.objects.touching(now, now))
+    waived = waivers.by_subject([one.kpi_id for one in incidents if one.kpi_id], now)
+    return [Row(one, silenced_until(one, silences, now), _waived(one, waived)) for one in incidents]
+
+
+def _waived(incident: Incident, waived: Mapping[int, Mapping[str, datetime]]) -> datetime | None:
+    """Until when its KPI is waived, as a whole or on the subject; a waiver mutes nothing."""
+    mine = waived.get(incident.kpi_id or 0, {})
+    return mine.get("") or mine.get(incident.subject)
+
+
+def listed() -> QuerySet[Incident]:
+    """What was an alert at any time: what is only pending is none yet."""
+    return Incident.objects.exclude(fired_at=None).select_related("kpi__scorecard", "scorecard")
+
+
+def chosen(show: str, *, now: datetime) -> tuple[QuerySet[Incident], list[Row] | None]:
+    """The alerts of one tab: as a query, or for the silenced ones as rows, since a recurring silence must be asked."""
+    found = listed()
+    if show == "resolved":
+        return found.filter(state=State.RESOLVED), None
+    if show in (State.FIRING, State.ACKNOWLEDGED):
+        return found.filter(state=show), None
+    if show == "silenced":
+        muted = [row for row in rows(list(found.filter(state__in=OPEN)[:MOST_OPEN]), now=now) if row.silenced_until]
+        return found.none(), muted
+    return found.filter(state__in=OPEN), None
+
+
+def watch(*, now: datetime) -> Watch:
+    """Mean times are from firing to resolved; the MTTR is that of outages alone."""
+    open_ones = list(Incident.objects.open().select_related(None)[:MOST_OPEN])
+    silences = list(Silence.objects.touching(now, now))
+    states = [one.state for one in open_ones]
+    over = Incident.objects.filter(state=State.RESOLVED, resolved_at__gte=now - LAST, fired_at__isnull=False)
+    outage = Q(kind=Kind.OUTAGE)
+    told = over.aggregate(
+        recovery=Avg(LENGTH), recovered=Count("pk"), mttr=Avg(LENGTH, filter=outage), outages=Count("pk", filter=outage)
+    )
+    return Watch(
+        firing=states.count(State.FIRING),
+        acknowledged=states.count(State.ACKNOWLEDGED),
+        silenced=sum(silenced_until(one, silences, now) is not None for one in open_ones),
+        dead=Message.objects.filter(state=MessageState.DEAD).exclude(deliveries=None).count(),
+        **told,
+    )
+
+
+def firing_count() -> int:
+    return Incident.objects.filter(state=State.FIRING).count()
+
+
+@dataclass(frozen=True)
+class Story:
+    """One alert in full."""
+
+    row: Row
+    steps: tuple[Transition, ...]
+    told: tuple[Delivery, ...]
+
+    @property
+    def incident(self) -> Incident:
+        return self.row.incident
+
+
+def story(incident: Incident, *, now: datetime) -> Story:
+    """Its steps and whom they were told, oldest first."""
+    told = Delivery.objects.filter(transition__incident=incident).select_related("transition", "channel", "message")
+    return Story(
+        row=rows([incident], now=now)[0],
+        steps=tuple(incident.transitions.select_related("actor").order_by("number")),
+        told=tuple(told.defer("channel__config", "message__body", "message__event").order_by("pk")),
+    )

@@ -1,0 +1,86 @@
+"""When planned quiet holds: once, or again and again by an RFC 5545 rule, in the time of a place. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from dateutil.rrule import rrule, rrulestr
+
+OFTEN = ("DAILY", "WEEKLY", "MONTHLY")
+PARTS = {"FREQ", "INTERVAL", "UNTIL", "BYDAY", "BYMONTH", "BYMONTHDAY", "BYSETPOS", "WKST"}
+YEARS = timedelta(days=3653)
+"""No rule is followed further from its start: one that never fits must not be looked for without end."""
+
+LONGEST = timedelta(days=31)
+
+
+class BadRecurrence(ValueError):
+    """A rule that cannot be followed, in words."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """From `starts_at` to `ends_at`, and again by `rule` (`FREQ=WEEKLY;BYDAY=SA`), at the same time of day in `zone`."""
+
+    starts_at: datetime
+    ends_at: datetime
+    rule: str = ""
+    zone: str = "UTC"
+
+    @property
+    def length(self) -> timedelta:
+        return self.ends_at - self.starts_at
+
+    def covering(self, at: datetime) -> tuple[datetime, datetime] | None:
+        """The occurrence that holds at a time, its end excluded."""
+        found = [one for one in self.between(at, at) if one[0] <= at < one[1]]
+        return max(found, key=lambda one: one[1]) if found else None
+
+    def between(self, start: datetime, end: datetime, *, most: int = 200) -> list[tuple[datetime, datetime]]:
+        """Occurrences that touch a span of time, oldest first, at most so many."""
+        if not self.rule:
+            return [(self.starts_at, self.ends_at)] if self.starts_at <= end and self.ends_at >= start else []
+        place = ZoneInfo(self.zone)
+        first = self.starts_at.astimezone(place).replace(tzinfo=None)
+        after = (start - self.length).astimezone(place).replace(tzinfo=None) - timedelta(hours=3)
+        until = end.astimezone(place).replace(tzinfo=None) + timedelta(hours=3)
+        found: list[tuple[datetime, datetime]] = []
+        for local in parsed(self.rule, first).xafter(after, inc=True):
+            if local > until or len(found) >= most:
+                break
+            begin = local.replace(tzinfo=place).astimezone(UTC)
+            if begin <= end and begin + self.length >= start:
+                found.append((begin, begin + self.length))
+        return found
+
+
+def parsed(rule: str, first: datetime) -> rrule:
+    """The rule, beginning at a local time. Raises BadRecurrence."""
+    parts = dict(part.partition("=")[::2] for part in rule.upper().removeprefix("RRULE:").split(";") if part)
+    if parts.get("FREQ") not in OFTEN:
+        raise BadRecurrence(f"FREQ is one of {', '.join(OFTEN)}.")
+    if unknown := sorted(parts.keys() - PARTS):
+        raise BadRecurrence(f"{unknown[0]} has no place here; use {', '.join(sorted(PARTS))}.")
+    if parts.get("UNTIL", "").endswith("Z"):
+        parts["UNTIL"] = parts["UNTIL"].removesuffix("Z")
+    try:
+        found = rrulestr(";".join(f"{name}={value}" for name, value in parts.items()), dtstart=first)
+    except (ValueError, TypeError, KeyError, IndexError) as error:
+        raise BadRecurrence(f"This is not a recurrence rule (RFC 5545): {error}") from error
+    if not isinstance(found, rrule):
+        raise BadRecurrence("One rule, without exceptions.")
+    ends: datetime | None = getattr(found, "_until", None)
+    return found.replace(until=min(ends or first + YEARS, first + YEARS))
+
+
+def quiet_until(at: datetime, begins: time, ends: time, zone: str) -> datetime | None:
+    """When the quiet hours that hold at a time end; None outside of them. They may pass midnight."""
+    place = ZoneInfo(zone)
+    local = at.astimezone(place)
+    inside = begins <= local.time() < ends if begins < ends else not ends <= local.time() < begins
+    if not inside or begins == ends:
+        return None
+    day = local.date() if local.time() < ends else local.date() + timedelta(days=1)
+    return datetime.combine(day, ends, place).astimezone(UTC)

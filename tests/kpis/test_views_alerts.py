@@ -1,0 +1,232 @@
+"""Pages of somebody on duty."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.core import signing
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import AuditEntry, User
+from kpis.messages import SALT, acknowledge_address
+from kpis.models import Channel, Delivery, Incident, Message, Rule, Silence, Transition
+from kpis.points import Point
+from kpis.recording import record
+from tests.factories import People
+from tests.kpis.factories import make_kpi, make_scorecard, make_target
+from tests.kpis.receivers import Receiver
+
+pytestmark = pytest.mark.django_db
+LogIn = Callable[[User], Client]
+
+
+def fire(how_many: int = 1, value: float = 120) -> list[Incident]:
+    now = timezone.now()
+    scorecard = make_scorecard()
+    points = []
+    for _ in range(how_many):
+        kpi = make_kpi(scorecard=scorecard, aggregation="last")
+        make_target(kpi, "<", 50, alert_threshold=100, severity="high", effective_from=now - timedelta(days=1))
+        points.append(Point(kpi=kpi, subject="orders", at=now, value=value, origin="run:7"))
+    record(points, now=now)
+    return list(Incident.objects.order_by("-pk")[:how_many])
+
+
+def link_of(incident: Incident, channel: Channel) -> str:
+    return acknowledge_address(incident, channel).removeprefix("http://127.0.0.1:8000")
+
+
+@pytest.mark.parametrize("path", ["/alerts/", "/alerts/channels/", "/alerts/silences/", "/alerts/rules/"])
+def test_empty_pages_say_what_to_do(as_viewer: Client, path: str) -> None:
+    answer = as_viewer.get(path)
+    assert (answer.status_code, 'class="empty"' in answer.content.decode()) == (200, True)
+
+
+def test_alerts_are_listed_by_what_is_to_be_done(as_viewer: Client) -> None:
+    (one,) = fire()
+    told = as_viewer.get("/alerts/").content.decode()
+    assert ("1 alert is firing." in told, one.title in told, "/runs/7/" in told) == (True, True, True)
+    assert one.title not in as_viewer.get("/alerts/?show=resolved").content.decode()
+    assert "Clear the filter" in as_viewer.get("/alerts/?severity=critical").content.decode()
+
+
+@pytest.mark.parametrize("how_many", [1, 30])
+def test_queries_of_the_list_do_not_grow(as_viewer: Client, how_many: int, django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
+    fire(how_many)
+    with django_assert_num_queries(12):
+        as_viewer.get("/alerts/")
+
+
+@pytest.mark.parametrize("how_many", [1, 30])
+def test_queries_of_channels_do_not_grow(as_viewer: Client, how_many: int, django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
+    for number in range(how_many):
+        channel = Channel.objects.create(name=f"duty {number}", kind="mail", shown="duty@example.com")
+        channel.routes.create()
+        Message.objects.create(channel=channel, title="t", body="b", state="dead", created_at=timezone.now())
+    with django_assert_num_queries(7):
+        as_viewer.get("/alerts/channels/")
+
+
+@pytest.mark.parametrize("how_many", [1, 30])
+def test_queries_of_silences_and_rules_do_not_grow(
+    as_viewer: Client,
+    people: People,
+    how_many: int,
+    django_assert_num_queries,  # type: ignore[no-untyped-def]
+) -> None:
+    now = timezone.now()
+    for _ in range(how_many):
+        kpi = make_kpi()
+        Silence.objects.create(
+            reason="r", starts_at=now, ends_at=now + timedelta(hours=1), kpi=kpi, created_by=people.engineer, rule="FREQ=DAILY"
+        )
+        Rule.objects.create(kind="stale", kpi=kpi, created_by=people.engineer)
+    with django_assert_num_queries(5):
+        as_viewer.get("/alerts/silences/")
+    with django_assert_num_queries(5):
+        as_viewer.get("/alerts/rules/")
+
+
+def test_one_alert_shows_its_life_and_who_was_told(as_viewer: Client, channel: Channel, tell) -> None:  # type: ignore[no-untyped-def]
+    (one,) = fire()
+    tell(timezone.now() + timedelta(minutes=1))
+    told = as_viewer.get(f"/alerts/{one.pk}/").content.decode()
+    assert ("Firing → duty" in told, "120" in told, "<h2>Acknowledge" in told) == (True, True, False)
+
+
+def test_engineer_acknowledges_with_a_note(as_engineer: Client) -> None:
+    (one,) = fire()
+    answer = as_engineer.post(f"/alerts/{one.pk}/acknowledge/", {"note": "Pool is resized."}, follow=True)
+    assert "Pool is resized." in answer.content.decode()
+    one.refresh_from_db()
+    assert (one.state, one.acknowledged_by) == ("acknowledged", "Engineer")
+
+
+def test_viewer_acknowledges_nothing(as_viewer: Client) -> None:
+    (one,) = fire()
+    assert as_viewer.post(f"/alerts/{one.pk}/acknowledge/").status_code == 403
+
+
+def test_kpi_leads_to_its_newest_alert(as_viewer: Client) -> None:
+    (one,) = fire()
+    assert one.kpi is not None
+    assert as_viewer.get(f"/alerts/of/{one.kpi.scorecard.slug}/{one.kpi.key}/")["Location"] == f"/alerts/{one.pk}/"
+    assert as_viewer.get("/alerts/of/x/y/")["Location"] == "/alerts/"
+
+
+def test_bell_counts_what_fires(as_viewer: Client) -> None:
+    assert 'class="n"' not in as_viewer.get("/alerts/bell/").content.decode()
+    fire(3)
+    assert '<span class="n">3</span>' in as_viewer.get("/alerts/bell/").content.decode()
+
+
+def test_link_of_a_message_asks_first_and_then_acknowledges(channel: Channel) -> None:
+    (one,) = fire()
+    stranger = Client()
+    answer = stranger.get(link_of(one, channel))
+    one.refresh_from_db()
+    assert (answer.status_code, answer["Referrer-Policy"], one.state) == (200, "no-referrer", "firing")
+    stranger.post(link_of(one, channel), {"note": "From my phone."})
+    one.refresh_from_db()
+    assert (one.state, one.acknowledged_by) == ("acknowledged", "the link sent to duty")
+    assert Transition.objects.get(state="acknowledged").note == "From my phone."
+    assert AuditEntry.objects.get(action="alert.acknowledge").actor is None
+
+
+@pytest.mark.parametrize("case", ["altered", "for another purpose", "of a channel that was put away"])
+def test_link_that_is_not_ours_is_refused(channel: Channel, case: str) -> None:
+    (one,) = fire()
+    path = link_of(one, channel)
+    if case == "altered":
+        path = path.replace("/alerts/link/", "/alerts/link/x")
+    elif case == "for another purpose":
+        path = f"/alerts/link/{signing.dumps({'incident': one.pk, 'channel': channel.pk}, salt='other')}/"
+    else:
+        Channel.objects.update(archived_at=timezone.now())
+    assert SALT != "other"
+    assert Client().post(path).status_code == 404
+    one.refresh_from_db()
+    assert one.state == "firing"
+
+
+def test_channel_is_made_tested_changed_and_put_away(as_engineer: Client, receiver: Receiver) -> None:
+    fields = {"name": "On call", "url": receiver.url, "enabled": "on", "quiet_zone": "UTC", "quiet_below": "critical"}
+    answer = as_engineer.post("/alerts/channels/new/webhook/", fields | {"route-severity": "high"}, follow=True)
+    told = answer.content.decode()
+    channel = Channel.objects.get()
+    assert (channel.config["secret"] in told, receiver.url in told, channel.shown in told) == (True, False, True)
+    assert channel.routes.get().severity == "high"
+    as_engineer.post(f"/alerts/channels/{channel.pk}/test/")
+    assert receiver.titles == ["Test of the channel On call"]
+    as_engineer.post(f"/alerts/channels/{channel.pk}/", fields | {"name": "Night", "url": "", "version": "1"})
+    channel.refresh_from_db()
+    assert (channel.name, channel.config["url"]) == ("Night", receiver.url)
+    as_engineer.post(f"/alerts/channels/{channel.pk}/archive/")
+    channel.refresh_from_db()
+    assert (channel.config, channel.archived_at is not None) == ({}, True)
+    trail = " ".join(str(entry.after) + str(entry.before) for entry in AuditEntry.objects.all())
+    assert receiver.url not in trail
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "words"),
+    [
+        ("webhook", {"url": "ftp://x"}, "only http and https"),
+        ("webhook", {"url": "https://example.com", "secret": "short"}, "at least 24 bytes"),
+        ("mail", {"to": "nobody"}, "is not a mail address"),
+        ("chat", {"url": "nonsense"}, "not an address that Apprise knows"),
+        ("chat", {"url": "syslog://"}, "to the server itself"),
+        ("webhook", {"url": "https://example.com", "quiet_from": "22:00"}, "both a beginning and an end"),
+    ],
+)
+def test_what_cannot_work_is_said_beside_the_field(as_engineer: Client, kind: str, fields: dict[str, str], words: str) -> None:
+    common = {"name": "n", "quiet_zone": "UTC", "quiet_below": "critical", "route-severity": "low"}
+    answer = as_engineer.post(f"/alerts/channels/new/{kind}/", common | fields)
+    assert (answer.status_code, words in answer.content.decode(), Channel.objects.count()) == (422, True, 0)
+
+
+def test_dead_letter_is_seen_and_sent_again(as_engineer: Client, channel: Channel, receiver: Receiver, tell) -> None:  # type: ignore[no-untyped-def]
+    receiver.status = 410
+    fire()
+    tell(timezone.now() + timedelta(minutes=1))
+    assert "1 message could not be delivered" in as_engineer.get("/alerts/").content.decode()
+    assert "answered 410" in as_engineer.get("/alerts/channels/").content.decode()
+    receiver.status = 204
+    message = Message.objects.get()
+    as_engineer.post(f"/alerts/messages/{message.pk}/resend/")
+    tell(timezone.now() + timedelta(minutes=2))
+    assert (receiver.taken[0][0]["webhook-id"], Delivery.objects.count()) == (str(message.key), 1)
+
+
+def test_quiet_is_planned_and_ended(as_engineer: Client) -> None:
+    (one,) = fire()
+    fields = {"reason": "Maintenance", "starts_at": "2026-01-01T22:00", "ends_at": "2026-01-02T22:00", "zone": "Europe/Berlin"}
+    as_engineer.post("/alerts/silences/", fields | {"repeat": "FREQ=DAILY", "kpi": str(one.kpi_id)})
+    silence = Silence.objects.get()
+    assert (silence.rule, silence.starts_at.isoformat()) == ("FREQ=DAILY", "2026-01-01T21:00:00+00:00")
+    assert one.title in as_engineer.get("/alerts/?show=silenced").content.decode()
+    as_engineer.post(f"/alerts/silences/{silence.pk}/end/")
+    assert one.title not in as_engineer.get("/alerts/?show=silenced").content.decode()
+
+
+def test_bad_silence_is_said_beside_the_field(as_engineer: Client) -> None:
+    fields = {"reason": "r", "starts_at": "2026-01-02T22:00", "ends_at": "2026-01-01T22:00", "zone": "UTC", "rule": "FREQ=HOURLY"}
+    told = as_engineer.post("/alerts/silences/", fields)
+    assert (told.status_code, "It ends after it begins." in told.content.decode()) == (422, True)
+    assert "FREQ is one of DAILY" in told.content.decode()
+
+
+def test_rule_is_made_and_switched_off(as_engineer: Client) -> None:
+    kpi = make_kpi()
+    fields = {"kind": "stale", "kpi": str(kpi.pk), "severity": "low", "for_min": "10", "min_events": "100"}
+    as_engineer.post("/alerts/rules/", fields)
+    rule = Rule.objects.get()
+    assert (rule.for_s, rule.enabled) == (600, True)
+    as_engineer.post(f"/alerts/rules/{rule.pk}/switch/", {"enabled": "0"})
+    rule.refresh_from_db()
+    assert rule.enabled is False
+    told = as_engineer.post("/alerts/rules/", fields | {"kind": "burn_rate"})
+    assert (told.status_code, "A share between 0 and 1" in told.content.decode()) == (422, True)
