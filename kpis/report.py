@@ -58,6 +58,11 @@ class Report:
         return self.standing.kpi
 
     @property
+    def reported(self) -> int:
+        """How many points are percentiles that came ready-made."""
+        return sum(point.reported for point in self.points)
+
+    @property
     def source(self) -> str:
         return source_of(self.standing)
 

@@ -25,6 +25,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("scorecards/<slug:slug>/<slug:key>/restore/", defining.kpi_restore, name="kpi-restore"),
     path("scorecards/<slug:slug>/<slug:key>/enter/", entering.kpi_enter, name="kpi-enter"),
     path("scorecards/<slug:slug>/<slug:key>/entries/<str:origin>/", entering.entry_detail, name="entry-detail"),
+    path("scorecards/<slug:slug>/<slug:key>/csv/", kpis.kpi_csv, name="kpi-csv"),
     path("scorecards/<slug:slug>/<slug:key>/targets/", kpis.target_propose, name="target-propose"),
     path("targets/<int:pk>/decide/", kpis.target_decide, name="target-decide"),
     path("approvals/", approvals.approval_list, name="approval-list"),

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.decorators import api_view
+from rest_framework.decorators import api_view, renderer_classes
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -17,6 +18,7 @@ from accounts.permissions import Scope, scopes
 from accounts.problems import invalid
 from kpis.api import definitions, payload, shapes
 from kpis.api.lookup import every_kpi, kpi_or_404, scorecard_or_404, visible_kpis, visible_scorecards
+from kpis.api.tables import CourseRenderer
 from kpis.evaluation import Status
 from kpis.history import history
 from kpis.models import Category
@@ -111,10 +113,12 @@ def kpi_detail(request: Request, scorecard: str, key: str) -> Response:
         OpenApiParameter("points", int, description="At most so many points; default 500."),
         OpenApiParameter("subject", str),
         OpenApiParameter("environment", str),
+        OpenApiParameter("format", str, enum=["json", "csv"], description="The same as the header `Accept`."),
     ],
 )
 @scopes(GET=Scope.READ)
 @api_view(["GET"])
+@renderer_classes([JSONRenderer, CourseRenderer])
 def kpi_measurements(request: Request, scorecard: str, key: str) -> Response:
     """The course of a KPI at the resolution that fits `points`; percentiles come from merged histograms, gaps stay gaps."""
     kpi = kpi_or_404(request, scorecard, key, every_kpi)
@@ -129,4 +133,5 @@ def kpi_measurements(request: Request, scorecard: str, key: str) -> Response:
     found = history(
         kpi, start=start, end=end, points=int(points), subject=asked.get("subject", ""), environment=asked.get("environment", "")
     )
-    return Response(shapes.course(found))
+    csv = getattr(request.accepted_renderer, "format", "") == CourseRenderer.format
+    return Response(found if csv else shapes.course(found))

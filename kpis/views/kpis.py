@@ -11,12 +11,14 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts import spreadsheets
 from accounts.audit import actor_of
 from accounts.permissions import Scope, require
 from accounts.requests import back_to
 from kpis import targets
 from kpis.change_forms import BOUNDS, SIDES, ChangeForm
 from kpis.changes import changes
+from kpis.course_table import table
 from kpis.entry_forms import EntryForm
 from kpis.forms import ProposalForm
 from kpis.headlines import kpi_headline, kpi_lede
@@ -38,6 +40,17 @@ def kpi_detail(request: HttpRequest, slug: str, key: str) -> HttpResponse:
         return live(request, "kpis/_kpi.html", _live_part(found))
     asked = ChangeForm(request.GET, kpi=kpi, where=stands_for(found.standing))
     return page(request, "kpis/kpi_detail.html", _whole(kpi, found, _form(kpi, found, None), asked))
+
+
+@require(Scope.READ)
+@require_safe
+def kpi_csv(request: HttpRequest, slug: str, key: str) -> HttpResponse:
+    """The points of the chart's first line, oldest first."""
+    kpi = _kpi(slug, key)
+    found = report(kpi, span=request.GET.get("range", ""), now=timezone.now())
+    response = HttpResponse(spreadsheets.lines(table(found.points[::-1], kpi.unit)), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{slug}-{key}-{found.span}.csv"'
+    return response
 
 
 @require(Scope.TARGETS_PROPOSE)

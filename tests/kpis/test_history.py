@@ -1,6 +1,9 @@
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+from django.test import Client
+from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,7 +12,8 @@ from kpis.history import distribution, history, versions
 from kpis.models import KPI, Decision, Measurement
 from kpis.points import Point
 from kpis.recording import record
-from tests.kpis.factories import NOW, latency_point, make_kpi, make_target, record_values
+from tests.factories import People
+from tests.kpis.factories import NOW, latency_point, make_kpi, make_scorecard, make_target, record_values
 
 pytestmark = [pytest.mark.django_db, pytest.mark.databases]
 SOON = NOW + timedelta(seconds=1)
@@ -138,3 +142,36 @@ def test_target_versions_partition_time() -> None:
     assert [version.target.number for version in found] == [1, 2, 3]
     assert [version.start for version in found] == [NOW - timedelta(days=25), changes[1], changes[2]]
     assert [version.end for version in found] == [changes[1], changes[2], NOW]
+
+
+@pytest.fixture
+def ready(people: People) -> KPI:
+    """A percentile KPI with one run and one percentile that came ready-made."""
+    kpi = make_kpi("p95", scorecard=make_scorecard("plan"), aggregation="p95")
+    now = timezone.now()
+    by_hand = Point(kpi=kpi, subject="=orders", at=now - timedelta(minutes=2), value=700, count=50, reported=True, origin="ready")
+    record([by_hand, latency_point(kpi, [10.0] * 20, now - timedelta(minutes=1), subject="=orders")], now=now)
+    return kpi
+
+
+@pytest.mark.parametrize(("query", "accept"), [("?format=csv", "*/*"), ("", "text/csv")])
+def test_a_course_comes_as_csv(ready: KPI, people: People, api: Any, make_token: Any, query: str, accept: str) -> None:
+    client = api(make_token(people.viewer, ["read"]))
+    url = "/api/v1/kpis/plan/p95/measurements/"
+    answer = client.get(url + query, headers={"Accept": accept})
+    assert (answer.status_code, answer["Content-Type"]) == (200, "text/csv; charset=utf-8")
+    head, first, second = answer.content.decode().splitlines()
+    assert head == "at,value,low,high,samples,unit,reported,subject,origin"
+    assert first.split(",")[1:] == ["700.0", "700.0", "700.0", "50", "ms", "yes", "'=orders", "ready"]
+    assert second.split(",")[4:] == ["20", "ms", "", "'=orders", "run:1"]
+    wrong = client.get(f"{url}?points=x&format=csv")
+    assert (wrong.status_code, wrong.json()["errors"][0]["path"]) == (422, "points")
+
+
+def test_the_page_marks_what_was_reported_and_links_to_its_csv(ready: KPI, as_viewer: Client) -> None:
+    told = as_viewer.get("/scorecards/plan/p95/?range=1h").content.decode()
+    assert "1 point holds a percentile as the source reported it" in told
+    assert '<span class="sub">as reported</span>' in told
+    answer = as_viewer.get("/scorecards/plan/p95/csv/?range=1h")
+    assert answer["Content-Disposition"] == 'attachment; filename="plan-p95-1h.csv"'
+    assert answer.content.decode().splitlines()[1].split(",")[1] == "700.0"
