@@ -21,6 +21,7 @@ from kpis.models import (
     KpiState,
     Measurement,
     Message,
+    Review,
     Rollup,
     Route,
     Rule,
@@ -304,3 +305,12 @@ class DeliveryAdmin(ReadOnlyAdmin):
     list_display = ("transition", "channel", "message", "due_at")
     list_select_related = ("transition__incident", "channel", "message")
     search_fields = ("transition__incident__title",)
+
+
+@admin.register(Review)
+class ReviewAdmin(ReadOnlyAdmin):
+    list_display = ("kpi", "due_on", "reviewed_at", "reviewed_by")
+    list_filter = ("kpi__scorecard",)
+    list_select_related = ("kpi", "reviewed_by")
+    search_fields = ("kpi__name", "kpi__key", "note")
+    date_hierarchy = "reviewed_at"

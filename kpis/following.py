@@ -23,14 +23,18 @@ Rows = dict[tuple[str, str], list[tuple[Stretch, str]]]
 
 
 def paths(kpis: Iterable[KPI], targets: Mapping[int, Target], memories: Mapping[int, Memory]) -> dict[int, list[Point]]:
-    """The actuals since the last look, by KPI id, of those KPIs whose target in force has a *for* or *recover* duration."""
+    """The actuals since the last look, by KPI id, of those KPIs whose target in force has a *for* or *recover* duration.
+
+    What was measured before that version took effect is no breach of it.
+    """
     found = {}
     for kpi in kpis:
         target = targets.get(kpi.pk)
         if target is None or target.alert_threshold is None or not (target.for_s or target.recover_s):
             continue
         if timedelta(seconds=kpi.window_s) <= LONGEST_WINDOW:
-            found[kpi.pk] = path(kpi, memories.get(kpi.pk))
+            seen = path(kpi, memories.get(kpi.pk))
+            found[kpi.pk] = [point for point in seen if target.effective_from is None or point.at >= target.effective_from]
     return found
 
 

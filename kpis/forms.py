@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import asdict
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -11,9 +12,14 @@ from django.utils import timezone
 from accounts.forms import Styled
 from accounts.models import User
 from kpis import targets
+from kpis.baselines import Measured, measure
 from kpis.faults import BadTarget
 from kpis.models import KPI, PERCENTILES, Target
 from kpis.thresholds import number
+
+MOMENT = {"type": "datetime-local"}
+MINUTE = "%Y-%m-%dT%H:%M"
+WINDOW = ("baseline_since", "baseline_until")
 
 
 class ProposalForm(Styled, forms.Form):
@@ -26,21 +32,42 @@ class ProposalForm(Styled, forms.Form):
     due_on = forms.DateField(required=False, label="Due on", widget=forms.DateInput(attrs={"type": "date"}))
     effective_from = forms.DateTimeField(
         required=False, label="In force from, UTC", help_text="Empty: from its approval on. Never before it.",
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        widget=forms.DateTimeInput(attrs=MOMENT, format=MINUTE),
     )  # fmt: skip
     rationale = forms.CharField(
         max_length=2000, label="Rationale, kept with the version",
         widget=forms.Textarea(attrs={"rows": 2, "placeholder": "Why this figure, why now"}),
     )  # fmt: skip
 
-    def __init__(self, *args: Any, kpi: KPI, in_force: Target | None, now: datetime, **kwargs: Any) -> None:
-        kwargs.setdefault("initial", _initial(in_force))
+    def __init__(
+        self, *args: Any, kpi: KPI, in_force: Target | None, now: datetime, measured: Measured | None = None, **kwargs: Any
+    ) -> None:
+        kwargs.setdefault("initial", _initial(in_force, measured))
         super().__init__(*args, auto_id="target-%s", **kwargs)
-        self.kpi, self.now = kpi, now
-        self.kept = {name: getattr(in_force, name) for name in KEPT} if in_force else {}
+        self.kpi, self.now, self.in_force, self.measured = kpi, now, in_force, measured
+        if measured:
+            self._take(measured)
         self.fields["target"].help_text = _examples(kpi)
         for name in ("alert_threshold", "baseline"):
             self.fields[name].label = f"{name.replace('_', ' ').capitalize()}, {kpi.unit}"
+
+    def _take(self, measured: Measured) -> None:
+        """Show the measured baseline; what it was measured over goes along, and it is measured again when it is sent."""
+        for name in ("baseline", "baseline_on"):
+            self.fields[name].disabled = True
+        self.fields["baseline"].help_text = measured.baseline_stated
+        for name in WINDOW:
+            at = getattr(measured, name).replace(tzinfo=None)
+            self.fields[name] = forms.CharField(initial=f"{at:%Y-%m-%dT%H:%M:%S}", widget=forms.HiddenInput, required=False)
+
+    def _kept(self) -> dict[str, Any]:
+        """What the page does not ask for stays as in the version in force, as long as it tells of the same figures."""
+        kept: dict[str, Any] = {}
+        if self.in_force:
+            kept = {name: getattr(self.in_force, name) for name in KEPT}
+            if not {"baseline", "baseline_on"} & set(self.changed_data):
+                kept |= {name: getattr(self.in_force, name) for name in targets.MEASURED}
+        return kept | (asdict(self.measured) if self.measured else {})
 
     def clean_effective_from(self) -> datetime | None:
         at = self.cleaned_data["effective_from"]
@@ -51,7 +78,8 @@ class ProposalForm(Styled, forms.Form):
     def propose(self, *, actor: User) -> Target | None:
         """The new version; None where the figures contradict each other, which then stands beside the fields."""
         try:
-            return targets.propose(kpi=self.kpi, actor=actor, **self.kept, **self.cleaned_data)
+            said = {name: value for name, value in self.cleaned_data.items() if name not in WINDOW}
+            return targets.propose(kpi=self.kpi, actor=actor, **{**said, **self._kept()})
         except BadTarget as error:
             for name, text in error.errors.items():
                 self.add_error(name if name in self.fields else "target", text)
@@ -73,12 +101,37 @@ def _examples(kpi: KPI) -> str:
     return f"Such as {named}{sign}{figure}, in {kpi.unit} unless a unit is written, or {change} against the baseline."
 
 
-def _initial(in_force: Target | None) -> dict[str, Any]:
-    """What the version in force says, so that a proposal states only what it changes."""
+def _initial(in_force: Target | None, measured: Measured | None) -> dict[str, Any]:
+    """What the version in force says, so that a proposal states only what it changes; of a measured baseline, that."""
+    base = {"baseline": measured.baseline, "baseline_on": measured.baseline_on} if measured else {}
     if in_force is None:
-        return {"baseline_on": timezone.now().date()}
+        return {"baseline_on": timezone.now().date(), **base}
     kept = {name: getattr(in_force, name) for name in ("alert_threshold", "baseline", "baseline_on", "due_on")}
-    return {"target": f"{in_force.comparator} {number(in_force.value)}", **kept}
+    return {"target": f"{in_force.comparator} {number(in_force.value)}", **kept, **base}
+
+
+class BaselineForm(Styled, forms.Form):
+    """The window that a baseline is measured over."""
+
+    baseline_since = forms.DateTimeField(label="Measured from, UTC", widget=forms.DateTimeInput(attrs=MOMENT, format=MINUTE))
+    baseline_until = forms.DateTimeField(label="until, UTC", widget=forms.DateTimeInput(attrs=MOMENT, format=MINUTE))
+
+    def __init__(self, *args: Any, kpi: KPI, now: datetime, **kwargs: Any) -> None:
+        week = {"baseline_since": now - timedelta(days=7), "baseline_until": now}
+        super().__init__(*args, auto_id="measured-%s", initial=week, **kwargs)
+        self.kpi, self.now = kpi, now
+
+    def measured(self) -> Measured | None:
+        """The baseline of the window; None where none was asked for or nothing can be told, which stands beside the fields."""
+        if not self.is_valid():
+            return None
+        since, until = (self.cleaned_data[name] for name in WINDOW)
+        try:
+            return measure(kpi=self.kpi, since=since, until=until, now=self.now)
+        except BadTarget as error:
+            for name, text in error.errors.items():
+                self.add_error(name, text)
+        return None
 
 
 class ReasonForm(Styled, forms.Form):

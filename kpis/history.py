@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from operator import itemgetter
+from typing import Any
 
 from django.db.models import F, QuerySet
 
@@ -14,6 +15,11 @@ from kpis import rollups
 from kpis.actual import PERCENTILES, SeriesFigure, Stretch, aggregate, combine, counted
 from kpis.models import KPI, Across, Decision, Direction, Measurement, Rollup, Series, Target
 from kpis.stats.histogram import Histogram
+
+MOST_RAW = 2000
+"""More measurements than these are read rolled up, where one figure is made of all of them."""
+
+LONGEST_BY_HOUR = timedelta(days=31)
 
 SPANS = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
 
@@ -93,6 +99,61 @@ def history(kpi: KPI, *, start: datetime, end: datetime, points: int = 500, subj
     return History(kpi.unit, resolution, SPANS[resolution].total_seconds(), tuple(found))
 
 
+@dataclass(frozen=True)
+class Over:
+    """The KPI's figure over a stretch of time as it was read; `runs` are the origins behind it, None where pruned away."""
+
+    point: HistoryPoint
+    start: datetime
+    end: datetime
+    runs: int | None
+
+
+def over(kpi: KPI, *, start: datetime, end: datetime) -> Over | None:
+    """One figure of all that was measured in [start, end); None where that is nothing.
+
+    Many measurements are read as whole hours, and more than a month of them as whole days.
+    """
+    start, end = start.astimezone(UTC), end.astimezone(UTC)
+    where: dict[str, Any] = {"series__kpi": kpi, "series__enabled": True}
+    if kpi.across == Across.NAMED:
+        where["series__subject"] = kpi.across_subject
+    every = Measurement.objects.filter(**where).select_related("series").order_by("at", "pk")
+    raw = every.filter(at__gte=start, at__lt=end)
+    rolled = Rollup.objects.filter(at__lt=end, **where).select_related("series").order_by("at", "series_id")
+    hours = rolled.filter(resolution="hour", at__gte=rollups.bucket(start, "hour"))
+    resolution = ""
+    if _raw_fits(raw, hours, MOST_RAW):
+        parts = [Part(start, row.series, row.origin, rollups.stretch_of(row)) for row in raw]
+    else:
+        days = rolled.filter(resolution="day", at__gte=rollups.bucket(start, "day"))
+        resolution = "day" if end - start > LONGEST_BY_HOUR or _older(days, hours) else "hour"
+        rows = (days if resolution == "day" else hours).annotate(origin=F("series__current__origin"))
+        parts = [Part(start, row.series, row.origin or "", rollups.stretch_of_rollup(row)) for row in rows]
+    found = _combined(kpi, parts)
+    if not found:
+        return None
+    if resolution:
+        start = rollups.bucket(start, resolution)
+        end = rollups.bucket(end - rollups.MOMENT, resolution) + SPANS[resolution]
+        raw = every.filter(at__gte=start, at__lt=end)
+    return Over(found[0], start, end, _runs(kpi, raw, hours, parts, found[0].subject))
+
+
+def _runs(kpi: KPI, raw: QuerySet[Measurement], hours: QuerySet[Rollup], parts: Sequence[Part], subject: str) -> int | None:
+    """How many runs and results the figure of these parts stands on: of one series, where one stands for the KPI."""
+    if not _unpruned(raw, hours):
+        return None
+    by_series: dict[Series, list[Part]] = {}
+    for part in parts:
+        by_series.setdefault(part.series, []).append(part)
+    everyone = [_figure(kpi, of_one[-1].at, of_one) for of_one in by_series.values()]
+    those = {(one.subject, one.environment) for one in counted(everyone, across=kpi.across, named=kpi.across_subject)}
+    alone = kpi.across == Across.WORST
+    ids = [one.pk for one in by_series if (one.subject, one.environment) in those and (not alone or one.subject == subject)]
+    return raw.order_by().filter(series_id__in=ids).values("origin").distinct().count()
+
+
 def distribution(kpi: KPI, *, start: datetime, end: datetime, subject: str = "", environment: str = "") -> Histogram | None:
     """All samples of whole hours in [start, end), merged; None where no source gave its samples."""
     rows = Rollup.objects.filter(
@@ -122,6 +183,11 @@ def _raw_fits(raw: QuerySet[Measurement], hours: QuerySet[Rollup], points: int) 
     """Whether the raw measurements are few enough, and none of that time were pruned away."""
     if raw[: points + 1].count() > points:
         return False
+    return _unpruned(raw, hours)
+
+
+def _unpruned(raw: QuerySet[Measurement], hours: QuerySet[Rollup]) -> bool:
+    """Whether the raw measurements of that time are all still there."""
     oldest, first_hour = raw.first(), hours.first()
     return first_hour is None or (oldest is not None and first_hour.at >= rollups.bucket(oldest.at, "hour"))
 

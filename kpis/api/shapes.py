@@ -96,6 +96,10 @@ def target(version: Target) -> dict[str, Any]:
         "baseline": version.baseline,
         "baseline_on": version.baseline_on,
         "baseline_stated": version.baseline_stated,
+        "baseline_since": version.baseline_since,
+        "baseline_until": version.baseline_until,
+        "baseline_runs": version.baseline_runs,
+        "baseline_samples": version.baseline_samples,
         "due_on": version.due_on,
         "stated": version.stated,
         "rationale": version.rationale,
@@ -177,6 +181,23 @@ class ProposalIn(serializers.Serializer[Any]):
             missing = {"comparator", "value"} - split
             raise serializers.ValidationError(dict.fromkeys(sorted(missing), "This field is required, unless target is sent."))
         return attrs
+
+
+class WindowIn(serializers.Serializer[Any]):
+    """The window that a baseline is measured over; `until` is not in it."""
+
+    since = serializers.DateTimeField()
+    until = serializers.DateTimeField()
+
+
+class MeasuredIn(WindowIn):
+    """A version with a measured baseline; what is left out stays as in the version in force."""
+
+    target = serializers.CharField(required=False, max_length=60)
+    alert_threshold = serializers.FloatField(required=False, allow_null=True)
+    due_on = serializers.DateField(required=False, allow_null=True)
+    effective_from = serializers.DateTimeField(required=False, allow_null=True)
+    rationale = serializers.CharField(required=False, allow_blank=True, default="")
 
 
 class DecisionIn(serializers.Serializer[Any]):

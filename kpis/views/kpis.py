@@ -16,11 +16,12 @@ from accounts.audit import actor_of
 from accounts.permissions import Scope, require
 from accounts.requests import back_to
 from kpis import targets
+from kpis.baselines import Measured
 from kpis.change_forms import BOUNDS, SIDES, ChangeForm
 from kpis.changes import changes
 from kpis.course_table import table
 from kpis.entry_forms import EntryForm
-from kpis.forms import ProposalForm
+from kpis.forms import BaselineForm, ProposalForm
 from kpis.headlines import kpi_headline, kpi_lede
 from kpis.models import KPI, Target
 from kpis.report import SPANS, Report, report, stands_for, target_history, waivers
@@ -39,7 +40,7 @@ def kpi_detail(request: HttpRequest, slug: str, key: str) -> HttpResponse:
     if asks_for(request, "kpi"):
         return live(request, "kpis/_kpi.html", _live_part(found))
     asked = ChangeForm(request.GET, kpi=kpi, where=stands_for(found.standing))
-    return page(request, "kpis/kpi_detail.html", _whole(kpi, found, _form(kpi, found, None), asked))
+    return page(request, "kpis/kpi_detail.html", _whole(kpi, found, base=_base(kpi, request.GET), asked=asked))
 
 
 @require(Scope.READ)
@@ -59,15 +60,12 @@ def target_propose(request: HttpRequest, slug: str, key: str) -> HttpResponse:
     """Back to the KPI's page: with the new version waiting, or with what is wrong beside its field."""
     kpi = _kpi(slug, key)
     found = report(kpi, span="", now=timezone.now())
-    form = _form(kpi, found, request.POST)
-    version = form.propose(actor=actor_of(request)[0]) if form.is_valid() else None
+    base = _base(kpi, request.POST)
+    form = _form(kpi, found, request.POST, base.measured())
+    version = form.propose(actor=actor_of(request)[0]) if form.is_valid() and not base.errors else None
     if version is None:
-        return page(
-            request,
-            "kpis/kpi_detail.html",
-            _whole(kpi, found, form, ChangeForm(kpi=kpi, where={})) | {"here": kpi_url(kpi)},
-            status=422,
-        )
+        context = _whole(kpi, found, form=form, base=base) | {"here": kpi_url(kpi)}
+        return page(request, "kpis/kpi_detail.html", context, status=422)
     messages.success(request, f"Version {version.number} waits for approval by somebody else.")
     return redirect(kpi_url(kpi))
 
@@ -97,8 +95,7 @@ def _decide(request: HttpRequest, target: Target, verb: str) -> HttpResponse:
 
 def beside_entry(request: HttpRequest, kpi: KPI, found: Report, entry: EntryForm) -> HttpResponse:
     """The KPI's page with what is wrong about a typed figure."""
-    context = _whole(kpi, found, _form(kpi, found, None), ChangeForm(kpi=kpi, where={}), entry)
-    return page(request, "kpis/kpi_detail.html", context | {"here": kpi_url(kpi)}, status=422)
+    return page(request, "kpis/kpi_detail.html", _whole(kpi, found, entry=entry) | {"here": kpi_url(kpi)}, status=422)
 
 
 def kpi_url(kpi: KPI) -> str:
@@ -109,8 +106,13 @@ def _kpi(slug: str, key: str) -> KPI:
     return get_object_or_404(KPI.objects.select_related("owner", "scorecard"), scorecard__slug=slug, key=key)
 
 
-def _form(kpi: KPI, found: Report, data: Any) -> ProposalForm:
-    return ProposalForm(data, kpi=kpi, in_force=found.standing.target, now=timezone.now())
+def _form(kpi: KPI, found: Report, data: Any, measured: Measured | None) -> ProposalForm:
+    return ProposalForm(data, kpi=kpi, in_force=found.standing.target, now=timezone.now(), measured=measured)
+
+
+def _base(kpi: KPI, data: Any) -> BaselineForm:
+    """The window of a measured baseline, where one was asked for."""
+    return BaselineForm(data if "baseline_since" in data else None, kpi=kpi, now=timezone.now())
 
 
 def _live_part(found: Report) -> dict[str, Any]:
@@ -124,8 +126,18 @@ def _live_part(found: Report) -> dict[str, Any]:
     }
 
 
-def _whole(kpi: KPI, found: Report, form: ProposalForm, asked: ChangeForm, entry: EntryForm | None = None) -> dict[str, Any]:
+def _whole(
+    kpi: KPI,
+    found: Report,
+    *,
+    form: ProposalForm | None = None,
+    base: BaselineForm | None = None,
+    asked: ChangeForm | None = None,
+    entry: EntryForm | None = None,
+) -> dict[str, Any]:
+    asked, base = asked or ChangeForm(kpi=kpi, where={}), base or _base(kpi, {})
     at, course = asked.at_asked, found.points[::-1]
+    form = form or _form(kpi, found, None, base.measured())
     return {
         **_live_part(found),
         "versions": target_history(kpi, now=timezone.now()),
@@ -137,6 +149,7 @@ def _whole(kpi: KPI, found: Report, form: ProposalForm, asked: ChangeForm, entry
         "commits": commits(kpi),
         "sides_open": asked.asks((*BOUNDS, *SIDES)),
         "form": form,
+        "base": base,
         "archived": archived(kpi),
         "entry": entry or EntryForm(kpi=kpi, series=found.standing.series, now=timezone.now()),
     }

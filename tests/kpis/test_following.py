@@ -36,3 +36,11 @@ def test_batches_and_single_measurements_give_the_same_status() -> None:
             record_values(kpi, batch, until=start + timedelta(minutes=first + len(batch) - 1))
         found.append(KpiState.objects.get(kpi=kpi).status)
     assert found == ["breached"] * 3
+
+
+def test_what_came_before_a_version_is_no_breach_of_it() -> None:
+    kpi = make_kpi(aggregation="last")
+    make_target(kpi, "<", 500, alert_threshold=1000, for_s=120)
+    make_target(kpi, "<", 300, alert_threshold=600, for_s=120, effective_from=NOW - timedelta(seconds=90))
+    record_values(kpi, [700] * 5)
+    assert KpiState.objects.get().status == "behind"

@@ -134,6 +134,34 @@ def test_a_relative_target_is_told_against_the_baseline(kpi: KPI, as_engineer: C
     assert "&lt;= 400 ms, 20 % tighter" in told
 
 
+def test_a_baseline_is_measured_shown_and_proposed(kpi: KPI, as_engineer: Client) -> None:
+    record_values(kpi, [600.0] * 5, until=timezone.now() - timedelta(minutes=1))
+    start, end = timezone.now() - timedelta(hours=1), timezone.now()
+    window = {"baseline_since": f"{start:%Y-%m-%dT%H:%M:%S}", "baseline_until": f"{end:%Y-%m-%dT%H:%M:%S}"}
+    told = as_engineer.get(URL, window).content.decode()
+    assert "95th percentile of 5 runs with 5 samples" in told
+    as_engineer.post(f"{URL}targets/", PROPOSAL | window | {"baseline": "1"})
+    version = kpi.targets.get(number=2)
+    assert version.baseline == pytest.approx(600, rel=0.002)
+    assert (version.baseline_runs, version.baseline_on) == (5, end.date())
+    assert "Baseline stated as" in as_engineer.get(URL).content.decode()
+
+
+def test_a_window_without_measurements_is_told_beside_it(kpi: KPI, as_engineer: Client) -> None:
+    window = {"baseline_since": "2026-01-01T00:00", "baseline_until": "2026-01-02T00:00"}
+    assert "Nothing was measured there" in as_engineer.get(URL, window).content.decode()
+    assert as_engineer.post(f"{URL}targets/", PROPOSAL | window).status_code == 422
+    assert kpi.targets.count() == 1
+
+
+def test_an_unchanged_baseline_keeps_what_is_said_of_it(kpi: KPI, as_engineer: Client) -> None:
+    kpi.targets.update(baseline_stated="700 to 900", baseline_runs=3)
+    as_engineer.post(f"{URL}targets/", PROPOSAL | {"baseline": "800"})
+    as_engineer.post(f"{URL}targets/", PROPOSAL | {"baseline": "750"})
+    found = kpi.targets.order_by("number").values_list("baseline", "baseline_stated", "baseline_runs")
+    assert list(found)[1:] == [(800, "700 to 900", 3), (750, "", None)]
+
+
 def test_what_a_page_does_not_ask_for_is_kept(kpi: KPI, as_engineer: Client) -> None:
     kpi.targets.update(for_s=300, recover_s=600, severity="high")
     as_engineer.post(f"{URL}targets/", PROPOSAL)

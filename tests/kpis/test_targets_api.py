@@ -1,0 +1,86 @@
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from kpis.models import KPI, Target
+from tests.kpis.factories import make_kpi, make_scorecard, make_target, record_values
+
+pytestmark = pytest.mark.django_db
+HERE = "/api/v1/kpis/plan/latency/"
+
+
+@pytest.fixture
+def kpi() -> KPI:
+    kpi = make_kpi("latency", scorecard=make_scorecard("plan"), aggregation="p95")
+    make_target(kpi, baseline=800, alert_threshold=1000, effective_from=timezone.now() - timedelta(days=1))
+    return kpi
+
+
+def post(client: Client, path: str, data: dict[str, Any]) -> Any:
+    return client.post(path, json.dumps(data), content_type="application/json")
+
+
+def window(hours: int = 1) -> dict[str, str]:
+    now = timezone.now()
+    return {"since": (now - timedelta(hours=hours)).isoformat(), "until": now.isoformat()}
+
+
+@pytest.mark.parametrize(
+    ("sent", "value", "typed"),
+    [
+        ({"target": "p(95)<450"}, 450, "p(95)<450"),
+        ({"target": "< 0.45 s"}, 450, "< 0.45 s"),
+        ({"target": "<= -25%"}, 600, "<= -25%"),
+        ({"comparator": "<", "value": 450}, 450, ""),
+    ],
+)
+def test_a_target_is_text_or_parts(kpi: KPI, as_engineer: Client, sent: dict[str, Any], value: float, typed: str) -> None:
+    answer = post(as_engineer, f"{HERE}targets/", sent)
+    assert (answer.status_code, answer.json()["value"], answer.json()["typed"]) == (201, value, typed)
+    assert answer.json()["decision"] == "proposed"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "paths"),
+    [
+        ({"target": "p(99)<450"}, 422, ["$.target"]),
+        ({"target": "< 450 MB"}, 422, ["$.target"]),
+        ({"target": "< 450", "baseline": -1}, 422, ["$.baseline"]),
+        ({"target": "< 450", "value": 450}, 400, ["$.target"]),
+        ({"value": 450}, 400, ["$.comparator"]),
+        ({}, 400, ["$.comparator", "$.value"]),
+    ],
+)
+def test_what_is_wrong_has_its_path(kpi: KPI, as_engineer: Client, sent: dict[str, Any], status: int, paths: list[str]) -> None:
+    answer = post(as_engineer, f"{HERE}targets/", sent)
+    assert (answer.status_code, [error["path"] for error in answer.json()["errors"]]) == (status, paths)
+    assert kpi.targets.count() == 1
+
+
+def test_the_proposer_withdraws_and_nobody_decides_after(kpi: KPI, as_engineer: Client, as_approver: Client) -> None:
+    pk = post(as_engineer, f"{HERE}targets/", {"target": "< 450"}).json()["id"]
+    assert post(as_approver, f"/api/v1/targets/{pk}/withdraw/", {}).status_code == 409
+    assert post(as_engineer, f"/api/v1/targets/{pk}/withdraw/", {}).json()["decision"] == "withdrawn"
+    told = post(as_approver, f"/api/v1/targets/{pk}/approve/", {})
+    assert (told.status_code, "already withdrawn" in told.json()["detail"]) == (409, True)
+
+
+def test_a_baseline_is_measured_and_proposed(kpi: KPI, as_engineer: Client, as_viewer: Client) -> None:
+    record_values(kpi, [600.0] * 5, until=timezone.now() - timedelta(minutes=1))
+    told = as_viewer.get(f"{HERE}baseline/", window()).json()
+    assert told["baseline"] == pytest.approx(600, rel=0.002)
+    assert (told["baseline_runs"], told["baseline_samples"]) == (5, 5)
+    assert post(as_viewer, f"{HERE}baseline/", window()).status_code == 403
+    made = post(as_engineer, f"{HERE}baseline/", window() | {"rationale": "before the index"}).json()
+    assert (made["target"], made["baseline_runs"], made["alert_threshold"]) == ("< 500", 5, 1000)
+    assert Target.objects.get(pk=made["id"]).baseline_stated.startswith("95th percentile of 5 runs with 5 samples, ")
+
+
+def test_a_window_that_says_nothing_is_told_by_path(kpi: KPI, as_engineer: Client) -> None:
+    answer = post(as_engineer, f"{HERE}baseline/", window())
+    assert (answer.status_code, [error["path"] for error in answer.json()["errors"]]) == (422, ["$.since"])
+    assert as_engineer.get(f"{HERE}baseline/").status_code == 400
