@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from accounts.problems import Problem, invalid
 from kpis import formats
 from kpis.formats.base import Reader
-from kpis.results import Sent
+from kpis.mapping import Sent
 
 LENGTHS = {
     "service": 80, "environment": 40, "scorecard": 50, "commit": 64, "branch": 200, "pull_request": 40, "run_url": 200,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,49 +16,18 @@ from accounts import audit
 from accounts.models import User
 from kpis import comment, points, recording, waivers
 from kpis.commitments import goal_of, in_force
-from kpis.formats import Parsed, ParsedSample
+from kpis.formats import ParsedSample
+from kpis.mapping import Refused, Sent, mapped_samples
 from kpis.models import KPI, PERCENTILES, Direction, Sample, Submission
-from kpis.units import UnitMismatch, factor
-from kpis.verdict import MOST_HISTORY, Figure, Objective, Terms, Verdict, exit_code, figure_of, judge, matching, missing, worst
+from kpis.units import factor
+from kpis.verdict import MOST_HISTORY, Figure, Objective, Terms, Verdict, exit_code, figure_of, judge, missing, worst
 
 MAIN = "main"
 """The branch whose results are the history that new ones are compared with."""
 
 
-class Refused(ValueError):
-    """A result that cannot be stored: `errors` are (path, what is wrong)."""
-
-    def __init__(self, errors: list[tuple[str, str]]) -> None:
-        super().__init__("; ".join(detail for _, detail in errors))
-        self.errors = errors
-
-
 class KeyReused(ValueError):
     """The idempotency key came before, with another payload."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sent:
-    """A result as it arrived: what was parsed and what was said around it."""
-
-    parsed: Parsed
-    format: str
-    payload_sha256: str
-    service: str = ""
-    environment: str = "ci"
-    scorecard: str = ""
-    commit: str = ""
-    branch: str = ""
-    pull_request: str = ""
-    run_url: str = ""
-    testbed: dict[str, Any] = field(default_factory=dict)
-    started_at: datetime | None = None
-    expected: Sequence[str] = ()
-    idempotency_key: str = ""
-
-    @property
-    def subject(self) -> str:
-        return self.service or "ci"
 
 
 @dataclass(frozen=True)
@@ -120,7 +89,7 @@ def invalidate(*, submission: Submission, actor: User, why: str, now: datetime, 
 
 
 def _store(sent: Sent, actor: User, now: datetime, scorecards: frozenset[str] | None, token: str) -> Submission:
-    mapped, unmapped = _map(sent, scorecards)
+    mapped, unmapped = mapped_samples(sent, scorecards)
     at = sent.started_at or now
     submission = Submission.objects.create(
         id=uuid.uuid4(),
@@ -149,41 +118,6 @@ def _store(sent: Sent, actor: User, now: datetime, scorecards: frozenset[str] | 
     submission.save(update_fields=["document", "verdict"])
     audit.record(actor=actor, action="result.submit", subject=submission, after={"verdict": submission.verdict}, token=token)
     return submission
-
-
-def _map(sent: Sent, scorecards: frozenset[str] | None) -> tuple[list[tuple[ParsedSample, KPI]], list[ParsedSample]]:
-    """Samples with their KPIs, and those that have none. Raises Refused where a key stands for several KPIs or for none."""
-    kpis = KPI.objects.active().filter(reference=None).select_related("scorecard")
-    if sent.scorecard:
-        kpis = kpis.filter(scorecard__slug=sent.scorecard)
-    if scorecards is not None:
-        kpis = kpis.filter(scorecard__slug__in=scorecards)
-    by_key: dict[str, list[KPI]] = {}
-    for kpi in kpis:
-        by_key.setdefault(kpi.key, []).append(kpi)
-        by_key.setdefault(f"{kpi.scorecard.slug}/{kpi.key}", []).append(kpi)
-    mapped, unmapped, errors = [], [], []
-    for index, sample in enumerate(sent.parsed.samples):
-        found = by_key.get(sample.kpi or matching(sample.name, [key for key in by_key if "/" not in key]), [])
-        if len(found) > 1:
-            names = ", ".join(f"{kpi.scorecard.slug}/{kpi.key}" for kpi in found)
-            errors.append((f"$.samples[{index}].kpi", f"{sample.name} stands for several KPIs: {names}; say scorecard="))
-        elif sample.kpi and not found:
-            errors.append((f"$.samples[{index}].kpi", f"there is no KPI {sample.kpi!r} that a CI result can feed"))
-        elif found and (sample.kpi or _fits(sample, found[0])):
-            mapped.append((sample, found[0]))
-        else:
-            unmapped.append(sample)
-    if errors:
-        raise Refused(errors)
-    return mapped, unmapped
-
-
-def _fits(sample: ParsedSample, kpi: KPI) -> bool:
-    try:
-        return factor(sample.unit, kpi.unit) > 0
-    except UnitMismatch:
-        return False
 
 
 def _judge(

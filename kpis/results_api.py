@@ -22,7 +22,7 @@ from accounts import audit
 from accounts.pagination import CursorPagination
 from accounts.permissions import Scope, allowed_scorecards, allowed_services, scopes
 from accounts.problems import Problem, invalid
-from kpis import arrivals, comment, results
+from kpis import arrivals, comment, mapping, results
 from kpis.models import Submission
 
 
@@ -101,7 +101,7 @@ def result_invalidate(request: Request, pk: UUID) -> Response:
     actor, token = audit.actor_of(request)
     try:
         row = results.invalidate(submission=_one(request, pk), actor=actor, why=why, now=timezone.now(), token=token)
-    except results.Refused as error:
+    except mapping.Refused as error:
         raise _refused(error) from error
     return Response(_answer(row))
 
@@ -114,7 +114,7 @@ def _submit(request: Request) -> Response:
     actor, token = audit.actor_of(request)
     try:
         row, new = results.submit(sent=sent, actor=actor, now=timezone.now(), scorecards=allowed_scorecards(request), token=token)
-    except results.Refused as error:
+    except mapping.Refused as error:
         raise _refused(error) from error
     except results.KeyReused as error:
         raise Problem(422, "idempotency-key-reused", "Idempotency-Key reused", str(error)) from error
@@ -164,5 +164,5 @@ def _one(request: Request, pk: UUID) -> Submission:
     return row
 
 
-def _refused(error: results.Refused) -> Problem:
+def _refused(error: mapping.Refused) -> Problem:
     return invalid([{"path": path, "detail": detail} for path, detail in error.errors])

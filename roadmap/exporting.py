@@ -13,9 +13,10 @@ from django.db import models
 
 from kpis.models import KPI, Decision, Target
 from roadmap import document as doc
+from roadmap import records
 from roadmap.models import Benefit, Cost, Gate, Phase, Risk, Roadmap
 
-Made = TypeVar("Made", bound=doc.Record)
+Made = TypeVar("Made", bound=records.Record)
 TARGET = (
     "comparator", "value", "alert_threshold", "for_s", "recover_s", "severity", "baseline", "baseline_on", "baseline_stated",
     "due_on", "stated", "rationale",
@@ -29,16 +30,16 @@ def export(roadmap: Roadmap) -> doc.Document:
     """The whole plan with its progress, people by user name; in a constant number of queries."""
     return doc.Document(
         format="milepost-roadmap/1",
-        roadmap=_record(doc.Roadmap, roadmap, members=[user.username for user in roadmap.members.order_by("username")]),
+        roadmap=_record(records.Roadmap, roadmap, members=[user.username for user in roadmap.members.order_by("username")]),
         scorecard=_scorecard(roadmap),
         phases=[_phase(phase) for phase in _phases(roadmap)],
         costs=[_cost(cost) for cost in roadmap.costs.prefetch_related("entries__by")],
         benefits=[_benefit(benefit) for benefit in roadmap.benefits.prefetch_related("links__kpi")],
         risks=[_risk(risk) for risk in _risks(roadmap)],
         load_profiles=[
-            _record(doc.LoadProfile, row, stages=row.stages, targets=row.targets) for row in roadmap.load_profiles.all()
+            _record(records.LoadProfile, row, stages=row.stages, targets=row.targets) for row in roadmap.load_profiles.all()
         ],
-        alert_rules=[_record(doc.AlertRule, row) for row in _counting(roadmap.alert_rules.select_related("kpi"))],
+        alert_rules=[_record(records.AlertRule, row) for row in _counting(roadmap.alert_rules.select_related("kpi"))],
     )
 
 
@@ -53,41 +54,41 @@ def _risks(roadmap: Roadmap) -> models.QuerySet[Risk]:
     return roadmap.risks.select_related("owner").prefetch_related("mitigations__owner", "triggers__kpi")
 
 
-def _phase(phase: Phase) -> doc.Phase:
+def _phase(phase: Phase) -> records.Phase:
     gate = getattr(phase, "gate", None)
     return _record(
-        doc.Phase,
+        records.Phase,
         phase,
-        tasks=[_record(doc.Task, task, parameters=task.parameters) for task in phase.tasks.all()],
-        impacts=[_record(doc.Impact, impact) for impact in phase.impacts.all()],
-        gate=doc.Gate() if gate is None else _gate(gate),
+        tasks=[_record(records.Task, task, parameters=task.parameters) for task in phase.tasks.all()],
+        impacts=[_record(records.Impact, impact) for impact in phase.impacts.all()],
+        gate=records.Gate() if gate is None else _gate(gate),
     )
 
 
-def _gate(gate: Gate) -> doc.Gate:
+def _gate(gate: Gate) -> records.Gate:
     waivers = sorted(gate.waivers.all(), key=lambda waiver: waiver.pk)
     return _record(
-        doc.Gate,
+        records.Gate,
         gate,
         kpis=sorted(kpi.key for kpi in gate.kpis.all() if kpi.archived_at is None),
-        waivers=[_record(doc.Waiver, waiver) for waiver in waivers],
+        waivers=[_record(records.Waiver, waiver) for waiver in waivers],
     )
 
 
-def _cost(cost: Cost) -> doc.Cost:
-    return _record(doc.Cost, cost, entries=[_record(doc.Entry, entry) for entry in cost.entries.all()])
+def _cost(cost: Cost) -> records.Cost:
+    return _record(records.Cost, cost, entries=[_record(records.Entry, entry) for entry in cost.entries.all()])
 
 
-def _benefit(benefit: Benefit) -> doc.Benefit:
-    return _record(doc.Benefit, benefit, kpis=[_record(doc.Link, link) for link in _counting(benefit.links.all())])
+def _benefit(benefit: Benefit) -> records.Benefit:
+    return _record(records.Benefit, benefit, kpis=[_record(records.Link, link) for link in _counting(benefit.links.all())])
 
 
-def _risk(risk: Risk) -> doc.Risk:
+def _risk(risk: Risk) -> records.Risk:
     return _record(
-        doc.Risk,
+        records.Risk,
         risk,
-        mitigations=[_record(doc.Mitigation, row) for row in risk.mitigations.all()],
-        triggers=[_record(doc.Trigger, row) for row in _counting(risk.triggers.all())],
+        mitigations=[_record(records.Mitigation, row) for row in risk.mitigations.all()],
+        triggers=[_record(records.Trigger, row) for row in _counting(risk.triggers.all())],
     )
 
 
@@ -103,7 +104,7 @@ def _counting(rows: Iterable[Any]) -> list[Any]:
     return [row for row in rows if row.kpi.archived_at is None]
 
 
-def _written(kind: type[doc.Record], name: str) -> str:
+def _written(kind: type[records.Record], name: str) -> str:
     return kind.__struct_encode_fields__[kind.__struct_fields__.index(name)]
 
 

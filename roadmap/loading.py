@@ -17,6 +17,7 @@ from accounts.models import User
 from kpis.loading import load_scorecard
 from kpis.models import KPI, Scorecard
 from roadmap import document as doc
+from roadmap import records
 from roadmap.models import (
     AlertRule,
     Benefit,
@@ -131,7 +132,7 @@ class _Loader:
             roadmap.source = {**roadmap.source, "rows": sorted(self.known)}
             roadmap.save(update_fields=["source"])
 
-    def _phase(self, roadmap: Roadmap, phase: doc.Phase) -> None:
+    def _phase(self, roadmap: Roadmap, phase: records.Phase) -> None:
         fields = _plain(phase, "number", "tasks", "impacts", "gate")
         row, new = self._row(Phase, {"roadmap": roadmap, "number": phase.number}, f"phase {phase.number}", fields)
         if row is None:
@@ -147,7 +148,7 @@ class _Loader:
         if new:
             self._gate(row, phase.gate)
 
-    def _gate(self, phase: Phase, gate: doc.Gate) -> None:
+    def _gate(self, phase: Phase, gate: records.Gate) -> None:
         row = Gate.objects.create(phase=phase, **self._with_people(_plain(gate, "kpis", "waivers")))
         row.kpis.set(self.kpis[key] for key in gate.kpis)
         for waiver in gate.waivers:
@@ -157,21 +158,21 @@ class _Loader:
             made = GateWaiver.objects.create(gate=row, **fields)
             GateWaiver.objects.filter(pk=made.pk).update(requested_at=waiver.requested_at)
 
-    def _cost(self, roadmap: Roadmap, cost: doc.Cost, place: int) -> None:
+    def _cost(self, roadmap: Roadmap, cost: records.Cost, place: int) -> None:
         fields = _plain(cost, "key", "entries") | {"position": place}
         row, new = self._row(Cost, {"roadmap": roadmap, "key": cost.key}, f"cost {cost.key}", fields)
         if row is not None and new:
             for entry in cost.entries:
                 CostEntry.objects.create(cost=row, **self._with_people(_plain(entry)))
 
-    def _benefit(self, roadmap: Roadmap, benefit: doc.Benefit, place: int) -> None:
+    def _benefit(self, roadmap: Roadmap, benefit: records.Benefit, place: int) -> None:
         fields = _plain(benefit, "key", "kpis") | {"position": place}
         row, new = self._row(Benefit, {"roadmap": roadmap, "key": benefit.key}, f"benefit {benefit.key}", fields)
         if row is not None and new:
             for link in benefit.kpis:
                 BenefitKpi.objects.create(benefit=row, kpi=self.kpis[link.kpi], weight=link.weight, demo=link.demo)
 
-    def _risk(self, roadmap: Roadmap, risk: doc.Risk, place: int) -> None:
+    def _risk(self, roadmap: Roadmap, risk: records.Risk, place: int) -> None:
         fields = _plain(risk, "key", "mitigations", "triggers") | {"position": place}
         row, new = self._row(Risk, {"roadmap": roadmap, "key": risk.key}, f"risk {risk.key}", fields)
         if row is None:
@@ -255,17 +256,17 @@ def _scorecard(data: dict[str, Any], actor: User | None, now: datetime) -> Score
         raise doc.Malformed(" ".join(error.messages), "$.scorecard") from error
 
 
-def _plain(record: doc.Record, *without: str) -> dict[str, Any]:
+def _plain(record: records.Record, *without: str) -> dict[str, Any]:
     """A record's own fields as the model takes them; lists of records become JSON."""
     fields = {name: getattr(record, name) for name in record.__struct_fields__ if name not in without}
     return {name: _json(value) if isinstance(value, list) else value for name, value in fields.items()}
 
 
 def _json(values: list[Any]) -> list[Any]:
-    return [_stage(value) if isinstance(value, doc.Stage) else msgspec.to_builtins(value) for value in values]
+    return [_stage(value) if isinstance(value, records.Stage) else msgspec.to_builtins(value) for value in values]
 
 
-def _stage(stage: doc.Stage) -> dict[str, Any]:
+def _stage(stage: records.Stage) -> dict[str, Any]:
     """All three, so that what is not stated shows as null."""
     return {"users": stage.users, "ramp_s": stage.ramp_s, "hold_s": stage.hold_s}
 

@@ -12,8 +12,9 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.permissions import Scope, require
 from accounts.requests import PageRequest
 from kpis.forms import ReasonForm
+from kpis.mapping import Refused
 from kpis.models import Submission
-from kpis.results import Refused, invalidate
+from kpis.results import invalidate
 
 LOOKS = {
     "pass": ("circle-check", "met", "Pass"),

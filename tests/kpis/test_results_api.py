@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from kpis import results
+from kpis import mapping, results
 from kpis.models import KPI, Measurement, Sample, Submission
 from tests.kpis.factories import make_kpi, make_scorecard, make_target
 
@@ -137,7 +137,7 @@ def test_history_makes_a_pass_and_invalid_results_leave_it(ci: Client, engineer:
     assert ci.post(f"{URL}{ids[0]}/invalidate/", {"why": "noisy"}, content_type="application/json").status_code == 200
     assert Measurement.objects.count() == before - 1
     assert send(ci, own(300), "?service=orders&branch=topic").json()["verdict"] == "inconclusive"
-    with pytest.raises(results.Refused):
+    with pytest.raises(mapping.Refused):
         results.invalidate(submission=Submission.objects.get(pk=ids[0]), actor=engineer, why="again", now=timezone.now())
 
 
