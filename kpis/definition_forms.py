@@ -100,12 +100,12 @@ class KpiForm(VersionedForm):
         model = KPI
         fields: tuple[str, ...] = (
             "name", "category", "unit", "direction", "aggregation", "window_s", "across", "across_subject", "freshness_s",
-            "owner", "metric", "description", "reference", "reference_unit", "reference_on", "public_badge",
+            "owner", "metric", "description", "reference", "reference_unit", "reference_on", "public_badge", "position",
         )  # fmt: skip
         widgets = {"description": LONG, "reference_on": DAY}
         labels = {
             "metric": "Usually fed by", "across_subject": "The named series", "reference": "Reference value",
-            "reference_on": "Reference of", "public_badge": "Anybody may see its badge",
+            "reference_on": "Reference of", "position": "Place in the scorecard", "public_badge": "Anybody may see its badge",
         }  # fmt: skip
         help_texts = {
             "name": "Such as “API response time (p95)”.",
@@ -117,6 +117,7 @@ class KpiForm(VersionedForm):
             "less it is than this is computed, in %.",
             "reference_on": "The day that the reference is of.",
             "public_badge": "Without logging in, for a README.",
+            "position": "Lower comes first.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -144,7 +145,7 @@ class KpiForm(VersionedForm):
 
 class NewKpiForm(KpiForm):
     class Meta(KpiForm.Meta):
-        fields = ("name", "key", *KpiForm.Meta.fields[1:])
+        fields = ("name", "key", *KpiForm.Meta.fields[1:-1])
         help_texts = {**KpiForm.Meta.help_texts, "key": "For addresses, the API and files; made from the name where empty."}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -160,7 +161,7 @@ PARTS = (
         "Told as a reduction", "Leave empty unless people give raw figures, and how much less they became is the KPI.",
         ("reference", "reference_unit", "reference_on"),
     ),
-    ("Seen by", "", ("public_badge",)),
+    ("Seen by", "", ("public_badge", "position")),
 )  # fmt: skip
 
 

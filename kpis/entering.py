@@ -7,7 +7,7 @@ Of one series there is one such figure at a time: the same again is ignored, ano
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +17,7 @@ from django.db.models import Q
 from msgspec.structs import replace
 
 from accounts import audit
-from accounts.models import User
+from accounts.models import AuditEntry, User
 from kpis.models import KPI, Measurement, Scorecard
 from kpis.points import Point, Rejected
 from kpis.recording import Receipt, record, withdraw
@@ -72,9 +72,45 @@ def take_back(*, kpi: KPI, origin: str, actor: User, why: str, now: datetime, to
         gone = withdraw(origin=origin, now=now)
         if not gone:
             raise Refused("It was taken back already.")
-        before = {"origin": origin, "measurements": gone}
+        before = {"kind": origin.partition(":")[0], "origin": origin, "measurements": gone}
         audit.record(actor=actor, action="measurement.take_back", subject=kpi, before=before, why=why.strip(), token=token)
     return gone
+
+
+@dataclass(frozen=True)
+class Brought:
+    """Something that a person brought in, as the history tells it; `gone` is the entry of its taking back."""
+
+    entry: AuditEntry
+    gone: AuditEntry | None
+
+    @property
+    def what(self) -> dict[str, Any]:
+        return dict(self.entry.after)
+
+
+def typed(kpi: KPI, *, most: int = 8) -> list[Brought]:
+    """What was typed for a KPI, newest first."""
+    entries = AuditEntry.objects.filter(
+        subject_type=KPI._meta.label_lower, subject_id=str(kpi.pk), action__in=["measurement.enter", "measurement.take_back"]
+    )
+    return _brought(entries.select_related("actor")[: 2 * most], "measurement.enter")[:most]
+
+
+def files(scorecard: Scorecard, *, most: int = 8) -> list[Brought]:
+    """The files that were brought in for a scorecard, newest first."""
+    kpis = [str(pk) for pk in scorecard.kpis.values_list("pk", flat=True)]
+    entries = AuditEntry.objects.filter(
+        Q(subject_type=Scorecard._meta.label_lower, subject_id=str(scorecard.pk), action="measurement.import")
+        | Q(subject_type=KPI._meta.label_lower, subject_id__in=kpis, action="measurement.take_back", before__kind="file")
+    )
+    return _brought(entries.select_related("actor")[: 2 * most], "measurement.import")[:most]
+
+
+def _brought(entries: Iterable[AuditEntry], action: str) -> list[Brought]:
+    listed = list(entries)
+    gone = {entry.before.get("origin"): entry for entry in listed if entry.action != action}
+    return [Brought(entry, gone.get(entry.after.get("origin"))) for entry in listed if entry.action == action]
 
 
 def origin_of(kind: str, actor: User) -> str:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.audit import actor_of
 from accounts.permissions import ENTER, Scope, require
-from kpis import importing, sheets
+from kpis import entering, importing, sheets
 from kpis.entry_forms import FileForm
 from kpis.models import Scorecard
 from kpis.reductions import reduction
@@ -76,4 +76,5 @@ def _row(line: sheets.Line, point: Any) -> dict[str, Any]:
 
 
 def _page(request: HttpRequest, card: Scorecard, status: int = 200, **context: Any) -> HttpResponse:
-    return page(request, "kpis/import.html", {"scorecard": card, "columns": sheets.COLUMNS, **context}, status=status)
+    shared = {"scorecard": card, "columns": sheets.COLUMNS, "files": entering.files(card)}
+    return page(request, "kpis/import.html", shared | context, status=status)

@@ -20,6 +20,7 @@ from kpis.baselines import Measured
 from kpis.change_forms import BOUNDS, SIDES, ChangeForm
 from kpis.changes import changes
 from kpis.course_table import table
+from kpis.entering import typed
 from kpis.entry_forms import EntryForm
 from kpis.forms import BaselineForm, ProposalForm
 from kpis.headlines import kpi_headline, kpi_lede
@@ -151,5 +152,6 @@ def _whole(
         "form": form,
         "base": base,
         "archived": archived(kpi),
+        "typed": typed(kpi),
         "entry": entry or EntryForm(kpi=kpi, series=found.standing.series, now=timezone.now()),
     }

@@ -20,7 +20,7 @@ REFERENCE = {"reference": "40", "reference_unit": "%", "reference_on": "2026-01-
 
 def fields_of(kpi: KPI, **fields: Any) -> dict[str, Any]:
     kept = ("name", "category", "unit", "direction", "aggregation", "across", "version")
-    return {name: getattr(kpi, name) for name in kept} | {"window_s": "1h", "freshness_s": "1h"} | fields
+    return {name: getattr(kpi, name) for name in kept} | {"window_s": "1h", "freshness_s": "1h", "position": "3"} | fields
 
 
 def test_a_scorecard_and_its_first_kpi_are_made_in_the_browser(as_manager: Client, people: People) -> None:

@@ -5,7 +5,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from accounts.models import User
-from kpis.models import Measurement
+from kpis.models import KPI, Measurement
 from tests.factories import People
 from tests.kpis.factories import make_kpi, make_scorecard
 
@@ -25,12 +25,23 @@ def test_a_file_is_looked_at_and_then_brought_in(as_manager: Client) -> None:
     assert ("2 figures would come in." in told, "Bring in 2 figures" in told, Measurement.objects.count()) == (True, True, 0)
     done = as_manager.post(URL, {"text": preview.context["text"], "do": "bring"}, follow=True).content.decode()
     assert ("2 figures are in; 0 were there already." in done, Measurement.objects.count()) == (True, 2)
+    url = f"/scorecards/plan/speed/entries/{Measurement.objects.all()[0].origin}/"
+    assert f'<a class="lk" href="{url}">2 figures</a> of speed' in as_manager.get(URL).content.decode()
     again = as_manager.post(URL, {"text": GOOD}).content.decode()
     assert ("All of it is there already" in again, "2 rows are there already" in again, 'value="bring"' in again) == (
         True,
         True,
         False,
     )
+
+
+def test_a_whole_file_is_taken_back(as_manager: Client) -> None:
+    make_kpi("calm", scorecard=KPI.objects.get().scorecard)
+    as_manager.post(URL, {"text": GOOD + "calm,shop,2026-02-02,1\n", "do": "bring"})
+    url = f"/scorecards/plan/calm/entries/{Measurement.objects.all()[0].origin}/"
+    assert "3 figures are taken back." in as_manager.post(url, {"why": "wrong year"}, follow=True).content.decode()
+    assert "taken back by Manager: wrong year" in as_manager.get(URL).content.decode()
+    assert Measurement.objects.count() == 0
 
 
 def test_what_is_wrong_is_told_by_line_beside_the_rows(as_engineer: Client) -> None:
