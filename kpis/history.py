@@ -9,7 +9,7 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import Any
 
-from django.db.models import F, QuerySet
+from django.db.models import Count, F, Min, Q, QuerySet
 
 from kpis import rollups
 from kpis.actual import PERCENTILES, SeriesFigure, Stretch, aggregate, combine, counted
@@ -86,17 +86,15 @@ def history(kpi: KPI, *, start: datetime, end: datetime, points: int = 500, subj
     if environment:
         where["series__environment"] = environment
     raw = Measurement.objects.filter(at__gte=start, at__lt=end, **where).select_related("series").order_by("at", "pk")
-    rolled = Rollup.objects.filter(at__lt=end, **where).select_related("series").order_by("at", "series_id")
-    rolled = rolled.annotate(origin=F("series__current__origin"))
-    hours = rolled.filter(resolution="hour", at__gte=rollups.bucket(start, "hour"))
-    if _raw_fits(raw, hours, points):
+    rolled = Rollup.objects.filter(at__lt=end, **where)
+    kept = _kept_rollups(rolled, start)
+    if _raw_fits(raw, kept.first_hour, points):
         return _raw(kpi, list(raw), start, end, points)
-    days = rolled.filter(resolution="day", at__gte=rollups.bucket(start, "day"))
-    hourly = hours.values("at").distinct()[: points + 1].count() <= points and not _older(days, hours)
-    resolution = "hour" if hourly else "day"
-    parts = [Part(row.at, row.series, row.origin or "", rollups.stretch_of_rollup(row)) for row in (hours if hourly else days)]
-    found = _combined(kpi, parts)
-    return History(kpi.unit, resolution, SPANS[resolution].total_seconds(), tuple(found))
+    resolution = "hour" if kept.hours <= points and not kept.days_reach_further else "day"
+    needed = rolled.filter(resolution=resolution, at__gte=rollups.bucket(start, resolution)).select_related("series")
+    found = needed.annotate(origin=F("series__current__origin")).order_by("at", "series_id")
+    parts = [Part(row.at, row.series, row.origin or "", rollups.stretch_of_rollup(row)) for row in found]
+    return History(kpi.unit, resolution, SPANS[resolution].total_seconds(), tuple(_combined(kpi, parts)))
 
 
 @dataclass(frozen=True)
@@ -123,11 +121,12 @@ def over(kpi: KPI, *, start: datetime, end: datetime) -> Over | None:
     rolled = Rollup.objects.filter(at__lt=end, **where).select_related("series").order_by("at", "series_id")
     hours = rolled.filter(resolution="hour", at__gte=rollups.bucket(start, "hour"))
     resolution = ""
-    if _raw_fits(raw, hours, MOST_RAW):
+    kept = _kept_rollups(rolled, start)
+    if _raw_fits(raw, kept.first_hour, MOST_RAW):
         parts = [Part(start, row.series, row.origin, rollups.stretch_of(row)) for row in raw]
     else:
         days = rolled.filter(resolution="day", at__gte=rollups.bucket(start, "day"))
-        resolution = "day" if end - start > LONGEST_BY_HOUR or _older(days, hours) else "hour"
+        resolution = "day" if end - start > LONGEST_BY_HOUR or kept.days_reach_further else "hour"
         rows = (days if resolution == "day" else hours).annotate(origin=F("series__current__origin"))
         parts = [Part(start, row.series, row.origin or "", rollups.stretch_of_rollup(row)) for row in rows]
     found = _combined(kpi, parts)
@@ -137,12 +136,12 @@ def over(kpi: KPI, *, start: datetime, end: datetime) -> Over | None:
         start = rollups.bucket(start, resolution)
         end = rollups.bucket(end - rollups.MOMENT, resolution) + SPANS[resolution]
         raw = every.filter(at__gte=start, at__lt=end)
-    return Over(found[0], start, end, _runs(kpi, raw, hours, parts, found[0].subject))
+    return Over(found[0], start, end, _runs(kpi, raw, kept.first_hour, parts, found[0].subject))
 
 
-def _runs(kpi: KPI, raw: QuerySet[Measurement], hours: QuerySet[Rollup], parts: Sequence[Part], subject: str) -> int | None:
+def _runs(kpi: KPI, raw: QuerySet[Measurement], first_hour: datetime | None, parts: Sequence[Part], subject: str) -> int | None:
     """How many runs and results the figure of these parts stands on: of one series, where one stands for the KPI."""
-    if not _unpruned(raw, hours):
+    if not _unpruned(raw, first_hour):
         return None
     by_series: dict[Series, list[Part]] = {}
     for part in parts:
@@ -179,23 +178,41 @@ def versions(kpi: KPI, *, start: datetime, end: datetime) -> list[Version]:
     return found
 
 
-def _raw_fits(raw: QuerySet[Measurement], hours: QuerySet[Rollup], points: int) -> bool:
+@dataclass(frozen=True)
+class Kept:
+    """How many different hours are kept in a span of time, and from when on there are hours and days."""
+
+    hours: int
+    first_hour: datetime | None
+    first_day: datetime | None
+
+    @property
+    def days_reach_further(self) -> bool:
+        hour = self.first_hour
+        return self.first_day is not None and (hour is None or self.first_day < rollups.bucket(hour, "day"))
+
+
+def _kept_rollups(rolled: QuerySet[Rollup], start: datetime) -> Kept:
+    hours, days = (Q(resolution=name, at__gte=rollups.bucket(start, name)) for name in ("hour", "day"))
+    found = rolled.aggregate(
+        hours=Count("at", filter=hours, distinct=True), first_hour=Min("at", filter=hours), first_day=Min("at", filter=days)
+    )
+    return Kept(**found)
+
+
+def _raw_fits(raw: QuerySet[Measurement], first_hour: datetime | None, points: int) -> bool:
     """Whether the raw measurements are few enough, and none of that time were pruned away."""
-    if raw[: points + 1].count() > points:
+    if raw.values("pk")[: points + 1].count() > points:
         return False
-    return _unpruned(raw, hours)
+    return _unpruned(raw, first_hour)
 
 
-def _unpruned(raw: QuerySet[Measurement], hours: QuerySet[Rollup]) -> bool:
+def _unpruned(raw: QuerySet[Measurement], first_hour: datetime | None) -> bool:
     """Whether the raw measurements of that time are all still there."""
-    oldest, first_hour = raw.first(), hours.first()
-    return first_hour is None or (oldest is not None and first_hour.at >= rollups.bucket(oldest.at, "hour"))
-
-
-def _older(days: QuerySet[Rollup], hours: QuerySet[Rollup]) -> bool:
-    """Whether days reach back further than the hours that are kept."""
-    day, hour = days.first(), hours.first()
-    return day is not None and (hour is None or day.at < rollups.bucket(hour.at, "day"))
+    if first_hour is None:
+        return True
+    oldest = raw.values_list("at", flat=True).first()
+    return oldest is not None and first_hour >= rollups.bucket(oldest, "hour")
 
 
 def _raw(kpi: KPI, rows: Sequence[Measurement], start: datetime, end: datetime, points: int) -> History:

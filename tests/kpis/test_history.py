@@ -175,3 +175,12 @@ def test_the_page_marks_what_was_reported_and_links_to_its_csv(ready: KPI, as_vi
     answer = as_viewer.get("/scorecards/plan/p95/csv/?range=1h")
     assert answer["Content-Disposition"] == 'attachment; filename="plan-p95-1h.csv"'
     assert answer.content.decode().splitlines()[1].split(",")[1] == "700.0"
+
+
+@pytest.mark.parametrize(("points", "expected"), [(24, "hour"), (23, "day")])
+def test_hours_of_several_series_are_counted_once(points: int, expected: str) -> None:
+    kpi = make_kpi()
+    for subject in ("a", "b", "c"):
+        record_values(kpi, [1.0] * 48, step_s=1800, until=NOW - timedelta(minutes=1), subject=subject)
+    found = history(kpi, start=NOW - timedelta(hours=24), end=NOW, points=points)
+    assert found.resolution == expected
