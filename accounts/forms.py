@@ -37,7 +37,7 @@ class VersionedForm(Styled, forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["version"].initial = self.instance.version
-        for name in ("assignee", "owner"):
+        for name in ("assignee", "owner", "approver"):
             if name in self.fields:
                 self.fields[name].queryset = User.objects.filter(is_active=True).order_by("username")  # type: ignore[attr-defined]
                 self.fields[name].empty_label = "not stated"  # type: ignore[attr-defined]

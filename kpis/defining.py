@@ -29,7 +29,8 @@ EDITABLE: dict[type[models.Model], tuple[str, ...]] = {
     Scorecard: ("name", "description"),
     KPI: (
         "name", "description", "category", "metric", "unit", "direction", "aggregation", "across", "across_subject",
-        "window_s", "freshness_s", "reference", "reference_unit", "reference_on", "owner", "position", "public_badge",
+        "window_s", "freshness_s", "reference", "reference_unit", "reference_on", "owner",
+        "approver", "rationale", "review_rule", "review_from", "position", "public_badge",
     ),
 }  # fmt: skip
 FIXED = ("unit", "direction", "aggregation", "reference", "reference_unit")

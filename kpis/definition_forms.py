@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.db.models import Q
 
 from accounts.forms import Styled, VersionedForm
-from kpis import durations
+from accounts.models import User
+from accounts.permissions import Scope, roles_with
+from kpis import durations, rhythm
 from kpis.defining import fixed
 from kpis.models import KPI, PERCENTILES, Across, Aggregation, Direction, Scorecard
 from kpis.units import FAMILIES
@@ -56,6 +59,18 @@ class DurationField(forms.Field):
             return True
 
 
+class RhythmField(forms.CharField):
+    """A recurrence rule, typed as `every month` or as the rule itself."""
+
+    widget = forms.TextInput(attrs={"maxlength": 120, "list": "rhythms", "autocomplete": "off", "placeholder": "not reviewed"})
+
+    def prepare_value(self, value: Any) -> Any:
+        return rhythm.words(value) if isinstance(value, str) else value
+
+    def to_python(self, value: Any) -> str:
+        return rhythm.read(super().to_python(value) or "")
+
+
 class ScorecardForm(VersionedForm):
     class Meta:
         model = Scorecard
@@ -90,6 +105,9 @@ class KpiForm(VersionedForm):
         label="Stale after",
         help_text="Such as 10m or 45d: an older figure counts as unknown.",
     )
+    review_rule = RhythmField(
+        required=False, label="Reviewed", help_text="Choose one, or write a rule such as FREQ=MONTHLY;BYDAY=1MO."
+    )
     reference_unit = forms.ChoiceField(
         choices=[("", "not a reduction"), *UNITS],
         required=False,
@@ -100,12 +118,15 @@ class KpiForm(VersionedForm):
         model = KPI
         fields: tuple[str, ...] = (
             "name", "category", "unit", "direction", "aggregation", "window_s", "across", "across_subject", "freshness_s",
-            "owner", "metric", "description", "reference", "reference_unit", "reference_on", "public_badge", "position",
+            "owner", "approver", "rationale", "review_rule", "review_from",
+            "metric", "description", "reference", "reference_unit", "reference_on", "public_badge",
+            "position",
         )  # fmt: skip
-        widgets = {"description": LONG, "reference_on": DAY}
+        widgets = {"description": LONG, "rationale": LONG, "reference_on": DAY, "review_from": DAY}
         labels = {
             "metric": "Usually fed by", "across_subject": "The named series", "reference": "Reference value",
-            "reference_on": "Reference of", "position": "Place in the scorecard", "public_badge": "Anybody may see its badge",
+            "reference_on": "Reference of", "review_from": "First review on", "position": "Place in the scorecard",
+            "public_badge": "Anybody may see its badge",
         }  # fmt: skip
         help_texts = {
             "name": "Such as “API response time (p95)”.",
@@ -116,6 +137,9 @@ class KpiForm(VersionedForm):
             "reference": "Only of a reduction, such as of bounce rate, tickets or cost: people give the raw figure, and how much "
             "less it is than this is computed, in %.",
             "reference_on": "The day that the reference is of.",
+            "approver": "Who is asked to decide about its targets; any approver may.",
+            "rationale": "Why this figure is governed at all. Markdown.",
+            "review_from": "The rhythm counts from this day; a month that lacks it is left out.",
             "public_badge": "Without logging in, for a README.",
             "position": "Lower comes first.",
         }
@@ -123,6 +147,8 @@ class KpiForm(VersionedForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["direction"].choices = [("", "choose one"), *Direction.choices]  # type: ignore[attr-defined]
+        deciders = Q(groups__name__in=roles_with(Scope.APPROVE)) | Q(is_superuser=True)
+        self.fields["approver"].queryset = User.objects.filter(deciders, is_active=True).distinct().order_by("username")  # type: ignore[attr-defined]
         stays = fixed(self.instance) if self.instance.pk else {}
         for name, why in stays.items():
             self._fix(name, why)
@@ -136,6 +162,11 @@ class KpiForm(VersionedForm):
             field.error_messages["invalid_choice"] = why
         else:
             field.widget.attrs["readonly"] = True
+
+    @property
+    def rhythms(self) -> list[str]:
+        """What the browser offers for how often it is reviewed."""
+        return list(rhythm.CHOICES.values())
 
     @property
     def parts(self) -> list[tuple[str, str, list[forms.BoundField]]]:
@@ -154,7 +185,11 @@ class NewKpiForm(KpiForm):
 
 
 PARTS = (
-    ("What it is", "", ("name", "key", "category", "owner", "description")),
+    ("What it is", "", ("name", "key", "category", "description")),
+    (
+        "Who answers for it", "A review asks whether all this still holds.",
+        ("owner", "approver", "rationale", "review_rule", "review_from"),
+    ),
     ("What is measured", "These stay as they are once something was measured.", ("unit", "direction", "aggregation", "window_s")),
     ("Across services", "How one figure comes out of several series.", ("across", "across_subject", "freshness_s", "metric")),
     (

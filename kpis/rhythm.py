@@ -65,6 +65,12 @@ def following(rule: str, first: date, day: date) -> date | None:
     return found.date() if found else None
 
 
+def read(text: str) -> str:
+    """The rule that a person means: by its words (`every month`), or the rule itself. `check` says whether it is one."""
+    said = " ".join(text.split())
+    return next((rule for rule, word in CHOICES.items() if word == said.lower()), said.upper())
+
+
 def words(rule: str) -> str:
     """The rhythm as people say it; a rule that has no words of its own as it is."""
     return CHOICES.get(rule, rule)

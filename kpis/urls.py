@@ -4,7 +4,20 @@ from django.urls import URLPattern, URLResolver, path
 
 from kpis import badges, results_api
 from kpis.api import urls as api_urls
-from kpis.views import alerts, approvals, channels, defining, entering, importing, kpis, quiet, scorecards, submissions, waivers
+from kpis.views import (
+    alerts,
+    approvals,
+    channels,
+    defining,
+    entering,
+    importing,
+    kpis,
+    quiet,
+    reviews,
+    scorecards,
+    submissions,
+    waivers,
+)
 
 app_name = "kpis"
 
@@ -27,6 +40,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("scorecards/<slug:slug>/<slug:key>/entries/<str:origin>/", entering.entry_detail, name="entry-detail"),
     path("scorecards/<slug:slug>/<slug:key>/csv/", kpis.kpi_csv, name="kpi-csv"),
     path("scorecards/<slug:slug>/<slug:key>/targets/", kpis.target_propose, name="target-propose"),
+    path("scorecards/<slug:slug>/<slug:key>/review/", reviews.kpi_review, name="kpi-review"),
     path("targets/<int:pk>/decide/", kpis.target_decide, name="target-decide"),
     path("approvals/", approvals.approval_list, name="approval-list"),
     path("waivers/", waivers.waiver_list, name="waiver-list"),

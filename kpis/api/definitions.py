@@ -41,10 +41,11 @@ class ScorecardIn(ScorecardChange):
 
 
 class KpiChange(StrictSerializer):
-    """What can be changed of a KPI; `owner` by user name. `unit`, `direction` and what else figures rest on stay once
-    something was measured."""
+    """What can be changed of a KPI; `owner` and `approver` by user name. `unit`, `direction` and what else figures rest on
+    stay once something was measured."""
 
     owner = PersonField()
+    approver = PersonField()
 
     class Meta:
         model = KPI

@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from kpis.history import History
-from kpis.models import KPI, Scorecard, Severity, Target, Waiver
+from kpis.models import KPI, Review, Scorecard, Severity, Target, Waiver
 from kpis.standing import SeriesStanding, Standing
 from kpis.thresholds import number
 
@@ -28,6 +28,10 @@ def definition(kpi: KPI) -> dict[str, Any]:
         "window_s": kpi.window_s,
         "freshness_s": kpi.freshness_s,
         "owner": kpi.owner.get_username() if kpi.owner else None,
+        "approver": kpi.approver.get_username() if kpi.approver else None,
+        "rationale": kpi.rationale,
+        "review_rule": kpi.review_rule,
+        "review_from": kpi.review_from,
         "position": kpi.position,
         "reference": kpi.reference,
         "reference_unit": kpi.reference_unit,
@@ -132,6 +136,16 @@ def waiver(one: Waiver) -> dict[str, Any]:
     }
 
 
+def review(row: Review) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "due_on": row.due_on,
+        "reviewed_by": str(row.reviewed_by),
+        "reviewed_at": row.reviewed_at,
+        "note": row.note,
+    }
+
+
 def course(found: History) -> dict[str, Any]:
     return {
         "unit": found.unit,
@@ -198,6 +212,10 @@ class MeasuredIn(WindowIn):
     due_on = serializers.DateField(required=False, allow_null=True)
     effective_from = serializers.DateTimeField(required=False, allow_null=True)
     rationale = serializers.CharField(required=False, allow_blank=True, default="")
+
+
+class ReviewIn(serializers.Serializer[Any]):
+    note = serializers.CharField(max_length=2000)
 
 
 class DecisionIn(serializers.Serializer[Any]):

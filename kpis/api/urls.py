@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from kpis.api import baselines, comparison, definitions, kpis, measurements, targets, waivers
+from kpis.api import baselines, comparison, definitions, kpis, measurements, reviews, targets, waivers
 
 urlpatterns: list[URLPattern] = [
     path("scorecards/", kpis.scorecard_list, name="scorecard-list"),
@@ -17,6 +17,8 @@ urlpatterns: list[URLPattern] = [
     path("kpis/<slug:scorecard>/<slug:key>/comparison/", comparison.kpi_comparison, name="kpi-comparison"),
     path("kpis/<slug:scorecard>/<slug:key>/targets/", targets.target_list, name="target-list"),
     path("kpis/<slug:scorecard>/<slug:key>/baseline/", baselines.baseline, name="kpi-baseline"),
+    path("kpis/<slug:scorecard>/<slug:key>/reviews/", reviews.review_list, name="review-list"),
+    path("scorecards/<slug:slug>/gaps/", reviews.gap_list, name="gap-list"),
     path("measurements/", measurements.measurement_post, name="measurement-post"),
     path("targets/<int:pk>/approve/", targets.target_approve, name="target-approve"),
     path("targets/<int:pk>/reject/", targets.target_reject, name="target-reject"),

@@ -15,7 +15,7 @@ from accounts import spreadsheets
 from accounts.audit import actor_of
 from accounts.permissions import Scope, require
 from accounts.requests import back_to
-from kpis import targets
+from kpis import rhythm, targets
 from kpis.baselines import Measured
 from kpis.change_forms import BOUNDS, SIDES, ChangeForm
 from kpis.changes import changes
@@ -26,6 +26,7 @@ from kpis.forms import BaselineForm, ProposalForm
 from kpis.headlines import kpi_headline, kpi_lede
 from kpis.models import KPI, Target
 from kpis.report import SPANS, Report, report, stands_for, target_history, waivers
+from kpis.reviewing import reviews
 from kpis.sides import versions as commits
 from kpis.views.defining import archived
 from kpis.views.pages import asks_for, live, page
@@ -104,7 +105,7 @@ def kpi_url(kpi: KPI) -> str:
 
 
 def _kpi(slug: str, key: str) -> KPI:
-    return get_object_or_404(KPI.objects.select_related("owner", "scorecard"), scorecard__slug=slug, key=key)
+    return get_object_or_404(KPI.objects.select_related("owner", "approver", "scorecard"), scorecard__slug=slug, key=key)
 
 
 def _form(kpi: KPI, found: Report, data: Any, measured: Measured | None) -> ProposalForm:
@@ -151,6 +152,9 @@ def _whole(
         "sides_open": asked.asks((*BOUNDS, *SIDES)),
         "form": form,
         "base": base,
+        "review": reviews([kpi], today=timezone.now().date())[kpi.pk],
+        "rhythm": rhythm.words(kpi.review_rule),
+        "reviewed": list(kpi.reviews.select_related("reviewed_by")[:5]),
         "archived": archived(kpi),
         "typed": typed(kpi),
         "entry": entry or EntryForm(kpi=kpi, series=found.standing.series, now=timezone.now()),

@@ -13,8 +13,10 @@ from django.views.decorators.http import require_safe
 from accounts import spreadsheets
 from accounts.permissions import Scope, require
 from kpis import waivers
+from kpis.gaps import counted, gaps
 from kpis.headlines import scorecard_headline, scorecard_lede
 from kpis.models import KPI, Category, Scorecard
+from kpis.reviewing import reviews
 from kpis.rows import GROUPS, SORTS, Choice, grouped, needs_attention, picked, way_of
 from kpis.sparklines import sparklines
 from kpis.standing import Standing, counts, standings
@@ -50,10 +52,13 @@ def scorecard_detail(request: HttpRequest, slug: str) -> HttpResponse:
     found = standings([kpi for kpi in every if kpi.archived_at is None], now=now)
     shown = picked(found, choice)
     named = {one.kpi.pk: one for one in found}
+    lacking = gaps(found, reviews([one.kpi for one in found], today=now.date()))
     context = {
         "gone": [kpi for kpi in every if kpi.archived_at is not None],
         "archived": archived(card),
         "scorecard": card,
+        "gaps": lacking,
+        "gaps_counted": counted(lacking),
         "choice": choice,
         "now": now,
         "headline": scorecard_headline(found),

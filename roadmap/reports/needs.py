@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from kpis import waivers
 from kpis.models import Decision, Target, Waiver
+from kpis.reviewing import reviews
 from kpis.standing import Standing
 from roadmap.models import GateWaiver, Roadmap
 from roadmap.reports import waivers as gates
@@ -52,6 +53,7 @@ def needs(
     yield from _risk_lines(roadmap, register)
     yield from _task_lines(roadmap, report)
     yield from _decision_lines(roadmap, now)
+    yield from _review_lines(roadmap, found, report)
     if roadmap.review_on and roadmap.review_on < report.today:
         late = count((report.today - roadmap.review_on).days, "day")
         yield Line(
@@ -111,6 +113,18 @@ def _risk_lines(roadmap: Roadmap, register: RiskReport) -> Iterator[Line]:
         yield Line(
             icon="calendar-exclamation", look="s-behind", text=f"Review of risk {row.label} is overdue", sub=row.risk.title,
             at=f"{row.overdue_days} d", url=f"{url}#risk-{row.risk.pk}",
+        )  # fmt: skip
+
+
+def _review_lines(roadmap: Roadmap, found: Sequence[Standing], report: PlanReport) -> Iterator[Line]:
+    """The KPIs whose review is overdue, the latest first."""
+    kpis = [one.kpi for one in found if one.kpi.review_rule]
+    late = [one for one in reviews(kpis, today=report.today).values() if one.state == "overdue"]
+    for one in sorted(late, key=lambda one: -one.days_late):
+        yield Line(
+            icon="calendar-exclamation", look="s-behind", text=f"Review of {one.kpi.name} is overdue",
+            sub=f"due {day(one.due_on)}" if one.due_on else "", at=count(one.days_late, "day"),
+            url=f"{reverse('kpis:kpi-detail', args=[roadmap.scorecard.slug, one.kpi.key])}#reviews",
         )  # fmt: skip
 
 
