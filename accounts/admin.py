@@ -1,20 +1,31 @@
+"""People, their roles and tokens, and what was done, in the admin site."""
+
 from __future__ import annotations
 
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
-from django.db.models import Model
+from django.contrib.auth.models import Group
+from django.db.models import Count
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 
 from accounts import people, tokens
-from accounts.models import ApiToken, AuditEntry, User
+from accounts.administration import Quick, ReadOnlyAdmin
+from accounts.differences import difference
+from accounts.models import ApiToken, AuditEntry, Failure, User
+from accounts.permissions import ROLES
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin):
-    """Roles are groups; their change goes into the audit trail, and administrators alone enter here."""
+class PersonAdmin(Quick, UserAdmin):
+    """Roles are groups; their change goes into the audit trail, and administrators alone enter here.
+
+    Nobody is deleted: who is not active any more cannot log in, and what they did stays told.
+    """
 
     list_display = ("username", "email", "first_name", "last_name", "is_active", "role_names", "last_login")
     list_filter = ("groups", "is_active")
@@ -25,6 +36,10 @@ class PersonAdmin(UserAdmin):
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
     readonly_fields = ("is_staff", "is_superuser", "last_login", "date_joined")
+    date_hierarchy = "date_joined"
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return False
 
     @admin.display(description="roles")
     def role_names(self, person: User) -> str:
@@ -40,24 +55,13 @@ class PersonAdmin(UserAdmin):
             people.note_roles(user=form.instance, before=before, actor=request.user)  # type: ignore[arg-type]
 
 
-class ReadOnly(admin.ModelAdmin):
-    """History that is looked at, not edited."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-
 @admin.register(ApiToken)
-class ApiTokenAdmin(ReadOnly):
+class ApiTokenAdmin(ReadOnlyAdmin):
     list_display = ("name", "prefix", "owner", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at")
     list_filter = ("revoked_at", "owner")
     search_fields = ("name", "prefix", "owner__username")
+    list_select_related = ("owner",)
+    date_hierarchy = "created_at"
     exclude = ("digest",)
     actions = ["revoke"]
 
@@ -68,8 +72,48 @@ class ApiTokenAdmin(ReadOnly):
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(ReadOnly):
+class AuditEntryAdmin(ReadOnlyAdmin):
     list_display = ("at", "actor", "token", "action", "subject_type", "subject", "why")
     list_filter = ("action", "subject_type", "actor")
+    list_select_related = ("actor",)
     search_fields = ("subject", "why", "action", "actor__username")
     date_hierarchy = "at"
+    fields = ("at", "actor", "token", "action", "subject_type", "subject_id", "subject", "change", "why")
+    readonly_fields = ("change",)
+
+    @admin.display(description="before → after")
+    def change(self, entry: AuditEntry) -> str:
+        return format_html_join(mark_safe("<br>"), "{}", ((str(line),) for line in difference(entry.before, entry.after))) or "—"
+
+
+@admin.register(Failure)
+class FailureAdmin(ReadOnlyAdmin):
+    """Failed attempts hold somebody back for minutes; they go by themselves."""
+
+    list_display = ("key", "at")
+    search_fields = ("key",)
+    date_hierarchy = "at"
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class RoleAdmin(ReadOnlyAdmin):
+    """The roles are fixed; a person gets one on their own page."""
+
+    list_display = ("name", "may", "people")
+    search_fields = ("name",)
+    fields = ("name", "may")
+    readonly_fields = ("may",)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).annotate(how_many=Count("user"))
+
+    @admin.display
+    def may(self, role: Group) -> str:
+        return ", ".join(sorted(ROLES.get(role.name, ()))) or "nothing"
+
+    @admin.display(ordering="how_many")
+    def people(self, role: Group) -> int:
+        return int(role.how_many)  # type: ignore[attr-defined]

@@ -1,18 +1,16 @@
-"""KPIs in the admin site. Definitions are edited here; commitments and measurements are shown, and change by their verbs."""
+"""What was measured, judged and alerted, in the admin site. Definitions and decisions have modules of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model
 from django.http import HttpRequest
 
-from accounts import audit
-from kpis import defining
+from accounts.administration import AuditedAdmin, ReadOnlyAdmin, ReadOnlyInline
+from kpis.decisions_admin import TargetAdmin, WaiverAdmin
+from kpis.definitions_admin import KpiAdmin, ScorecardAdmin
 from kpis.models import (
-    KPI,
     Channel,
     CurrentValue,
     Delivery,
@@ -26,78 +24,13 @@ from kpis.models import (
     Route,
     Rule,
     Sample,
-    Scorecard,
     Series,
     Silence,
     Submission,
-    Target,
     Transition,
-    Waiver,
 )
 
-
-class AuditedAdmin(admin.ModelAdmin):
-    """Keeps the audit trail; nothing is deleted here, it is archived or disabled."""
-
-    list_per_page = 50
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        before = {name: _shown(form.initial.get(name)) for name in form.changed_data} if change else {}
-        if change and form.changed_data and hasattr(obj, "version"):
-            obj.version += 1
-        super().save_model(request, obj, form, change)
-        if form.changed_data:
-            actor, token = audit.actor_of(request)
-            after = {name: _shown(form.cleaned_data.get(name)) for name in form.changed_data}
-            action = f"{obj._meta.model_name}.{'change' if change else 'create'}"
-            audit.record(actor=actor, action=action, subject=obj, before=before, after=after, token=token)
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """History is looked at, never edited."""
-
-    list_per_page = 50
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-
-@admin.register(Scorecard)
-class ScorecardAdmin(AuditedAdmin):
-    list_display = ("name", "slug", "archived_at")
-    list_filter = (("archived_at", admin.EmptyFieldListFilter),)
-    search_fields = ("name", "slug")
-    readonly_fields = ("version", "created_at")
-    prepopulated_fields = {"slug": ("name",)}
-
-
-@admin.register(KPI)
-class KpiAdmin(AuditedAdmin):
-    list_display = ("name", "key", "scorecard", "category", "unit", "direction", "aggregation", "across", "owner")
-    list_filter = ("scorecard", "category", "direction", "aggregation", "across", ("archived_at", admin.EmptyFieldListFilter))
-    list_select_related = ("scorecard", "owner")
-    search_fields = ("name", "key", "metric", "scorecard__name")
-    autocomplete_fields = ("scorecard", "owner")
-    readonly_fields = ("version", "created_at")
-    prepopulated_fields = {"key": ("name",)}
-
-    def get_readonly_fields(self, request: HttpRequest, obj: KPI | None = None) -> tuple[str, ...]:
-        """What figures and approved targets rest on stays as it is."""
-        stays = obj is not None and defining.fixed(obj)
-        return (*self.readonly_fields, "scorecard", "key", *defining.FIXED) if stays else self.readonly_fields
-
-    def get_prepopulated_fields(self, request: HttpRequest, obj: KPI | None = None) -> dict[str, Sequence[str]]:
-        return {} if obj is not None else {"key": ("name",)}
+__all__ = ["KpiAdmin", "ScorecardAdmin", "TargetAdmin", "WaiverAdmin"]
 
 
 @admin.register(Series)
@@ -112,37 +45,6 @@ class SeriesAdmin(AuditedAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
-
-
-@admin.register(Target)
-class TargetAdmin(ReadOnlyAdmin):
-    """Versions do not change: another one is proposed on the KPI's page, and approved on the page of approvals."""
-
-    list_display = (
-        "kpi",
-        "number",
-        "comparator",
-        "value",
-        "alert_threshold",
-        "decision",
-        "effective_from",
-        "proposed_by",
-        "decided_by",
-        "self_approved",
-    )
-    list_filter = ("decision", "severity", "self_approved", "kpi__scorecard")
-    list_select_related = ("kpi", "proposed_by", "decided_by")
-    search_fields = ("kpi__name", "kpi__key", "rationale")
-    date_hierarchy = "proposed_at"
-
-
-@admin.register(Waiver)
-class WaiverAdmin(ReadOnlyAdmin):
-    list_display = ("kpi", "subject", "decision", "expires_at", "requested_by", "decided_by", "self_approved")
-    list_filter = ("decision", "self_approved", "kpi__scorecard")
-    list_select_related = ("kpi", "requested_by", "decided_by")
-    search_fields = ("kpi__name", "kpi__key", "subject", "reason")
-    date_hierarchy = "requested_at"
 
 
 @admin.register(Measurement)
@@ -194,15 +96,12 @@ class KpiStateAdmin(ReadOnlyAdmin):
     search_fields = ("kpi__name", "kpi__key")
 
 
-class SampleInline(admin.TabularInline):
+class SampleInline(ReadOnlyInline):
     model = Sample
-    fields = ("name", "metric", "kpi", "value", "unit", "count", "failures", "reported")
-    readonly_fields = fields
-    extra = 0
-    can_delete = False
+    fields = readonly_fields = ("name", "metric", "kpi", "value", "unit", "count", "failures", "reported")
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("kpi")
 
 
 @admin.register(Submission)
@@ -229,10 +128,6 @@ class IngestReceiptAdmin(ReadOnlyAdmin):
     list_display = ("at", "user", "key", "stored", "ignored")
     list_select_related = ("user",)
     search_fields = ("key", "user__username")
-
-
-def _shown(value: Any) -> Any:
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
 @admin.register(Rule)

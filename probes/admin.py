@@ -1,33 +1,39 @@
+"""Services, their probes and runs in the admin site."""
+
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts import audit
+from accounts.administration import WHY, AuditedAdmin, ReadOnlyAdmin, ReadOnlyInline, actor
+from accounts.versions import shown
 from probes.models import Feed, Heartbeat, Probe, Run, Service
 from probes.running import CannotRun, ask
 
+SECRETS = ("headers", "database_dsn", "redis_url", "links", "version")
+"""What is stored encrypted is never shown; the other two are kept by the pages."""
 
-class ProbeInline(admin.TabularInline):
+
+class ProbeInline(ReadOnlyInline):
     model = Probe
-    extra = 0
-    fields = ("kind", "interval_s", "enabled", "next_run_at")
-    readonly_fields = ("next_run_at",)
+    fields = readonly_fields = ("kind", "interval_s", "enabled", "next_run_at", "failures")
     show_change_link = True
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Service)
-class ServiceAdmin(admin.ModelAdmin):
+class ServiceAdmin(AuditedAdmin):
     list_display = ("name", "slug", "base_url", "environment", "owner", "paused_at", "archived_at")
-    list_filter = ("environment", "paused_at")
+    list_filter = ("environment", ("paused_at", admin.EmptyFieldListFilter), ("archived_at", admin.EmptyFieldListFilter))
     search_fields = ("name", "slug", "base_url")
     autocomplete_fields = ("owner",)
-    exclude = ("headers", "links", "version")
+    list_select_related = ("owner",)
+    exclude = SECRETS
     inlines = [ProbeInline]
     actions = ["pause", "resume"]
 
@@ -37,13 +43,22 @@ class ServiceAdmin(admin.ModelAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # registering checks the address and is done on the page
 
-    @admin.action(description="Pause measuring")
+    @admin.action(description="Pause measuring", permissions=["change"])
     def pause(self, request: HttpRequest, queryset: Any) -> None:
-        queryset.filter(paused_at=None).update(paused_at=timezone.now())
+        _set_pause(request, queryset.filter(paused_at=None), timezone.now(), "pause")
 
-    @admin.action(description="Resume measuring")
+    @admin.action(description="Resume measuring", permissions=["change"])
     def resume(self, request: HttpRequest, queryset: Any) -> None:
-        queryset.update(paused_at=None)
+        _set_pause(request, queryset.exclude(paused_at=None), None, "resume")
+
+
+@transaction.atomic
+def _set_pause(request: HttpRequest, services: Any, at: datetime | None, verb: str) -> None:
+    for service in services:
+        before, service.paused_at = shown(service.paused_at), at
+        service.save(update_fields=["paused_at"])
+        changed: dict[str, Any] = {"before": {"paused_at": before}, "after": {"paused_at": shown(at)}}
+        audit.record(actor=actor(request), action=f"service.{verb}", subject=service, why=WHY, **changed)
 
 
 class FeedInline(admin.TabularInline):
@@ -53,9 +68,10 @@ class FeedInline(admin.TabularInline):
 
 
 @admin.register(Probe)
-class ProbeAdmin(admin.ModelAdmin):
+class ProbeAdmin(AuditedAdmin):
     list_display = ("service", "kind", "interval_s", "enabled", "next_run_at", "failures")
     list_filter = ("kind", "enabled", "service")
+    list_select_related = ("service",)
     search_fields = ("service__name", "service__slug")
     readonly_fields = ("service", "kind", "params", "next_run_at", "claimed_until", "failures", "memory")
     inlines = [FeedInline]
@@ -74,26 +90,24 @@ class ProbeAdmin(admin.ModelAdmin):
 
 
 @admin.register(Run)
-class RunAdmin(admin.ModelAdmin):
+class RunAdmin(ReadOnlyAdmin):
     list_display = ("id", "probe", "state", "outcome", "reason", "due_at", "queue_delay_ms", "finished_at")
     list_filter = ("outcome", "state", "probe__kind", "probe__service")
     search_fields = ("probe__service__name", "error")
     date_hierarchy = "due_at"
     list_select_related = ("probe__service",)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
 
 @admin.register(Heartbeat)
-class HeartbeatAdmin(admin.ModelAdmin):
+class HeartbeatAdmin(ReadOnlyAdmin):
     list_display = ("role", "at")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+@admin.register(Feed)
+class FeedAdmin(ReadOnlyAdmin):
+    """Which probe feeds which KPI; it is edited below the probe."""
+
+    list_display = ("kpi", "metric", "probe")
+    list_filter = ("metric", "probe__service")
+    list_select_related = ("kpi", "probe__service")
+    search_fields = ("kpi__name", "kpi__key", "probe__service__name")

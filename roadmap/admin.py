@@ -1,15 +1,13 @@
-"""The plan in the admin site. What is saved here counts as an edit too: the version moves on and the history is kept."""
+"""The plan in the admin site: phases, tasks, gates, money and risks."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model
 from django.http import HttpRequest
 
-from accounts import audit
-from accounts.versions import shown
+from accounts.administration import ReadOnlyInline
 from roadmap.models import (
     AlertRule,
     Benefit,
@@ -27,56 +25,10 @@ from roadmap.models import (
     Roadmap,
     Task,
 )
+from roadmap.parts_admin import GateWaiverAdmin, MitigationAdmin
+from roadmap.plan_admin import KeptAdmin, PlanAdmin
 
-
-class PlanAdmin(admin.ModelAdmin):
-    """Keeps the version and the audit trail; `version` is shown and never typed."""
-
-    readonly_fields: ClassVar[tuple[str, ...]] = ("version",)
-    list_per_page = 50
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        before = {name: shown(form.initial.get(name)) for name in form.changed_data} if change else {}
-        if change and form.changed_data:
-            obj.version += 1
-        super().save_model(request, obj, form, change)
-        if not change and isinstance(obj, Phase):
-            Gate.objects.get_or_create(phase=obj)
-        if form.changed_data:
-            _record(request, obj, "change" if change else "create", before, form)
-
-    def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        actor, token = audit.actor_of(request)
-        audit.record(actor=actor, action=f"{obj._meta.model_name}.remove", subject=obj, token=token)
-        super().delete_model(request, obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
-        for row in queryset:
-            self.delete_model(request, row)
-
-    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
-        rows = formset.save(commit=False)
-        for gone in formset.deleted_objects:
-            actor, token = audit.actor_of(request)
-            audit.record(actor=actor, action=f"{gone._meta.model_name}.remove", subject=gone, token=token)
-            gone.delete()
-        forms = {id(inline.instance): inline for inline in formset.forms}
-        for row in rows:
-            inline, is_new = forms[id(row)], row.pk is None
-            before = {} if is_new else {name: shown(inline.initial.get(name)) for name in inline.changed_data}
-            if not is_new and hasattr(row, "version"):
-                row.version += 1
-            row.save()
-            _record(request, row, "create" if is_new else "change", before, inline)
-        formset.save_m2m()
-
-
-def _record(request: HttpRequest, row: Model, verb: str, before: dict[str, Any], form: Any) -> None:
-    actor, token = audit.actor_of(request)
-    after = {name: shown(form.cleaned_data.get(name)) for name in form.changed_data}
-    after = {name: value if isinstance(value, str | int | float | bool | dict) else str(value) for name, value in after.items()}
-    action = f"{row._meta.model_name}.{verb}"
-    audit.record(actor=actor, action=action, subject=row, before=before, after=after, token=token, why="in the admin site")
+__all__ = ["GateWaiverAdmin", "MitigationAdmin", "RoadmapAdmin"]
 
 
 class PhaseInline(admin.TabularInline):
@@ -136,21 +88,18 @@ class TriggerInline(admin.TabularInline):
     autocomplete_fields = ("kpi",)
 
 
-class WaiverInline(admin.TabularInline):
+class WaiverInline(ReadOnlyInline):
     """Waivers are asked for and approved on the pages, so that nobody approves their own."""
 
     model = GateWaiver
-    extra = 0
-    can_delete = False
-    fields = ("reason", "expires_at", "decision", "requested_by", "requested_at", "decided_by", "decided_at")
-    readonly_fields = fields
+    fields = readonly_fields = ("reason", "expires_at", "decision", "requested_by", "requested_at", "decided_by", "decided_at")
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("gate__phase", "requested_by", "decided_by")
 
 
 @admin.register(Roadmap)
-class RoadmapAdmin(PlanAdmin):
+class RoadmapAdmin(KeptAdmin):
     list_display = ("name", "scorecard", "state", "starts_on", "review_on", "source_version", "demo")
     list_filter = ("state", "demo", "scorecard")
     search_fields = ("name", "slug", "summary")
@@ -191,7 +140,7 @@ class ImpactAdmin(PlanAdmin):
 
 
 @admin.register(Gate)
-class GateAdmin(PlanAdmin):
+class GateAdmin(KeptAdmin):
     list_display = ("phase", "needs_tasks", "needs_impacts", "closed_as", "closed_at", "closed_by")
     list_filter = ("closed_as", "phase__roadmap")
     list_select_related = ("phase", "closed_by")

@@ -1,0 +1,158 @@
+"""Scorecards and KPIs in the admin site: every change goes through the verb that pages and API use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.administration import WHY, AuditedAdmin, ReadOnlyInline, actor, each
+from kpis import defining
+from kpis.models import KPI, Review, Scorecard, Series, Target, Waiver
+from kpis.templatetags.kpi_tags import commitment
+
+
+class DefinedAdmin(AuditedAdmin):
+    """Rows that `kpis.defining` makes, changes, archives and brings back; what is archived is looked at."""
+
+    actions = ("archive", "restore")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and (obj is None or obj.archived_at is None)
+
+    def changes(self, form: Any, model: type[Model]) -> dict[str, Any]:
+        return {name: form.cleaned_data[name] for name in form.changed_data if name in defining.EDITABLE[model]}
+
+    @admin.action(description="Archive: no longer judged or counted", permissions=["change"])
+    def archive(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        now = timezone.now()
+        each(request, queryset, lambda row: defining.archive(row=row, actor=actor(request), now=now, why=WHY), "archived",
+             defining.Refused)  # fmt: skip
+
+    @admin.action(description="Restore: judged and counted again", permissions=["change"])
+    def restore(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        now = timezone.now()
+        each(request, queryset, lambda row: defining.restore(row=row, actor=actor(request), now=now, why=WHY), "restored",
+             defining.Refused)  # fmt: skip
+
+
+class KpiInline(ReadOnlyInline):
+    model = KPI
+    fields = readonly_fields = ("name", "key", "category", "unit", "direction", "owner", "archived_at")
+    show_change_link = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[KPI]:
+        return super().get_queryset(request).select_related("owner", "scorecard")
+
+
+@admin.register(Scorecard)
+class ScorecardAdmin(DefinedAdmin):
+    list_display = ("name", "slug", "archived_at")
+    list_filter = (("archived_at", admin.EmptyFieldListFilter),)
+    search_fields = ("name", "slug")
+    fields = ("name", "slug", "description", "archived_at", "version")
+    inlines = (KpiInline,)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Scorecard | None = None) -> tuple[str, ...]:
+        return ("archived_at", "version", *(("slug",) if obj else ()))
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Scorecard | None = None) -> dict[str, Sequence[str]]:
+        return {} if obj else {"slug": ("name",)}
+
+    def view_on_site(self, obj: Scorecard) -> str:
+        return reverse("kpis:scorecard-detail", args=[obj.slug])
+
+    def save_model(self, request: HttpRequest, obj: Scorecard, form: Any, change: bool) -> None:
+        changes = self.changes(form, Scorecard)
+        if change:
+            row = Scorecard.objects.get(pk=obj.pk)
+            defining.change(row=row, changes=changes, actor=actor(request), now=timezone.now(), why=WHY)
+        else:
+            obj.pk = defining.create_scorecard(fields={**changes, "slug": obj.slug}, actor=actor(request)).pk
+
+
+class TargetInline(ReadOnlyInline):
+    """The versions, newest first: what was committed to, by whom, from when."""
+
+    model = Target
+    fields = readonly_fields = (
+        "number", "commitment", "alert_threshold", "decision", "effective_from", "due_on", "proposed_by", "decided_by",
+        "decision_note",
+    )  # fmt: skip
+    show_change_link = True
+    ordering = ("-number",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Target]:
+        return super().get_queryset(request).select_related("kpi", "proposed_by", "decided_by")
+
+    @admin.display(description="target")
+    def commitment(self, row: Target) -> str:
+        return f"{commitment(row)} {row.kpi.unit}"
+
+
+class WaiverInline(ReadOnlyInline):
+    model = Waiver
+    fields = readonly_fields = ("subject", "reason", "expires_at", "decision", "requested_by", "decided_by", "ended_by")
+    show_change_link = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Waiver]:
+        return super().get_queryset(request).select_related("kpi", "requested_by", "decided_by", "ended_by")
+
+
+class ReviewInline(ReadOnlyInline):
+    model = Review
+    fields = readonly_fields = ("due_on", "reviewed_at", "reviewed_by", "note")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Review]:
+        return super().get_queryset(request).select_related("kpi", "reviewed_by")
+
+
+class SeriesInline(ReadOnlyInline):
+    model = Series
+    fields = readonly_fields = ("subject", "environment", "enabled")
+    show_change_link = True
+
+
+@admin.register(KPI)
+class KpiAdmin(DefinedAdmin):
+    list_display = ("name", "key", "scorecard", "category", "unit", "direction", "aggregation", "across", "owner")
+    list_filter = ("scorecard", "category", "direction", "aggregation", "across", ("owner", admin.RelatedOnlyFieldListFilter),
+                   ("archived_at", admin.EmptyFieldListFilter))  # fmt: skip
+    list_select_related = ("scorecard", "owner")
+    search_fields = ("name", "key", "metric", "scorecard__name")
+    autocomplete_fields = ("scorecard", "owner")
+    inlines = (TargetInline, WaiverInline, ReviewInline, SeriesInline)
+
+    def get_fields(self, request: HttpRequest, obj: KPI | None = None) -> Any:
+        return ("scorecard", "key", *defining.EDITABLE[KPI], *(("archived_at", "version", "created_at") if obj else ()))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: KPI | None = None) -> tuple[str, ...]:
+        """What figures and approved targets rest on stays once there are any."""
+        if obj is None:
+            return ()
+        kept = defining.FIXED if defining.fixed(obj) else ()
+        return ("scorecard", "key", *kept, "archived_at", "version", "created_at")
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: KPI | None = None) -> dict[str, Sequence[str]]:
+        return {} if obj is not None else {"key": ("name",)}
+
+    def get_inlines(self, request: HttpRequest, obj: KPI | None = None) -> Any:
+        return self.inlines if obj else ()
+
+    def view_on_site(self, obj: KPI) -> str:
+        return reverse("kpis:kpi-detail", args=[obj.scorecard.slug, obj.key])
+
+    def save_model(self, request: HttpRequest, obj: KPI, form: Any, change: bool) -> None:
+        if change:
+            row = KPI.objects.get(pk=obj.pk)
+            defining.change(
+                row=row, changes=self.changes(form, KPI), actor=actor(request), now=timezone.now(), why=WHY
+            )  # fmt: skip
+        else:
+            fields = {name: form.cleaned_data[name] for name in ("key", *defining.EDITABLE[KPI])}
+            obj.pk = defining.create_kpi(scorecard=obj.scorecard, fields=fields, actor=actor(request)).pk
