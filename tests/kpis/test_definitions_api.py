@@ -139,3 +139,20 @@ def test_a_token_needs_its_scope_and_stays_with_its_scorecards(
     assert client.post(f"{API}/scorecards/", {"name": "More"}, format="json").status_code == 403
     assert client.post(f"{API}/kpis/", NEW | {"scorecard": "other"}, format="json").status_code == 201
     assert AuditEntry.objects.get(action="kpi.create").token == "test"
+
+
+@pytest.mark.parametrize("rows", [1, 30])
+@pytest.mark.parametrize(("path", "queries"), [("scorecards/", 9), ("kpis/", 8), ("kpis/?archived=1", 8)])
+def test_lists_ask_the_same_number_of_queries(
+    as_manager: Client, django_assert_num_queries: Any, rows: int, path: str, queries: int
+) -> None:
+    for _ in range(rows):
+        card = make_scorecard()
+        for archived_at in (None, timezone.now()):
+            kpi = make_kpi(scorecard=card)
+            make_target(kpi)
+            record_values(kpi, [1.0], until=timezone.now())
+            KPI.objects.filter(pk=kpi.pk).update(archived_at=archived_at)
+    as_manager.get(f"{API}/{path}")
+    with django_assert_num_queries(queries):
+        assert len(as_manager.get(f"{API}/{path}").json()["results"]) == rows
