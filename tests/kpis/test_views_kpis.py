@@ -186,3 +186,13 @@ def test_who_may_not_is_told_who_may(kpi: KPI, as_viewer: Client, as_engineer: C
     assert (refused.status_code, "approver" in refused.content.decode()) == (403, True)
     assert as_engineer.post(f"/targets/{version.pk}/decide/", {"decision": "burn"}).status_code == 404
     assert "Managers, engineers and approvers propose targets." in as_viewer.get(URL).content.decode()
+
+
+@pytest.mark.parametrize("how_many", [1, 30])
+def test_the_page_asks_the_same_number_of_queries(
+    kpi: KPI, as_viewer: Client, how_many: int, django_assert_num_queries: Any
+) -> None:
+    record_values(kpi, [400.0] * how_many, until=timezone.now() - timedelta(minutes=1))
+    as_viewer.get(URL, {"range": "24h"})
+    with django_assert_num_queries(21):
+        as_viewer.get(URL, {"range": "24h"})
