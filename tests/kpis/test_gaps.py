@@ -83,7 +83,7 @@ def test_a_rhythm_is_chosen_in_words_or_written_as_a_rule(card: Scorecard, as_ma
     page = "/scorecards/plan/bare/edit/"
     form = as_manager.get(page).context["form"]
     sent = {name: form[name].value() for name in form.fields}
-    sent = {name: value for name, value in sent.items() if value not in (None, False)}
+    sent = {name: value for name, value in sent.items() if value is not None and value is not False}
     assert sent["review_rule"] == "every month"
     for typed, rule in (("Every two weeks", "FREQ=WEEKLY;INTERVAL=2"), ("freq=monthly;byday=1mo", "FREQ=MONTHLY;BYDAY=1MO")):
         sent |= {"review_rule": typed, "version": str(KPI.objects.get().version)}

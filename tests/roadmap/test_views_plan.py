@@ -54,7 +54,7 @@ def test_overview_renews_itself_only_when_something_changed(as_viewer: Client) -
 
 
 @pytest.mark.parametrize(
-    ("name", "queries"), [("overview", 20), ("roadmap-detail", 11), ("roi", 10), ("risks", 9), ("roadmap-list", 5)]
+    ("name", "queries"), [("overview", 23), ("roadmap-detail", 11), ("roi", 10), ("risks", 9), ("roadmap-list", 5)]
 )
 @pytest.mark.parametrize("rows", [1, 30])
 def test_pages_ask_the_same_number_of_queries(as_manager: Client, name: str, queries: int, rows: int) -> None:
