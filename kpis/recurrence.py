@@ -65,6 +65,8 @@ def parsed(rule: str, first: datetime) -> rrule:
         raise BadRecurrence(f"{unknown[0]} has no place here; use {', '.join(sorted(PARTS))}.")
     if parts.get("UNTIL", "").endswith("Z"):
         parts["UNTIL"] = parts["UNTIL"].removesuffix("Z")
+    if not parts.get("INTERVAL", "1").isdecimal() or int(parts.get("INTERVAL", "1")) < 1:
+        raise BadRecurrence("INTERVAL is a whole number, from 1 on.")
     try:
         found = rrulestr(";".join(f"{name}={value}" for name, value in parts.items()), dtstart=first)
     except (ValueError, TypeError, KeyError, IndexError) as error:

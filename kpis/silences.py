@@ -60,7 +60,7 @@ def faults(silence: Silence, now: datetime) -> dict[str, str]:
         errors["ends_at"] = "It ends in the future."
     try:
         place = ZoneInfo(silence.zone)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):
         errors["zone"] = "Write a time zone such as Europe/Berlin."
         return errors
     if silence.rule:

@@ -2,7 +2,8 @@
 
 Libraries that speak to chat services bring HTTP and SMTP clients of their own. An audit hook of the interpreter sees every
 connection just before it is made, with the address that was resolved, whatever library asks: redirects, proxies and names
-that change their address between two look-ups included.
+that change their address between two look-ups included. It holds for the context of its thread: where a library works in another
+thread, it must take the context along (Apprise does).
 """
 
 from __future__ import annotations
@@ -20,8 +21,12 @@ from typing import Any
 from outgoing.addresses import AddressPolicy, Refused, literal_address
 
 SENDS = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
-NEVER = frozenset({"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "_thread.start_new_thread"})
-"""Ways around a guard that holds for one thread, and nothing that a message needs."""
+NEVER = frozenset({"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork"})
+"""Ways around the guard, and nothing that a message needs."""
+
+
+class NotMade(Refused, PermissionError):
+    """As an error of the system, so that libraries close what they opened."""
 
 
 @dataclass
@@ -37,7 +42,7 @@ class Watch:
         if event == "socket.getaddrinfo":
             self.name = str(args[0])
         elif event in NEVER:
-            self._refuse("a message starts no program and no thread")
+            self._refuse("a message starts no program")
         elif event in SENDS:
             self._judge(args[1])
 
@@ -64,7 +69,7 @@ class Watch:
 
     def _refuse(self, reason: str) -> None:
         self.refused = reason
-        raise Refused(reason)
+        raise NotMade(reason)
 
 
 _watching: ContextVar[Watch | None] = ContextVar("watching", default=None)

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from kpis.api import baselines, comparison, definitions, kpis, measurements, reviews, targets, waivers
+from kpis.api import alerts, baselines, comparison, definitions, kpis, measurements, reviews, targets, waivers
 
 urlpatterns: list[URLPattern] = [
     path("scorecards/", kpis.scorecard_list, name="scorecard-list"),
@@ -29,4 +29,9 @@ urlpatterns: list[URLPattern] = [
     path("waivers/<int:pk>/reject/", waivers.waiver_reject, name="waiver-reject"),
     path("waivers/<int:pk>/withdraw/", waivers.waiver_withdraw, name="waiver-withdraw"),
     path("waivers/<int:pk>/end/", waivers.waiver_end, name="waiver-end"),
+    path("alerts/", alerts.alert_list, name="alert-list"),
+    path("alerts/<int:pk>/", alerts.alert_detail, name="alert-detail"),
+    path("alerts/<int:pk>/acknowledge/", alerts.alert_acknowledge, name="alert-acknowledge"),
+    path("silences/", alerts.silence_list, name="silence-list"),
+    path("silences/<int:pk>/end/", alerts.silence_end, name="silence-end"),
 ]

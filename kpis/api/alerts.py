@@ -1,0 +1,219 @@
+"""`alerts/` and `silences/`: what fires, taking it up, planned quiet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import Http404
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import audit
+from accounts.pagination import CursorPagination
+from accounts.permissions import Scope, allowed_scorecards, allowed_services, scopes
+from accounts.problems import Problem, invalid
+from kpis import duty, incidents, silences
+from kpis.alerting import State
+from kpis.api.lookup import Lookup, visible_scorecards
+from kpis.models import KPI, Incident, Severity, Silence, Transition
+
+SHOWN = [State.FIRING, State.ACKNOWLEDGED, State.RESOLVED]
+
+
+class AcknowledgeIn(serializers.Serializer[Any]):
+    note = serializers.CharField(required=False, allow_blank=True, default="", max_length=2000)
+
+
+class SilenceIn(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=300)
+    starts_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField()
+    rule = serializers.CharField(required=False, allow_blank=True, default="", max_length=200)
+    zone = serializers.CharField(required=False, default="UTC", max_length=60)
+    scorecard = serializers.SlugField(required=False, allow_blank=True, default="")
+    kpi = serializers.CharField(required=False, allow_blank=True, default="")
+    service = serializers.CharField(required=False, allow_blank=True, default="", max_length=80)
+
+
+@extend_schema(
+    responses=OpenApiTypes.OBJECT,
+    parameters=[
+        OpenApiParameter("state", str, enum=["open", *[state.value for state in SHOWN]], description="Default: all."),
+        OpenApiParameter("severity", str, enum=Severity.values),
+        OpenApiParameter("scorecard", str),
+        OpenApiParameter("service", str),
+    ],
+)
+@scopes(GET=Scope.READ)
+@api_view(["GET"])
+def alert_list(request: Request) -> Response:
+    """Alerts, newest first; those that are only pending are none yet."""
+    asked, found = request.query_params, _visible(request)
+    state = asked.get("state", "")
+    if state and state not in ("open", *SHOWN):
+        raise invalid([{"path": "$.state", "detail": f"Use open or one of {', '.join(SHOWN)}."}])
+    if state:
+        found = found.filter(state__in=duty.OPEN if state == "open" else [state])
+    for name, lookup in (("severity", "severity"), ("scorecard", "scorecard__slug"), ("service", "subject")):
+        if asked.get(name):
+            found = found.filter(**{lookup: asked[name]})
+    pages = CursorPagination()
+    rows = duty.rows(pages.paginate_queryset(found, request) or [], now=timezone.now())
+    return pages.get_paginated_response([_alert(row) for row in rows])
+
+
+@extend_schema(responses=OpenApiTypes.OBJECT)
+@scopes(GET=Scope.READ)
+@api_view(["GET"])
+def alert_detail(request: Request, pk: int) -> Response:
+    """One alert with every step of its life."""
+    return Response(_story(_incident(request, pk)))
+
+
+@extend_schema(request=AcknowledgeIn, responses=OpenApiTypes.OBJECT)
+@scopes(POST=Scope.ALERTS_WRITE)
+@api_view(["POST"])
+def alert_acknowledge(request: Request, pk: int) -> Response:
+    """Take it up, with a note; 409 where somebody has, or where it is over."""
+    form = AcknowledgeIn(data=request.data)
+    form.is_valid(raise_exception=True)
+    actor, token = audit.actor_of(request)
+    incident = _incident(request, pk)
+    try:
+        incidents.acknowledge(incident=incident, actor=actor, note=form.validated_data["note"], now=timezone.now(), token=token)
+    except incidents.Refused as refused:
+        raise Problem(409, "refused", "Refused", str(refused)) from refused
+    return Response(_story(_incident(request, pk)))
+
+
+@extend_schema(request=SilenceIn, responses={200: OpenApiTypes.OBJECT, 201: OpenApiTypes.OBJECT})
+@scopes(GET=Scope.READ, POST=Scope.ALERTS_WRITE)
+@api_view(["GET", "POST"])
+def silence_list(request: Request) -> Response:
+    """Planned quiet, newest first; POST plans one."""
+    if request.method == "POST":
+        return _plan(request)
+    pages = CursorPagination()
+    page: list[Silence] = pages.paginate_queryset(_silences(request), request) or []
+    return pages.get_paginated_response([_silence(one) for one in page])
+
+
+@extend_schema(request=None, responses=OpenApiTypes.OBJECT)
+@scopes(POST=Scope.ALERTS_WRITE)
+@api_view(["POST"])
+def silence_end(request: Request, pk: int) -> Response:
+    """End it before its time; what it held back is told within a minute."""
+    silence = _silences(request).filter(pk=pk).first()
+    if silence is None:
+        raise Http404("There is no such silence.")
+    actor, token = audit.actor_of(request)
+    silences.end(silence=silence, actor=actor, now=timezone.now(), token=token)
+    return Response(_silence(_silences(request).get(pk=pk)))
+
+
+def _plan(request: Request) -> Response:
+    form = SilenceIn(data=request.data)
+    form.is_valid(raise_exception=True)
+    actor, token = audit.actor_of(request)
+    fields = _about(request, dict(form.validated_data))
+    try:
+        silence = silences.plan(fields=fields, actor=actor, now=timezone.now(), token=token)
+    except silences.BadSilence as bad:
+        raise invalid([{"path": f"$.{name}", "detail": text} for name, text in bad.errors.items()]) from bad
+    return Response(_silence(silence), status=201)
+
+
+def _about(request: Request, fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields with their rows; a token mutes nothing that it may not see."""
+    slug, name = fields.pop("scorecard"), fields.pop("kpi")
+    scorecard = visible_scorecards(request).filter(slug=slug).first() if slug else None
+    if slug and scorecard is None:
+        raise invalid([{"path": "$.scorecard", "detail": f"There is no scorecard {slug!r}."}])
+    kpi = Lookup.of(request, [name]).find(name) if name else None
+    if kpi is not None and not isinstance(kpi, KPI):
+        raise invalid([{"path": "$.kpi", **kpi}])
+    if allowed_scorecards(request) is not None and scorecard is None and kpi is None:
+        raise invalid([{"path": "$.scorecard", "detail": "Your token is for some scorecards only: name one of them, or a KPI."}])
+    allowed = allowed_services(request)
+    if allowed is not None and fields["service"] not in allowed:
+        raise invalid([{"path": "$.service", "detail": "Your token is for some services only: name one of them."}])
+    return fields | {"scorecard": scorecard, "kpi": kpi}
+
+
+def _visible(request: Request) -> QuerySet[Incident]:
+    found, allowed, services = duty.listed(), allowed_scorecards(request), allowed_services(request)
+    if allowed is not None:
+        found = found.filter(scorecard__slug__in=allowed)
+    return found if services is None else found.filter(subject__in=services)
+
+
+def _incident(request: Request, pk: int) -> Incident:
+    incident = _visible(request).filter(pk=pk).first()
+    if incident is None:
+        raise Http404("There is no such alert.")
+    return incident
+
+
+def _silences(request: Request) -> QuerySet[Silence]:
+    found = Silence.objects.select_related("scorecard", "kpi__scorecard", "created_by")
+    allowed, services = allowed_scorecards(request), allowed_services(request)
+    if allowed is not None:
+        found = found.filter(scorecard__slug__in=allowed) | found.filter(kpi__scorecard__slug__in=allowed)
+    return found if services is None else found.filter(service__in=services)
+
+
+def _alert(row: duty.Row) -> dict[str, Any]:
+    one = row.incident
+    return {
+        "id": one.pk,
+        "state": one.state,
+        "severity": one.severity,
+        "kind": one.kind,
+        "title": one.title,
+        "kpi": f"{one.kpi.scorecard.slug}/{one.kpi.key}" if one.kpi else None,
+        "scorecard": one.scorecard.slug if one.scorecard else None,
+        "subject": one.subject,
+        "value": one.value,
+        "unit": one.kpi.unit if one.kpi else None,
+        "origin": one.origin,
+        "measured_at": one.measured_at,
+        "fired_at": one.fired_at,
+        "acknowledged_at": one.acknowledged_at,
+        "acknowledged_by": one.acknowledged_by or None,
+        "resolved_at": one.resolved_at,
+        "silenced_until": row.silenced_until,
+        "waived_until": row.waived_until,
+    }
+
+
+def _story(incident: Incident) -> dict[str, Any]:
+    found = duty.story(incident, now=timezone.now())
+    return _alert(found.row) | {"transitions": [_transition(step) for step in found.steps]}
+
+
+def _transition(step: Transition) -> dict[str, Any]:
+    names = ("number", "state", "at", "value", "origin", "measured_at", "by", "note")
+    return {name: getattr(step, name) for name in names} | {"told": step.outbox}
+
+
+def _silence(one: Silence) -> dict[str, Any]:
+    return {
+        "id": one.pk,
+        "reason": one.reason,
+        "starts_at": one.starts_at,
+        "ends_at": one.ends_at,
+        "rule": one.rule,
+        "zone": one.zone,
+        "scorecard": one.scorecard.slug if one.scorecard else None,
+        "kpi": f"{one.kpi.scorecard.slug}/{one.kpi.key}" if one.kpi else None,
+        "service": one.service,
+        "created_by": str(one.created_by),
+        "ended_at": one.ended_at,
+        "holds_until": one.holds_until(timezone.now()),
+    }
