@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 
 from kpis.loading import load_scorecard
 from kpis.models import KPI, Scorecard, Target
-from tests.kpis.factories import NOW
+from tests.kpis.factories import NOW, record_values
 
 pytestmark = [pytest.mark.django_db, pytest.mark.databases]
 ENTRY = {"key": "p95", "name": "P95", "unit": "ms", "direction": "lower", "target": {"comparator": "<", "value": 500}}
@@ -35,6 +35,23 @@ def test_untouched_kpi_follows_the_file_and_a_changed_one_stays() -> None:
     KPI.objects.update(name="Ours", version=2)
     load_scorecard(card(name="Theirs"), now=NOW)
     assert KPI.objects.get().name == "Ours"
+
+
+def test_a_file_cannot_change_what_figures_rest_on() -> None:
+    load_scorecard(card(), now=NOW)
+    with pytest.raises(ValidationError, match="what was approved"):
+        load_scorecard(card(unit="s"), now=NOW)
+    record_values(KPI.objects.get(), [1.0])
+    with pytest.raises(ValidationError, match="keeps its meaning"):
+        load_scorecard(card(aggregation="sum", name="New"), now=NOW)
+    assert KPI.objects.values_list("unit", "aggregation", "name").get() == ("ms", "last", "P95")
+
+
+def test_a_reduction_comes_with_its_reference() -> None:
+    entry = {"unit": "%", "direction": "higher", "reference": 80.0, "reference_unit": "count", "reference_on": "2026-01-31"}
+    load_scorecard(card(**entry, target={"comparator": ">=", "value": 25}), now=NOW)
+    kpi = KPI.objects.get()
+    assert (kpi.reference, kpi.reference_unit, str(kpi.reference_on)) == (80, "count", "2026-01-31")
 
 
 def test_target_in_force_is_never_overwritten() -> None:

@@ -164,3 +164,11 @@ def test_same_key_in_two_scorecards_asks_which(ci: Client, kpi: KPI) -> None:
     make_kpi("response-time-p95", scorecard=make_scorecard("other"))
     assert send(ci, own()).status_code == 422
     assert send(ci, own(), "?scorecard=shop").status_code == 201
+
+
+def test_a_reduction_takes_no_ci_result(ci: Client, kpi: KPI) -> None:
+    fields = {"unit": "%", "direction": "higher", "aggregation": "last", "reference": 80, "reference_unit": "ms"}
+    make_kpi("saved-time", scorecard=kpi.scorecard, **fields)
+    answer = send(ci, own(kpi="saved-time"))
+    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "$.samples[0].kpi")
+    assert Measurement.objects.count() == 0

@@ -108,6 +108,14 @@ def test_a_run_that_was_given_up_meanwhile_writes_nothing(service_url: str, monk
     assert (Run.objects.get().outcome, Measurement.objects.count()) == ("abandoned", 0)
 
 
+def test_an_archived_kpi_is_not_fed(service_url: str) -> None:
+    kept, gone = make_kpi(metric="latency"), make_kpi(metric="error_rate", unit="%", archived_at=timezone.now())
+    make_probe(make_service(service_url), feeds={"latency": kept, "error_rate": gone})
+    running.work()
+    assert Measurement.objects.get().series.kpi == kept
+    assert [row.get("why_not") for row in Run.objects.get().recorded] == [None, "this KPI is archived"]
+
+
 def test_readings_that_are_refused_are_told_with_their_run_only(service_url: str) -> None:
     good, bad = make_kpi(metric="latency"), make_kpi(metric="latency")
     kept = make_probe(make_service(service_url), feeds={"latency": good})
