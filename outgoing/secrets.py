@@ -54,6 +54,10 @@ class EncryptedJSONField(models.TextField):
     def to_python(self, value: Any) -> Any:
         return value
 
+    def formfield(self, **_: Any) -> None:
+        """No form is made of it: whoever takes a secret names a field of its own that shows nothing."""
+        return
+
 
 class EncryptedTextField(EncryptedJSONField):
     """A text that the database sees only as ciphertext."""

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts import audit
 from accounts.administration import WHY, AuditedAdmin, ReadOnlyAdmin, ReadOnlyInline, actor
-from accounts.versions import shown
+from probes import fleet
 from probes.models import Feed, Heartbeat, Probe, Run, Service
+from probes.registering import SECRETS
 from probes.running import CannotRun, ask
-
-SECRETS = ("headers", "database_dsn", "redis_url", "links", "version")
-"""What is stored encrypted is never shown; the other two are kept by the pages."""
 
 
 class ProbeInline(ReadOnlyInline):
@@ -33,32 +28,27 @@ class ServiceAdmin(AuditedAdmin):
     search_fields = ("name", "slug", "base_url")
     autocomplete_fields = ("owner",)
     list_select_related = ("owner",)
-    exclude = SECRETS
+    exclude = (*SECRETS, "links", "version")
     inlines = [ProbeInline]
     actions = ["pause", "resume"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("slug", "base_url") if obj else ()
+        return ("slug", "base_url", "confirmed_at", "confirmed_by", "confirmed_how") if obj else ()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # registering checks the address and is done on the page
 
     @admin.action(description="Pause measuring", permissions=["change"])
     def pause(self, request: HttpRequest, queryset: Any) -> None:
-        _set_pause(request, queryset.filter(paused_at=None), timezone.now(), "pause")
+        fleet.pause(slugs=_slugs(queryset), actor=actor(request), now=timezone.now(), why=WHY)
 
     @admin.action(description="Resume measuring", permissions=["change"])
     def resume(self, request: HttpRequest, queryset: Any) -> None:
-        _set_pause(request, queryset.exclude(paused_at=None), None, "resume")
+        fleet.resume(slugs=_slugs(queryset), actor=actor(request), now=timezone.now(), why=WHY)
 
 
-@transaction.atomic
-def _set_pause(request: HttpRequest, services: Any, at: datetime | None, verb: str) -> None:
-    for service in services:
-        before, service.paused_at = shown(service.paused_at), at
-        service.save(update_fields=["paused_at"])
-        changed: dict[str, Any] = {"before": {"paused_at": before}, "after": {"paused_at": shown(at)}}
-        audit.record(actor=actor(request), action=f"service.{verb}", subject=service, why=WHY, **changed)
+def _slugs(queryset: Any) -> list[str]:
+    return list(queryset.values_list("slug", flat=True))
 
 
 class FeedInline(admin.TabularInline):

@@ -40,9 +40,9 @@ class ServiceSerializer(serializers.ModelSerializer[Service]):
         model = Service
         fields = [
             "slug", "name", "base_url", "environment", "owner", "tags", "metrics_url", "health_path", "headers", "database_dsn",
-            "redis_url", "paused_at", "created_at", "version",
+            "redis_url", "paused_at", "confirmed_at", "confirmed_how", "created_at", "version",
         ]  # fmt: skip
-        read_only_fields = ["paused_at", "created_at", "version"]
+        read_only_fields = ["paused_at", "confirmed_at", "confirmed_how", "created_at", "version"]
 
 
 class FeedSerializer(serializers.Serializer[Any]):

@@ -21,6 +21,7 @@ HEALTH = (
     "/health/liveliness", "/ping", "/-/healthy",
 )  # fmt: skip
 INTERFACE = ("/openapi.json", "/api/openapi.json", "/v1/openapi.json", "/api/v1/openapi.json", "/swagger.json")
+PREFIXES = ("/api", "/api/v1", "/v1")
 NOWHERE = "/milepost-asks-for-nothing"
 MOST_TRIED = 12
 AT_ONCE = 4
@@ -35,6 +36,8 @@ class Answer:
     status: int | None = None
     took_ms: float | None = None
     error: str = ""
+    is_page: bool = False
+    """Whether HTML came, which says little where every path answers with it."""
 
     @property
     def good(self) -> bool:
@@ -50,7 +53,7 @@ class Tried:
 
     @property
     def good(self) -> bool:
-        return self.answer is not None and self.answer.good
+        return self.answer is not None and self.answer.good and not self.answer.error
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,10 @@ class Found:
     health: Answer | None = None
     title: str = ""
     interface: str = ""
+    interface_error: str = ""
     routes: list[Tried] = field(default_factory=list)
     others: int = 0
+    routes_below: str = ""
     answers_all: bool = False
 
     @property
@@ -102,7 +107,7 @@ class Asker:
                 page = await http.fetch(url, policy=self.policy, headers=self.headers if same else {}, at=self.clock())
             except Unreachable as error:
                 return Answer(path, error=str(error)), None
-        return Answer(path, page.status, (time.perf_counter() - begun) * 1000), page
+        return Answer(path, page.status, (time.perf_counter() - begun) * 1000, is_page="html" in page.media_type), page
 
 
 async def discover(
@@ -142,17 +147,20 @@ async def _reach(asker: Asker, found: Found) -> Found:
 
 async def _look(asker: Asker, found: Found, metrics_url: str, health_path: str) -> Found:
     nowhere, described = await asyncio.gather(asker.get(NOWHERE), _interface(asker))
-    where, interface = described
+    where, interface, unread = described
     told = [route.path for route in interface.routes if route.is_health] if interface else []
     answers_all = nowhere[0].good
     (at, scrape, why), health, routes = await asyncio.gather(
         _metrics(asker, [metrics_url] if metrics_url else METRICS),
         _health(asker, [health_path] if health_path else [*told, *HEALTH], answers_all),
-        _try_routes(asker, interface.routes if interface else []),
+        _try_routes(asker, interface.routes if interface else [], answers_all),
     )
+    below = await _below(asker, [tried for tried in routes if tried.answer])
     return replace(
-        found, metrics_url=at, scrape=scrape, metrics_error=why, health=health, interface=where, routes=routes,
+        found, metrics_url=at, routes_below=below, scrape=scrape, metrics_error=why, health=health, interface=where,
+        routes=routes,
         title=interface.title if interface else "", others=interface.others if interface else 0, answers_all=answers_all,
+        interface_error=unread,
     )  # fmt: skip
 
 
@@ -177,29 +185,46 @@ async def _metrics(asker: Asker, candidates: Sequence[str]) -> tuple[str, Scrape
 async def _health(asker: Asker, candidates: Sequence[str], answers_all: bool) -> Answer | None:
     """The first path that says it is well. Where every path answers, a page for people is no sign of health."""
     for path in dict.fromkeys(candidates):
-        answer, page = await asker.get(path)
-        if page is not None and answer.good and not (answers_all and "html" in page.media_type):
+        answer, _ = await asker.get(path)
+        if answer.good and not (answers_all and answer.is_page):
             return answer
     return None
 
 
-async def _interface(asker: Asker) -> tuple[str, openapi.Interface | None]:
+async def _interface(asker: Asker) -> tuple[str, openapi.Interface | None, str]:
+    """Where the document is, and what it says; else why the first candidate that is there could not be read."""
     base_path = checked_url(asker.base_url).path
     origin = urljoin(asker.base_url, "/").rstrip("/")
+    said = ""
     for path in dict.fromkeys([*INTERFACE, *(f"{origin}{path}" for path in INTERFACE if base_path.strip("/"))]):
         answer, page = await asker.get(path)
-        if page is not None and answer.good:
+        if page is None:
+            said = said or f"{path}: {answer.error}"
+        elif answer.good and not answer.is_page:
             try:
-                return path, openapi.read(page.text, base_path=base_path)
-            except openapi.NotOpenApi:
-                continue
-    return "", None
+                return path, openapi.read(page.text, base_path=base_path), ""
+            except openapi.NotOpenApi as error:
+                said = said or f"{path}: {error}"
+    return "", None, said
 
 
-async def _try_routes(asker: Asker, routes: Sequence[openapi.Route]) -> list[Tried]:
+async def _try_routes(asker: Asker, routes: Sequence[openapi.Route], answers_all: bool) -> list[Tried]:
     """Ask the first few routes once, where their names do not say that asking does something."""
     wanted = [route for route in routes if not route.is_health]
     tried = [route for route in wanted if route.safe][:MOST_TRIED]
     answers: list[Awaitable[tuple[Answer, Page | None]]] = [asker.get(route.path) for route in tried]
     known = dict(zip([route.path for route in tried], [answer for answer, _ in await asyncio.gather(*answers)], strict=True))
+    if answers_all:  # a page for people instead of what the document promises: the route is elsewhere
+        known = {path: replace(one, error="a page instead of an answer") if one.is_page else one for path, one in known.items()}
     return [Tried(route, known.get(route.path)) for route in wanted]
+
+
+async def _below(asker: Asker, tried: Sequence[Tried]) -> str:
+    """The base address below which the routes answer, where they are not where their document says."""
+    if not tried or any(one.answer.status != 404 and not one.answer.error for one in tried if one.answer):
+        return ""
+    for prefix in PREFIXES:
+        answer, _ = await asker.get(f"{prefix}{tried[0].route.path}")
+        if answer.good and not answer.is_page:
+            return asker.address(prefix)
+    return ""

@@ -17,12 +17,16 @@ from probes.kinds import kinds
 from probes.models import Probe, Service
 from probes.registering import TAKEN_SLUGS, Wrong, checked_params, headers_of
 
-MOST_BOXES = 8
-"""More KPIs than this are offered in a list instead of as boxes."""
-
 Suggested = Mapping[str, Sequence[KPI]]
 
 FORGET = "-"
+
+
+class Unseen(forms.Textarea):
+    """Takes lines and never shows them, not even what was just mistyped."""
+
+    def format_value(self, value: Any) -> None:
+        return None
 
 
 def secret(label: str, example: str) -> forms.CharField:
@@ -68,7 +72,7 @@ class NamingForm(Styled, forms.ModelForm):
 class ServiceForm(NamingForm):
     headers = forms.CharField(
         required=False,
-        widget=forms.Textarea(attrs={"rows": 2, "autocomplete": "off", "spellcheck": "false"}),
+        widget=Unseen(attrs={"rows": 2, "autocomplete": "off", "spellcheck": "false"}),
         label="Secret headers",
         help_text="One a line, Name: value. Stored encrypted and never shown; empty keeps what is stored.",
     )
@@ -114,7 +118,7 @@ class ProbeForm(Styled, forms.Form):
             offers = proposing.suggested([(probe.kind, self.kind.METRICS)], known)
             suggested = {metric: found for (_, metric), found in offers.items()}
         for metric, unit in self.kind.METRICS.items():
-            self.fields[f"feed.{metric}"] = _feed_field(metric, unit, known, self._fed(metric, suggested))
+            self.fields.update(_feed_fields(metric, unit, known, self._fed(metric, suggested)))
         self.initial = {**self.initial, "interval_s": probe.interval_s, "enabled": probe.enabled}
         for field in self.fields.values():
             css = "form-select" if isinstance(field.widget, forms.Select) else "form-control"
@@ -133,9 +137,25 @@ class ProbeForm(Styled, forms.Form):
         return cleaned
 
     def feeds(self) -> list[tuple[str, KPI]]:
-        chosen = [(metric, int(pk)) for metric in self.kind.METRICS for pk in self.cleaned_data.get(f"feed.{metric}", [])]
+        chosen = [(metric, int(pk)) for metric in self.kind.METRICS for pk in self._chosen(metric)]
         found = KPI.objects.select_related("scorecard").in_bulk({pk for _, pk in chosen})
         return [(metric, found[pk]) for metric, pk in chosen if pk in found]
+
+    @property
+    def feed_fields(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.fields if name.startswith(("feed.", "more."))]
+
+    @property
+    def settings_fields(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.fields if not name.startswith(("feed.", "more."))]
+
+    @property
+    def has_wrong_settings(self) -> bool:
+        return any(field.errors for field in self.settings_fields)
+
+    def _chosen(self, metric: str) -> list[str]:
+        more = self.cleaned_data.get(f"more.{metric}", "")
+        return [*self.cleaned_data.get(f"feed.{metric}", []), *([more] if more else [])]
 
     def _fed(self, metric: str, suggested: Suggested) -> list[int]:
         if self.probe.pk is None:
@@ -155,19 +175,28 @@ class Lines(forms.CharField):
         return [line.strip() for line in str(super().clean(value) or "").splitlines() if line.strip()]
 
 
-def _feed_field(metric: str, unit: str, known: Sequence[KPI], fed: Sequence[int]) -> forms.Field:
-    """The KPIs of a fitting unit; those that say they are fed by this metric come first."""
+def _feed_fields(metric: str, unit: str, known: Sequence[KPI], fed: Sequence[int]) -> dict[str, forms.Field]:
+    """Boxes for the KPIs that are fed or say they are fed by this metric, and one more of those with a fitting unit."""
     fitting = [kpi for kpi in known if family(kpi.measured_unit) == family(unit)]
-    fitting.sort(key=lambda kpi: (kpi.pk not in fed, kpi.metric != metric))
-    few = len(fitting) <= MOST_BOXES
-    return forms.MultipleChoiceField(
-        label=f"{metric.replace('_', ' ').capitalize()} feeds" if fitting else f"{metric.replace('_', ' ').capitalize()}",
-        choices=[(str(kpi.pk), f"{kpi.name} ({kpi.scorecard})") for kpi in fitting],
-        required=False,
-        initial=[str(pk) for pk in fed],
-        help_text="" if fitting else f"No KPI has a unit that this can feed ({unit}); it is kept with the run.",
-        widget=forms.CheckboxSelectMultiple() if few else forms.SelectMultiple(attrs={"size": 6}),
-    )
+    near = [kpi for kpi in fitting if kpi.pk in fed or kpi.metric == metric]
+    others = [kpi for kpi in fitting if kpi not in near]
+    word = metric.replace("_", " ")
+    found: dict[str, forms.Field] = {}
+    if near:
+        found[f"feed.{metric}"] = forms.MultipleChoiceField(
+            label=f"{word.capitalize()} feeds", choices=[_choice(kpi) for kpi in near], required=False,
+            initial=[str(pk) for pk in fed], widget=forms.CheckboxSelectMultiple,
+        )  # fmt: skip
+    if others:
+        found[f"more.{metric}"] = forms.ChoiceField(
+            label=f"{word.capitalize()} also feeds" if near else f"{word.capitalize()} feeds",
+            choices=[("", "no other KPI" if near else "no KPI"), *(_choice(kpi) for kpi in others)], required=False,
+        )  # fmt: skip
+    return found
+
+
+def _choice(kpi: KPI) -> tuple[str, str]:
+    return str(kpi.pk), f"{kpi.name} ({kpi.scorecard})"
 
 
 def _field(hint: Any, value: Any, name: str) -> forms.Field:

@@ -13,7 +13,7 @@ from kpis.models import KPI
 from outgoing.addresses import Refused
 from outgoing.secrets import Unsealed, seal, unseal
 from probes.discovery import Found
-from probes.forms import FORGET, Lines, NamingForm, ProbeForm, secret
+from probes.forms import FORGET, Lines, NamingForm, ProbeForm, Unseen, secret
 from probes.kinds import kind_choices, kinds
 from probes.models import Probe, Service
 from probes.openapi import PATH
@@ -58,7 +58,7 @@ class AddressForm(Styled, forms.Form):
     headers = forms.CharField(
         label="Secret headers",
         required=False,
-        widget=forms.Textarea(attrs={"rows": 2, "autocomplete": "off", "spellcheck": "false"}),
+        widget=Unseen(attrs={"rows": 2, "autocomplete": "off", "spellcheck": "false"}),
         help_text="If it wants a token: one a line, Name: value. Sent along, kept encrypted, never shown again.",
     )
     database_dsn = secret("Database", "postgres://user:password@host:5432/name, of a role that may only read.")
@@ -139,7 +139,7 @@ class DescribeForm(NamingForm):
     def __init__(self, *args: Any, found: Found | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["paths"].widget.attrs["rows"] = 2
-        self.fields["kinds"].choices = kind_choices()  # type: ignore[attr-defined]
+        self.fields["kinds"].choices = sorted(kind_choices(), key=lambda one: one[0] != "http")  # type: ignore[attr-defined]
         routes = [tried.route.path for tried in found.routes] if found else []
         self.fields["routes"].choices = [(path, path) for path in routes]  # type: ignore[attr-defined]
 

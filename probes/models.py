@@ -39,6 +39,7 @@ class Service(models.Model):
     confirmed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     confirmed_how = models.CharField(max_length=20, blank=True, choices=Proof)
     paused_at = models.DateTimeField(null=True, blank=True)
+    paused_why = models.CharField(max_length=200, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     version = models.PositiveIntegerField(default=1)

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import msgspec
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts import audit
 from accounts.models import User
@@ -17,7 +18,7 @@ from kpis.units import UnitMismatch, factor
 from outgoing.addresses import Refused, checked_url, literal_address, port_of
 from probes.kinds import kinds
 from probes.kinds.base import Outcome
-from probes.models import Feed, Probe, RunState, Service
+from probes.models import Feed, Probe, Run, RunState, Service
 from probes.running import policy
 from probes.sources.postgres import check_dsn
 from probes.sources.redis import check_redis_url
@@ -25,7 +26,7 @@ from probes.stopwatch import prepare
 
 SHORTEST_INTERVAL_S = 5
 SET_BY_US = {"host", "connection", "content-length", "transfer-encoding", "upgrade", "te", "trailer", "expect", "accept-encoding"}
-TAKEN_SLUGS = frozenset({"new", "discover", "import", "export"})
+TAKEN_SLUGS = frozenset({"actions", "new", "discover", "import", "export"})
 """Words that the addresses of pages and API need for themselves."""
 
 SECRETS = ("headers", "database_dsn", "redis_url")
@@ -138,7 +139,7 @@ def save_probe(*, probe: Probe, feeds: Sequence[tuple[str, KPI]], actor: User | 
     probe.save()
     probe.feeds.all().delete()
     if not probe.enabled:
-        stop_waiting(probe, now=now)
+        stop_waiting(probe.runs.all(), now=now, text="The probe was disabled before this run began.")
     Feed.objects.bulk_create([Feed(probe=probe, metric=metric, kpi=kpi) for metric, kpi in dict.fromkeys(feeds)])
     action = "probe.change" if before else "probe.create"
     audit.record(actor=actor, action=action, subject=probe, before=before, after=_probe_figures(probe), token=token)
@@ -177,10 +178,9 @@ def headers_of(text: str) -> dict[str, str]:
     return found
 
 
-def stop_waiting(probe: Probe, *, now: datetime) -> None:
-    """End the queued runs of a probe that was disabled: no worker will take them up."""
-    text = "The probe was disabled before this run began."
-    waiting = probe.runs.filter(state=RunState.QUEUED)
+def stop_waiting(runs: QuerySet[Run], *, now: datetime, text: str) -> None:
+    """End those of the runs that are queued: no worker will take them up."""
+    waiting = runs.filter(state=RunState.QUEUED)
     waiting.update(state=RunState.DONE, outcome=Outcome.STOPPED, error=text, finished_at=now)
 
 

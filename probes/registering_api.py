@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -14,13 +15,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.audit import actor_of
-from accounts.permissions import Scope, allowed_scorecards, scopes
-from accounts.problems import invalid
+from accounts.permissions import Scope, allowed_scorecards, allowed_services, scopes
+from accounts.problems import Problem, invalid
 from kpis.models import KPI
 from probes import manifest, showing
-from probes.api import problem, unrestricted, visible
+from probes.api import ServiceSerializer, problem, unrestricted, visible
+from probes.confirming import FILE, HEADER, find, settle, token_of
 from probes.discovery import discover
+from probes.fleet import ACTIONS, TooMany
 from probes.importing import Asked, entries_of, load
+from probes.models import Service
 from probes.registering import Wrong, check_headers
 from probes.running import policy
 
@@ -96,3 +100,50 @@ def export(request: Request) -> Response:
 
 def _is_on(request: Request, name: str) -> bool:
     return request.query_params.get(name, "").lower() in ("1", "true", "yes", "on")
+
+
+class ActionSerializer(serializers.Serializer[Any]):
+    action = serializers.ChoiceField(choices=list(ACTIONS))
+    services = serializers.ListField(child=serializers.CharField(max_length=80), min_length=1, max_length=5000)
+    why = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+
+
+class DoneSerializer(serializers.Serializer[Any]):
+    count = serializers.IntegerField(help_text="Services that were changed, or runs that were asked for")
+    left = serializers.ListField(child=serializers.CharField(), help_text="What was left as it is, and why")
+
+
+@extend_schema(request=ActionSerializer, responses=DoneSerializer, summary="Pause, resume, run, archive or restore services")
+@scopes(POST=Scope.PROBES_WRITE)
+@api_view(["POST"])
+def act(request: Request) -> Response:
+    serializer = ActionSerializer(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    wanted = serializer.validated_data
+    found = Service.objects.filter(slug__in=wanted["services"])
+    only = allowed_services(request)
+    known = set(found.values_list("slug", flat=True)) if only is None else set(wanted["services"]) & only
+    unknown = [place for place, slug in enumerate(wanted["services"]) if slug not in known]
+    if unknown:
+        raise invalid([{"path": f"$.services[{place}]", "detail": "There is no such service."} for place in unknown])
+    actor, token = actor_of(request)
+    try:
+        done = ACTIONS[wanted["action"]](slugs=sorted(known), actor=actor, now=timezone.now(), why=wanted["why"], token=token)
+    except TooMany as error:
+        raise Problem(409, "too-many", "Too many at once", str(error)) from None
+    return Response(DoneSerializer(done).data)
+
+
+@extend_schema(request=None, responses=ServiceSerializer, summary="Look for the token that confirms a service for load runs")
+@scopes(POST=Scope.PROBES_WRITE)
+@api_view(["POST"])
+def confirm(request: Request, slug: str) -> Response:
+    """200 where the token was found; 409 says where it must stand, and what was found there."""
+    one = get_object_or_404(visible(request), slug=slug)
+    actor, token = actor_of(request)
+    found = asyncio.run(find(one, policy=policy(), clock=timezone.now))
+    if not settle(service=one, found=found, actor=actor, now=timezone.now(), token=token):
+        raise Problem(
+            409, "not-confirmed", "Not confirmed", found.said, token=token_of(one), file=FILE, header=HEADER
+        )  # fmt: skip
+    return Response(ServiceSerializer(one).data)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from accounts.templatetags.ui import plain, unit_word
 from kpis.drawing import Distribution, distribution
@@ -109,7 +109,7 @@ def run_row(run: Run) -> RunRow:
 def services(listed: Iterable[Service], *, now: datetime) -> list[ServiceRow]:
     rows = list(listed)
     newest = Run.objects.filter(probe=OuterRef("pk"), state=RunState.DONE).order_by("-due_at", "-pk").values("pk")[:1]
-    probes = list(Probe.objects.filter(service__in=rows).annotate(newest=Subquery(newest)).order_by("pk"))
+    probes = list(Probe.objects.filter(service__in=rows).annotate(newest=Subquery(newest)).defer("memory").order_by("pk"))
     runs = Run.objects.in_bulk([probe.newest for probe in probes if probe.newest])
     by_service: dict[int, list[ProbeRow]] = {}
     for probe in probes:
@@ -133,8 +133,10 @@ def _health(service: Service, probes: Sequence[ProbeRow], now: datetime) -> tupl
     silent = [row.probe.get_kind_display() for row in last if not _is_fresh(row, now)]
     failing = next((row for row in fresh if row.run.outcome in FAILURES or (row.error_share or 0) >= FAILING_SHARE), None)
     some = max((row.error_share or 0 for row in fresh), default=0)
+    if service.archived_at:
+        return "archived", "archive", "nodata", "Archived", "It is measured no more; what was measured stays."
     if service.paused_at:
-        return "paused", "player-pause", "nodata", "Paused", "Nothing is measured until it is resumed."
+        return "paused", "player-pause", "nodata", "Paused", service.paused_why or "Nothing is measured until it is resumed."
     if not probes:
         return "unknown", "circle-dashed", "nodata", "Not measured", "It has no probe yet."
     if not last:
@@ -181,12 +183,20 @@ def shown(value: float, unit: str) -> str:
     )
 
 
+def many(listed: QuerySet[Service], total: int) -> str:
+    """The sentence above a list of several pages, counted over all of them."""
+    failing = listed.filter(probes__enabled=True, probes__failures__gt=0, paused_at=None).distinct().count()
+    paused = listed.exclude(paused_at=None).count()
+    parts = [f"{total:,} services", f"{failing:,} with a failing probe", f"{paused:,} paused"]
+    return ", ".join(part for part in parts if not part.startswith("0 ")) + "."
+
+
 def headline(rows: Sequence[ServiceRow]) -> str:
     if not rows:
         return "No service is registered yet."
     counted = Counter(row.health for row in rows)
     parts = [f"{counted['healthy']} of {len(rows)} service{'s' if len(rows) != 1 else ''} healthy"]
-    unseen = counted["silent"] + counted["unknown"] + counted["paused"]
+    unseen = counted["silent"] + counted["unknown"] + counted["paused"] + counted["archived"]
     for count, one, more in (
         (counted["failing"], "fails", "fail"),
         (counted["impaired"], "is impaired", "are impaired"),
@@ -209,6 +219,7 @@ def service(one: Service, *, now: datetime, only: int | None = None) -> ServiceR
         "impaired": f"{one.name} answers, but {row.why}.",
         "silent": f"{one.name} was not measured lately.",
         "paused": f"{one.name} is paused.",
+        "archived": f"{one.name} is archived.",
     }.get(row.health, f"{one.name} has not been measured yet.")
     return ServiceReport(row, [run_row(run) for run in runs[:SHOWN_RUNS]], sentence, "" if row.health == "healthy" else row.why)
 

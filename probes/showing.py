@@ -50,7 +50,9 @@ def as_data(found: Found, kpis: Sequence[KPI]) -> dict[str, Any]:
         "metrics": {"url": found.metrics_url, "preset": scrape.preset.name, "series": len(scrape.samples)} if scrape else None,
         "metrics_error": found.metrics_error,
         "health": _answer(found.health),
+        "openapi_error": found.interface_error,
         "openapi": {"url": found.interface, "title": found.title, "left_out": found.others} if found.interface else None,
+        "routes_below": found.routes_below,
         "routes": [{"path": one.route.path, "summary": one.route.summary, "answer": _answer(one.answer)} for one in found.routes],
         "proposal": None if found.refused else msgspec.to_builtins(proposed(found, kpis)),
     }
@@ -76,8 +78,10 @@ def lines(found: Found, kpis: Sequence[KPI]) -> Iterator[str]:
     if found.interface:
         yield f"Routes     {len(found.routes)} to measure as they stand in {found.interface}, {found.others} others left out"
         yield from (f"           {one.route.path:<40} {_said(one.answer) if one.answer else 'not tried'}" for one in found.routes)
+        if found.routes_below:
+            yield f"           they answer below {found.routes_below}: look there instead"
     else:
-        yield "Routes     no OpenAPI document found"
+        yield f"Routes     no OpenAPI document found{f' ({found.interface_error})' if found.interface_error else ''}"
     for probe in proposed(found, kpis).probes or []:
         feeds = ", ".join(f"{feed.metric} → {feed.kpi}" for feed in probe.feeds or [])
         yield f"Proposed   {probe.kind} every {probe.interval_s} s{f', feeds {feeds}' if feeds else ', feeds no KPI yet'}"
@@ -97,4 +101,4 @@ def _reached(found: Found) -> Iterator[str]:
 def _said(answer: Answer | None) -> str:
     if answer is None or answer.status is None:
         return answer.error if answer else "—"
-    return f"{answer.path} {answer.status} in {answer.took_ms or 0:.1f} ms".strip()
+    return f"{answer.path} {answer.status} in {answer.took_ms or 0:.1f} ms{f', {answer.error}' if answer.error else ''}".strip()

@@ -2,17 +2,19 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from probes import api, files, guided, registering_api, views
+from probes import api, files, fleet_views, guided, registering_api, views
 
 app_name = "probes"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("services/", views.service_list, name="service-list"),
     path("services/new/", guided.service_create, name="service-create"),
+    path("services/actions/", fleet_views.services_act, name="services-act"),
     path("services/import/", files.service_import, name="service-import"),
     path("services/export/", files.service_export, name="service-export"),
     path("services/<slug:slug>/", views.service_detail, name="service-detail"),
     path("services/<slug:slug>/edit/", views.service_edit, name="service-edit"),
+    path("services/<slug:slug>/confirm/", fleet_views.service_confirm, name="service-confirm"),
     path("services/<slug:slug>/probes/new/<slug:kind>/", views.probe_create, name="probe-create"),
     path("probes/<int:pk>/edit/", views.probe_edit, name="probe-edit"),
     path("probes/<int:pk>/run/", views.probe_run, name="probe-run"),
@@ -23,6 +25,8 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
     path("services/discover/", registering_api.look, name="service-discover"),
     path("services/import/", registering_api.import_, name="service-import"),
     path("services/export/", registering_api.export, name="service-export"),
+    path("services/actions/", registering_api.act, name="services-act"),
+    path("services/<slug:slug>/confirm/", registering_api.confirm, name="service-confirm"),
     path("services/<slug:slug>/", api.service, name="service-detail"),
     path("services/<slug:slug>/probes/", api.probes, name="probe-list"),
     path("probes/<int:pk>/", api.probe, name="probe-detail"),

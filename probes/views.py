@@ -9,30 +9,34 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.permissions import Scope, require
+from accounts.permissions import Scope, may, require
 from accounts.requests import PageRequest
 from probes import heartbeat, reports
+from probes.confirming import FILE, HEADER, refusals, token_of
 from probes.forms import ProbeForm, ServiceForm
 from probes.kinds import kinds
 from probes.models import Probe, Run, Service
+from probes.picking import STATES, Choice
 from probes.registering import Wrong, save_probe, save_service
 from probes.running import CannotRun, ask
+
+PAGE = 50
 
 
 @require(Scope.READ)
 @require_GET
 def service_list(request: PageRequest) -> HttpResponse:
-    services = Service.objects.filter(archived_at=None)
-    if text := request.GET.get("q", "").strip():
-        services = services.filter(name__icontains=text) | services.filter(slug__icontains=text)
-    if environment := request.GET.get("environment", ""):
-        services = services.filter(environment=environment)
-    page = Paginator(services.order_by("name"), 100).get_page(request.GET.get("page"))
+    choice = Choice.of(request.GET)
+    services = choice.apply(Service.objects.all())
+    page = Paginator(services.order_by("name", "pk"), PAGE).get_page(request.GET.get("page"))
     rows = reports.services(page.object_list, now=timezone.now())
+    total = page.paginator.count
     context = {
         "rows": rows,
         "page": page,
-        "headline": reports.headline(rows),
+        "choice": choice,
+        "states": STATES,
+        "headline": reports.headline(rows) if total <= PAGE else reports.many(services, total),
         "engine": heartbeat.state(now=timezone.now()),
         "environments": Service.objects.filter(archived_at=None).values_list("environment", flat=True).distinct().order_by(),
     }
@@ -65,7 +69,21 @@ def service_detail(request: PageRequest, slug: str) -> HttpResponse:
     only = service.probes.filter(pk=int(asked)).first() if asked.isdecimal() and len(asked) < 10 else None
     report = reports.service(service, now=timezone.now(), only=only.pk if only else None)
     template = "probes/_service.html" if request.htmx.target == "service" else "probes/service_detail.html"
-    response = render(request, template, {"report": report, "service": service, "kinds": kinds(), "only": only})
+    context = {
+        "report": report,
+        "service": service,
+        "kinds": kinds(),
+        "only": only,
+        "may_approve_load": may(request.user, Scope.ADMINISTER),
+    }
+    if template == "probes/service_detail.html":
+        context |= {
+            "confirm_token": token_of(service),
+            "confirm_file": FILE,
+            "confirm_header": HEADER,
+            "refusals": refusals(service),
+        }
+    response = render(request, template, context)
     response["Vary"] = "HX-Target"
     return response
 

@@ -91,6 +91,21 @@ def test_a_page_for_everything_is_no_sign_of_health_nor_of_metrics(scripted: Any
     assert one.metrics_error
 
 
+def test_routes_that_answer_below_another_address_are_told(scripted: Any) -> None:
+    document = json.dumps({"openapi": "3.1.0", "paths": {"/version": {"get": {}}}})
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        path = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
+        body = {"/openapi.json": document, "/api/version": "1"}.get(path, "")
+        writer.write(f"HTTP/1.1 {'200 OK' if body else '404 No'}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+        await writer.drain()
+        writer.close()
+
+    url = scripted(script)
+    one = found(url)
+    assert (one.routes_below, one.routes[0].good, proposals(one)[0].params) == (f"{url}/api", False, {"paths": ["/"]})
+
+
 def test_where_it_sends_on_to_is_said_and_not_followed(scripted: Any) -> None:
     one = found(scripted(always("302 Found", "", "Location: https://elsewhere.example/\r\n")))
     assert (one.reachable, one.redirect) == (True, "https://elsewhere.example/")

@@ -65,7 +65,7 @@ def test_a_probe_feeds_every_kpi_that_was_chosen(as_engineer: Client) -> None:
     probe = Probe.objects.get()
     assert (probe.interval_s, probe.params["paths"], probe.params["requests"]) == (30, ["/", "/health"], 5)
     assert [feed.kpi for feed in Feed.objects.all()] == kpis
-    assert text(as_engineer.get(f"/probes/{probe.pk}/edit/")).count(" checked") == 3
+    assert text(as_engineer.get(f"/probes/{probe.pk}/edit/")).count(" checked") == 3  # enabled, and both KPIs
     assert probe.next_run_at <= timezone.now()
 
 
