@@ -32,13 +32,20 @@ class Line:
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Line]:
-    """The fields whose value is not the same on both sides, in the order in which they are told."""
-    names = dict.fromkeys((*before, *after))
+    """The fields whose value is not the same on both sides, in the order in which they are told.
+
+    Of what was made or removed, only what it said: a field that one side alone has, and that holds nothing, is left out.
+    """
+    names = [name for name in dict.fromkeys((*before, *after)) if not _silent(name, before, after)]
     return [
         Line(label(name), words(before[name]) if name in before else "", words(after[name]) if name in after else "")
         for name in names
         if name not in before or name not in after or before[name] != after[name]
     ]
+
+
+def _silent(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    return (name in before) != (name in after) and words(before.get(name, after.get(name))) == NOTHING
 
 
 def label(name: str) -> str:

@@ -6,6 +6,7 @@ from kpis.checks import check_allow_list
 
 class KpisConfig(AppConfig):
     name = "kpis"
+    verbose_name = "KPIs"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

@@ -15,6 +15,7 @@ from accounts.administration import WHY, Quick, actor, each
 from kpis import targets, waivers
 from kpis.faults import BadTarget, Refused
 from kpis.models import Target, Waiver
+from kpis.templatetags.kpi_tags import commitment
 from kpis.thresholds import number
 
 TERMS = (
@@ -78,7 +79,7 @@ class TargetAdmin(DecidedAdmin):
 
     form = TargetForm
     noun = "target"
-    list_display = ("__str__", "kpi", "number", "alert_threshold", "decision", "effective_from", "due_on", "proposed_by",
+    list_display = ("kpi", "number", "commitment", "alert_threshold", "decision", "effective_from", "due_on", "proposed_by",
                     "decided_by", "self_approved")  # fmt: skip
     list_filter = ("decision", "severity", "self_approved", "kpi__scorecard", ("kpi", admin.RelatedOnlyFieldListFilter),
                    ("proposed_by", admin.RelatedOnlyFieldListFilter))  # fmt: skip
@@ -90,6 +91,10 @@ class TargetAdmin(DecidedAdmin):
         "number", "decision", "proposed_by", "proposed_at", "decided_by", "decided_at", "decision_note", "self_approved",
         "stated", "typed",
     )  # fmt: skip
+
+    @admin.display(description="target", ordering="value")
+    def commitment(self, row: Target) -> str:
+        return f"{commitment(row)} {row.kpi.unit}"
 
     def get_fieldsets(self, request: HttpRequest, obj: Target | None = None) -> Any:
         head = None if obj is None else f"Propose version {obj.kpi.targets.count() + 1} from these figures"

@@ -118,6 +118,14 @@ class SeriesInline(ReadOnlyInline):
     show_change_link = True
 
 
+PARTS = {
+    "Figure": ("metric", "unit", "direction", "aggregation", "across", "across_subject", "window_s", "freshness_s"),
+    "Told against a reference": ("reference", "reference_unit", "reference_on"),
+    "Ownership and review": ("owner", "approver", "rationale", "review_rule", "review_from"),
+    "Where it is shown": ("position", "public_badge"),
+}
+
+
 @admin.register(KPI)
 class KpiAdmin(DefinedAdmin):
     list_display = ("name", "key", "scorecard", "category", "unit", "direction", "aggregation", "across", "owner")
@@ -125,11 +133,16 @@ class KpiAdmin(DefinedAdmin):
                    ("archived_at", admin.EmptyFieldListFilter))  # fmt: skip
     list_select_related = ("scorecard", "owner")
     search_fields = ("name", "key", "metric", "scorecard__name")
-    autocomplete_fields = ("scorecard", "owner")
+    autocomplete_fields = ("scorecard", "owner", "approver")
     inlines = (TargetInline, WaiverInline, ReviewInline, SeriesInline)
 
-    def get_fields(self, request: HttpRequest, obj: KPI | None = None) -> Any:
-        return ("scorecard", "key", *defining.EDITABLE[KPI], *(("archived_at", "version", "created_at") if obj else ()))
+    def get_fieldsets(self, request: HttpRequest, obj: KPI | None = None) -> Any:
+        """The parts in their order; a field that no part names stands with the first."""
+        named = {name for names in PARTS.values() for name in names}
+        rest = [name for name in defining.EDITABLE[KPI] if name not in named]
+        sets: list[Any] = [(None, {"fields": ["scorecard", "key", *rest]})]
+        sets += [(title, {"fields": list(names)}) for title, names in PARTS.items()]
+        return [*sets, *([("Kept", {"fields": ["archived_at", "version", "created_at"]})] if obj else [])]
 
     def get_readonly_fields(self, request: HttpRequest, obj: KPI | None = None) -> tuple[str, ...]:
         """What figures and approved targets rest on stays once there are any."""

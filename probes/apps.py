@@ -6,6 +6,7 @@ from probes.checks import check_allow_list
 
 class ProbesConfig(AppConfig):
     name = "probes"
+    verbose_name = "Services and probes"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

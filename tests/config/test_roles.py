@@ -69,7 +69,12 @@ def decided(kind: str, verb: str, row: Callable[[World], Any]) -> tuple[Request,
 
 def edited(w: World) -> dict[str, Any]:
     kept = ("category", "unit", "direction", "aggregation", "across", "version")
-    return {name: getattr(w.kpi, name) for name in kept} | {"name": "Renamed", "window_s": "1h", "freshness_s": "1h"}
+    return {name: getattr(w.kpi, name) for name in kept} | {
+        "name": "Renamed",
+        "window_s": "1h",
+        "freshness_s": "1h",
+        "position": 3,
+    }
 
 
 def in_admin(w: World) -> dict[str, Any]:
