@@ -82,6 +82,7 @@ class AddressPolicy:
     allowed: tuple[Allowance, ...] = ()
     denied: tuple[tuple[str, int], ...] = ()
     setting: str = "PROBE_ALLOW"
+    resolver: Resolver | None = None
 
     @classmethod
     def of(cls, allow: Sequence[str], deny: Sequence[tuple[str, int]] = (), *, setting: str = "PROBE_ALLOW") -> AddressPolicy:
@@ -105,7 +106,7 @@ class AddressPolicy:
 
     async def resolve(self, host: str, port: int, resolver: Resolver | None = None) -> list[Address]:
         """Resolve once; every address must be allowed, and only these may be connected to. Raises Refused or OSError."""
-        name = checked_host(host)
+        name, resolver = checked_host(host), resolver or self.resolver
         literal = literal_address(name)
         addresses = [literal] if literal is not None else await _found(name, port, resolver)
         if not addresses:

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Iterable
 from typing import Any
 
+import h11
 import httpcore
 import httpx
 
@@ -14,6 +15,11 @@ from outgoing import tls
 from outgoing.addresses import AddressPolicy, Refused
 
 CONNECT_S, READ_S = 3.0, 5.0
+
+
+PROTOCOL_ERRORS = (httpx.ProtocolError, httpcore.ProtocolError, h11.ProtocolError)
+OWN_WORDS = ("peer closed connection", "Server disconnected", "Receive buffer too long", "Too much data", "Too little data")
+"""Other words of the HTTP library quote what the stranger sent, which is shown to nobody."""
 
 
 class Unreachable(Exception):
@@ -71,6 +77,8 @@ def plain(error: BaseException) -> str:
     inner: BaseException = error
     while (below := inner.__cause__ or inner.__context__) is not None:
         inner = below
+    if isinstance(inner, PROTOCOL_ERRORS) and not str(inner).startswith(OWN_WORDS):
+        return "the answer is not HTTP"
     if isinstance(inner, ConnectionRefusedError):
         return "connection refused"
     if isinstance(inner, ssl.SSLError):

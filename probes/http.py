@@ -41,7 +41,8 @@ async def fetch(url: str, *, policy: AddressPolicy, headers: dict[str, str], at:
     except (httpx.HTTPError, OSError, ValueError) as error:
         raise Unreachable(plain(error)) from error
     media_type = response.headers.get("content-type", "")
-    return Page(response.status_code, body.decode("utf-8", "replace"), media_type, at, dict(response.headers))
+    text = body.decode("utf-8", "replace").replace("\0", "\ufffd")  # no database keeps a NUL in a text
+    return Page(response.status_code, text, media_type, at, dict(response.headers))
 
 
 async def ask(url: str, target: Target, *, policy: AddressPolicy, at: datetime) -> Page:

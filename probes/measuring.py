@@ -8,6 +8,7 @@ import queue
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import cast
 
@@ -15,6 +16,7 @@ import msgspec
 import uvloop
 from django.utils import timezone
 
+from kpis.points import MOST_COUNT, MOST_VALUE
 from outgoing.addresses import AddressPolicy, Refused
 from outgoing.http import TimedOut, Unreachable, plain
 from probes import http
@@ -120,7 +122,7 @@ async def measure(claimed: Claim, shared: _Shared) -> Measured:
         params = msgspec.convert(claimed.probe.params, claimed.kind.Params)
         async with asyncio.timeout(RUN_S):
             measured: Measured = await claimed.kind.measure(shared.target, params, tools)
-            return measured
+            return finite(measured)
     except (TimeoutError, TimedOut) as error:
         return Measured(outcome=Outcome.TIMED_OUT, error=str(error) or f"no end after {RUN_S:g} s", memory=kept)
     except Refused as error:
@@ -132,6 +134,15 @@ async def measure(claimed: Claim, shared: _Shared) -> Measured:
     except Exception:
         logger.exception("run %s failed in its kind", claimed.run.pk)
         return Measured(outcome=Outcome.FAILED, error="The probe kind failed; the log has the details.", memory=kept)
+
+
+def finite(measured: Measured) -> Measured:
+    """Without figures that are none, or that no measurement could have: a stranger's counters may hold anything."""
+    good = [one for one in measured.readings if abs(one.value) <= MOST_VALUE and one.count <= MOST_COUNT]
+    if len(good) == len(measured.readings):
+        return measured
+    left = sorted({one.metric for one in measured.readings} - {one.metric for one in good})
+    return replace(measured, readings=good, details=measured.details | {"left_out": f"{', '.join(left)}: no sensible figure"})
 
 
 async def _cancel_all() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,8 +14,16 @@ from prometheus_client.parser import text_string_to_metric_families as prometheu
 
 from probes.metrics.presets import PROCESS_ONLY, Preset, detect
 
-MOST_SAMPLES = 50_000
-MOST_KEPT = 2_000
+MOST_LINES, LONGEST_LINE = 150_000, 4_000
+MOST_KEPT, MOST_KEPT_LINES = 2_000, 20_000
+MOST_ESCAPES = 100
+"""Of one line: the parser's time grows with their square."""
+
+SAMPLE = re.compile(
+    r'#.*|(?:[a-zA-Z_:][a-zA-Z0-9_:]*+\s*+)?(?:\{(?:[^"}]|"(?:[^"\\]|\\.)*+")*+\})?\s*+[-+.0-9eEINFinfaA]++(?:\s++[-+.0-9eE]++)?(?:\s++#.*)?'
+)
+NAME = re.compile(r"(?:#\s+(?:TYPE|HELP|UNIT)\s+)?([a-zA-Z_:][a-zA-Z0-9_:]*)")
+SUFFIX = re.compile(r"_(total|sum|count|bucket|created)$")
 STARTED = ("process_start_time_seconds",)
 
 Key = tuple[str, tuple[tuple[str, str], ...]]
@@ -59,30 +69,55 @@ class Scrape:
 
 
 def read(text: str, media_type: str, at: datetime) -> Scrape:
-    """Parse Prometheus text (0.0.4, 1.0.0) or OpenMetrics. Raises Unreadable."""
-    parse = open_metrics if "openmetrics" in media_type else prometheus_text
-    samples: dict[Key, float] = {}
-    families: set[str] = set()
-    seen = 0
-    try:
-        for family in parse(text):
-            families.add(family.name)
-            for sample in family.samples:
-                seen += 1
-                if seen > MOST_SAMPLES:
-                    raise Unreadable(f"more than {MOST_SAMPLES:,} samples")
-                families.add(sample.name)
-                # An empty label is no label: OpenTelemetry adds one to every series once a single one needs it.
-                labels = tuple(sorted((name, text) for name, text in sample.labels.items() if text))
-                samples[sample.name, labels] = float(sample.value)
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        if isinstance(error, Unreadable):
-            raise
-        raise Unreadable(f"the metrics cannot be read: {error}") from None
-    if not samples:
+    """Parse Prometheus text (0.0.4, 1.0.0) or OpenMetrics. Raises Unreadable, and never quotes what was read.
+
+    Only families that readings need are parsed: a parser takes a second for what a stranger may send, and minutes for the
+    worst of it. Samples that are not finite are left out.
+    """
+    lines = _lines(text)
+    families = {name for line in lines if (name := _name(line))}
+    if all(line.startswith("#") for line in lines):
         raise Unreadable("the metrics address gave no metrics")
     preset = detect(families)
+    needed = tuple({_family(name) for name in (*PLAIN, preset.requests) if name})
+    kept = [line for line in lines if line.startswith("# EOF") or _name(line).startswith(needed)]
+    if len(kept) > MOST_KEPT_LINES:
+        raise Unreadable(f"more than {MOST_KEPT_LINES:,} lines of families that are needed: too many label values")
+    parse = open_metrics if "openmetrics" in media_type else prometheus_text
+    samples: dict[Key, float] = {}
+    try:
+        for family in parse("\n".join(kept) + "\n"):
+            for sample in family.samples:
+                # An empty label is no label: OpenTelemetry adds one to every series once a single one needs it.
+                labels = tuple(sorted((name, text) for name, text in sample.labels.items() if text))
+                if math.isfinite(sample.value):
+                    samples[sample.name, labels] = float(sample.value)
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError):
+        raise Unreadable("the metrics cannot be read") from None
     return Scrape(at, dict(_needed(samples.items(), preset)), preset, frozenset(families & KNOWN_FAMILIES))
+
+
+def _lines(text: str) -> list[str]:
+    """The lines that say something. Raises Unreadable for what is no exposition, or too much of one."""
+    if text.count("\n") > MOST_LINES:
+        raise Unreadable(f"more than {MOST_LINES:,} lines of metrics")
+    lines = [line for part in text.split("\n") if (line := part.strip())]
+    if any(len(line) > LONGEST_LINE for line in lines):
+        raise Unreadable(f"a line of metrics is longer than {LONGEST_LINE:,} characters")
+    if any(line.count("\\") > MOST_ESCAPES for line in lines) or not all(SAMPLE.fullmatch(line) for line in lines):
+        raise Unreadable("the metrics cannot be read")
+    return lines
+
+
+def _name(line: str) -> str:
+    """The name that a sample or a remark on a family begins with; empty for other remarks and for quoted names."""
+    found = NAME.match(line)
+    return found[1] if found else ""
+
+
+def _family(name: str) -> str:
+    """What all samples of its family begin with."""
+    return SUFFIX.sub("", name)
 
 
 def remembered(memory: dict[str, Any]) -> Scrape | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,6 +65,10 @@ async def points(target: Target, tools: Tools, *, address: str, query: str, span
     now = tools.now()
     asked = f"{(address or target.base_url).rstrip('/')}/api/v1/{'query_range' if span else 'query'}?{_asked(query, now, span)}"
     page = await http.ask(asked, target, policy=tools.policy, at=now)
+    return await asyncio.to_thread(_together, page, how)  # beside requests that are being timed
+
+
+def _together(page: Page, how: Combine) -> list[Point]:
     by_time: dict[float, list[float]] = {}
     for at, value in _points(answer_of(page)):
         if math.isfinite(value):

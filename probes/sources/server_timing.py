@@ -10,7 +10,11 @@ from probes.kinds.base import Target, Tools
 from probes.sources.base import Unread
 from probes.sources.sampling import answers
 
-ENTRY = re.compile(r'\s*([!#$%&\'*+.^_`|~0-9A-Za-z-]+)((?:\s*;\s*[^\s;,="]+\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s;,"]*))*)\s*(?:,|$)')
+ENTRY = re.compile(
+    r'\s*+([!#$%&\'*+.^_`|~0-9A-Za-z-]++)((?:\s*+;\s*+[^\s;,="]++\s*+=\s*+(?:"(?:[^"\\]|\\.)*+"|[^\s;,"]*+))*+)\s*+(?:,|$)'
+)
+"""Possessive, since a stranger writes the header."""
+
 PARAMETER = re.compile(r';\s*([^\s;,="]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;,"]*)')
 DURATION = re.compile(r"[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?", re.I)
 LONGEST_HEADER = 8_000

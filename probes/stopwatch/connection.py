@@ -15,6 +15,12 @@ from outgoing.addresses import AddressPolicy
 MOST_BYTES = 20_000_000
 """A longer response is cut off: it is an error, not a measurement."""
 
+MOST_HEADER_BYTES = 100_000
+"""Of what comes before a body; the parser puts a header together piece by piece."""
+
+MOST_INTERIM = 20
+"""Answers such as 100 Continue before the one that counts."""
+
 
 class ConnectionLost(Exception):
     """The connection ended before the response was whole. `unused`: before any byte of it, on a reused connection."""
@@ -39,7 +45,7 @@ class Connection(asyncio.Protocol):
         self._parser: httptools.HttpResponseParser | None = None
         self._waiter: asyncio.Future[Response] | None = None
         self._sent = self._received = 0.0
-        self._size = 0
+        self._size = self._interim = 0
         self._served = 0
         self.closed = False
 
@@ -68,7 +74,7 @@ class Connection(asyncio.Protocol):
             raise ConnectionLost("the connection is closed", unused=True)
         self._waiter = asyncio.get_running_loop().create_future()
         self._parser = httptools.HttpResponseParser(self)
-        self._size = 0
+        self._size, self._interim, self._headers_done = 0, 0, False
         self._sent = time.perf_counter()
         self._transport.write(payload)
         try:
@@ -98,6 +104,9 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
             self._fail(f"not HTTP: {error}")
+            return
+        if self._size > MOST_HEADER_BYTES and not self._headers_done:
+            self._fail("the headers are too long")
 
     def eof_received(self) -> bool:
         return False
@@ -137,6 +146,9 @@ class Connection(asyncio.Protocol):
             return
         status = self._parser.get_status_code()
         if 100 <= status < 200:
+            self._interim += 1
+            if self._interim > MOST_INTERIM:
+                self._fail("too many interim answers")
             return
         self._served += 1
         self._waiter.set_result(Response(status, self._received - self._sent, self._size))

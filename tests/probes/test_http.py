@@ -79,6 +79,23 @@ def test_a_compressed_answer_is_refused(scripted: Any) -> None:
         fetched(scripted(script))
 
 
+def test_what_no_database_keeps_is_replaced(scripted: Any) -> None:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\na\0\xffb")
+
+    assert fetched(scripted(script)).text == "a\ufffd\ufffdb"
+
+
+def test_an_answer_that_is_no_http_is_not_quoted(scripted: Any) -> None:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"SSH-2.0-OpenSSH_9.2p1 Debian\r\n\r\n")
+
+    with pytest.raises(Unreachable, match=r"^the answer is not HTTP$"):
+        fetched(scripted(script))
+
+
 @pytest.mark.parametrize(
     ("metrics", "secret"),
     [("/metrics", True), ("metrics", True), ("", True), ("{base}/metrics", True), ("{other}/metrics", False)],

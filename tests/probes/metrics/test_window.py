@@ -115,3 +115,25 @@ def test_too_many_series_are_refused() -> None:
     lines = "".join(f'cache_requests_total{{cache_name="{n}",result="hit"}} 1\n' for n in range(2001))
     with pytest.raises(Unreadable, match="too many label values"):
         read("# TYPE cache_requests counter\n" + lines, "text/plain", NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("\n" * 150_001, "lines of metrics"),
+        ("a" * 4_001 + " 1\n", "longer than 4,000"),
+        ('a{b="' + "\\\\" * 51 + '"} 1\n', "cannot be read"),
+        ("".join(f'cache_requests_total{{n="{n}"}} 1\n' for n in range(20_001)), "too many label values"),
+        ("# only remarks\n", "gave no metrics"),
+        ("root:x:0:0\n", "^the metrics cannot be read$"),
+        ("cache_requests_total secret\n", "^the metrics cannot be read$"),
+    ],
+)
+def test_too_much_and_too_odd_a_text_is_refused_and_never_quoted(text: str, why: str) -> None:
+    with pytest.raises(Unreadable, match=why):
+        read(text, "text/plain", NOW)
+
+
+def test_what_is_not_finite_and_what_is_not_needed_is_left_out() -> None:
+    text = 'process_resident_memory_bytes NaN\ncache_hits_total 3 1700000000000\nother{a="\\\\"} 1\n{"dotted.name", a="b"} 2\n'
+    assert read(text, "text/plain", NOW).samples == {("cache_hits_total", ()): 3.0}

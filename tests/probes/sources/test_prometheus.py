@@ -43,20 +43,22 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         (room / "log").open("w") as log,
         subprocess.Popen(command, stdout=log, stderr=log, env={"PATH": os.environ["PATH"]}) as own,
     ):
-        until = time.monotonic() + 30
-        while time.monotonic() < until and not _has_read(port):
-            time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}"
-        own.terminate()
-        own.wait(10)
+        try:
+            until = time.monotonic() + 60
+            while time.monotonic() < until and not _has_read(port):
+                time.sleep(0.2)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            own.terminate()
+            own.wait(10)
 
 
 def _has_read(port: int) -> bool:
     try:
-        found = httpx.get(f"http://127.0.0.1:{port}/api/v1/query", params={"query": "count_over_time(up[1m])"}).json()
+        answer = httpx.get(f"http://127.0.0.1:{port}/api/v1/query", params={"query": "count_over_time(up[1m])"})
     except httpx.HTTPError:
         return False
-    return any(float(row["value"][1]) >= 2 for row in found["data"]["result"])
+    return answer.status_code == 200 and any(float(row["value"][1]) >= 2 for row in answer.json()["data"]["result"])
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ from tests.probes.sources.conftest import Prober, told
         (";;;,,,", None),
         ("a" * 50_000, None),
         ("db;" + "x=1;" * 2_000, None),
+        ("db" + ";a=  " * 1_000 + '"', None),
     ],
 )  # fmt: skip
 def test_a_duration_is_found_or_there_is_none(header: str, ms: float | None) -> None:
