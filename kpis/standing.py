@@ -26,17 +26,43 @@ WORDS = {
 
 @dataclass(frozen=True)
 class SeriesStanding:
-    """One series of a KPI, judged for itself."""
+    """One series of a KPI; judged for itself where somebody asks, since most pages ask of the KPI alone."""
 
-    subject: str
-    environment: str
-    value: float
-    count: int
-    at: datetime
-    origin: str
-    status: Status
+    figure: SeriesFigure
     counts: bool
+    goal: Goal | None
+    freshness_s: int
+    now: datetime
     waived_until: datetime | None = None
+
+    @property
+    def subject(self) -> str:
+        return self.figure.subject
+
+    @property
+    def environment(self) -> str:
+        return self.figure.environment
+
+    @property
+    def value(self) -> float:
+        return self.figure.value
+
+    @property
+    def count(self) -> int:
+        return self.figure.count
+
+    @property
+    def at(self) -> datetime:
+        return self.figure.at
+
+    @property
+    def origin(self) -> str:
+        return self.figure.origin
+
+    @property
+    def status(self) -> Status:
+        points = [Point(self.figure.at, self.figure.value)]
+        return evaluate(self.goal, points, now=self.now, freshness_s=self.freshness_s).status
 
 
 @dataclass(frozen=True)
@@ -162,7 +188,10 @@ def judged(
         worst_subject=stands.subject if stands else "",
         stale_subjects=tuple(figure.subject for figure in counting if figure.at + limit < now),
         reported=stands.reported if stands else False,
-        series=tuple(_series_standing(kpi, figure, goal, counting, waived.get(figure.subject), now) for figure in figures),
+        series=tuple(
+            SeriesStanding(figure, figure in counting, goal, kpi.freshness_s, now, waived.get(figure.subject))
+            for figure in figures
+        ),
         target=target,
         goal=goal,
         attainment=verdict.attainment,
@@ -227,25 +256,3 @@ def _unwaived(counting: list[SeriesFigure], waived: Mapping[str, datetime]) -> t
 def _of_the_rest(memory: Memory | None, goal: Goal | None, value: float) -> Memory | None:
     """What the judge remembers is of all series; of those that are left it holds only while they too are past the threshold."""
     return memory if memory and goal and goal.alerted_by(value) else None
-
-
-def _series_standing(
-    kpi: KPI,
-    figure: SeriesFigure,
-    goal: Goal | None,
-    counting: Sequence[SeriesFigure],
-    waived_until: datetime | None,
-    now: datetime,
-) -> SeriesStanding:
-    verdict = evaluate(goal, [Point(figure.at, figure.value)], now=now, freshness_s=kpi.freshness_s)
-    return SeriesStanding(
-        figure.subject,
-        figure.environment,
-        figure.value,
-        figure.count,
-        figure.at,
-        figure.origin,
-        verdict.status,
-        figure in counting,
-        waived_until,
-    )
