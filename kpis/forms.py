@@ -18,6 +18,7 @@ from kpis.models import KPI, PERCENTILES, Target
 from kpis.thresholds import number
 
 MOMENT = {"type": "datetime-local"}
+BESIDE = {**MOMENT, "class": "form-control w-auto"}
 MINUTE = "%Y-%m-%dT%H:%M"
 WINDOW = ("baseline_since", "baseline_until")
 
@@ -106,15 +107,20 @@ def _initial(in_force: Target | None, measured: Measured | None) -> dict[str, An
     base = {"baseline": measured.baseline, "baseline_on": measured.baseline_on} if measured else {}
     if in_force is None:
         return {"baseline_on": timezone.now().date(), **base}
-    kept = {name: getattr(in_force, name) for name in ("alert_threshold", "baseline", "baseline_on", "due_on")}
+    kept = {name: _short(getattr(in_force, name)) for name in ("alert_threshold", "baseline", "baseline_on", "due_on")}
     return {"target": f"{in_force.comparator} {number(in_force.value)}", **kept, **base}
+
+
+def _short(value: Any) -> Any:
+    """The same figure; one that is whole without its `.0`."""
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else value
 
 
 class BaselineForm(Styled, forms.Form):
     """The window that a baseline is measured over."""
 
-    baseline_since = forms.DateTimeField(label="Measured from, UTC", widget=forms.DateTimeInput(attrs=MOMENT, format=MINUTE))
-    baseline_until = forms.DateTimeField(label="until, UTC", widget=forms.DateTimeInput(attrs=MOMENT, format=MINUTE))
+    baseline_since = forms.DateTimeField(label="Measured from, UTC", widget=forms.DateTimeInput(attrs=BESIDE, format=MINUTE))
+    baseline_until = forms.DateTimeField(label="until, UTC", widget=forms.DateTimeInput(attrs=BESIDE, format=MINUTE))
 
     def __init__(self, *args: Any, kpi: KPI, now: datetime, **kwargs: Any) -> None:
         week = {"baseline_since": now - timedelta(days=7), "baseline_until": now}

@@ -9,11 +9,11 @@ from kpis.reviewing import Due
 from kpis.standing import Standing
 
 WORDS = {
-    "owner": "no owner",
-    "source": "no source",
-    "target": "no target",
-    "baseline": "no baseline",
-    "alert_threshold": "no alert threshold",
+    "owner": "owner",
+    "source": "source",
+    "target": "target",
+    "baseline": "baseline",
+    "alert_threshold": "alert threshold",
 }
 
 
@@ -26,8 +26,9 @@ class Gap:
     review: Due
 
     @property
-    def words(self) -> list[str]:
-        return [WORDS[name] for name in self.missing]
+    def columns(self) -> list[bool]:
+        """Whether it lacks each of WORDS."""
+        return [name in self.missing for name in WORDS]
 
 
 def missing(standing: Standing) -> tuple[str, ...]:
@@ -50,8 +51,10 @@ def gaps(standings: Iterable[Standing], reviews: Mapping[int, Due]) -> list[Gap]
 
 
 def counted(found: Iterable[Gap]) -> str:
-    """`3 without an owner, 1 review overdue`; empty where nothing is missing."""
+    """`1 review overdue, 3 without owner`; empty where nothing is missing."""
     listed = list(found)
-    parts = [f"{number} with {words}" for name, words in WORDS.items() if (number := sum(name in gap.missing for gap in listed))]
+    parts = [
+        f"{number} without {words}" for name, words in WORDS.items() if (number := sum(name in gap.missing for gap in listed))
+    ]
     late = sum(gap.review.state == "overdue" for gap in listed)
     return ", ".join([*([f"{late} review{'' if late == 1 else 's'} overdue"] if late else []), *parts])

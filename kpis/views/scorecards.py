@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from accounts import spreadsheets
 from accounts.permissions import Scope, require
 from kpis import waivers
-from kpis.gaps import counted, gaps
+from kpis.gaps import WORDS, counted, gaps
 from kpis.headlines import scorecard_headline, scorecard_lede
 from kpis.models import KPI, Category, Scorecard
 from kpis.reviewing import reviews
@@ -59,6 +59,8 @@ def scorecard_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "scorecard": card,
         "gaps": lacking,
         "gaps_counted": counted(lacking),
+        "gap_names": [word.capitalize() for word in WORDS.values()],
+        "gaps_open": any(gap.review.state == "overdue" for gap in lacking),
         "choice": choice,
         "now": now,
         "headline": scorecard_headline(found),

@@ -45,7 +45,7 @@ def test_overdue_reviews_come_first(people: People) -> None:
     bare = make_kpi()
     listed = found(bare, soon, later, late)
     assert [gap.standing.kpi for gap in listed] == [late, soon, bare]
-    told = "1 review overdue, 1 with no owner, 1 with no source, 1 with no target, 1 with no baseline, 1 with no alert threshold"
+    told = "1 review overdue, 1 without owner, 1 without source, 1 without target, 1 without baseline, 1 without alert threshold"
     assert counted(listed) == told
 
 
@@ -58,7 +58,8 @@ def card() -> Scorecard:
 
 def test_the_scorecard_lists_what_is_missing(card: Scorecard, as_viewer: Client) -> None:
     told = as_viewer.get("/scorecards/plan/").content.decode()
-    assert "no owner, no source, no target, no baseline, no alert threshold" in told
+    assert "1 without owner, 1 without source, 1 without target, 1 without baseline, 1 without alert threshold" in told
+    assert told.count('<span class="st s-behind">') == 6
     assert "Due on" in told
 
 
