@@ -16,10 +16,11 @@ from accounts.templatetags.ui import icon, percent, plain, span
 from kpis import headlines
 from kpis.drawing import segments, spark, way
 from kpis.entering import KINDS
-from kpis.models import KPI, Target
+from kpis.models import KPI, Decision, Target, Waiver
 from kpis.reductions import raw_figure
 from kpis.rows import way_of
 from kpis.standing import Standing
+from kpis.waivers import SOON
 
 register = template.Library()
 
@@ -78,6 +79,22 @@ def lasted(begun: datetime | None, ended: datetime | None = None) -> str:
 @register.filter
 def span_words(value: timedelta | None) -> str:
     return "—" if value is None else span(value)
+
+
+@register.simple_tag
+def waiver_chip(waiver: Waiver) -> SafeString:
+    """Where a waiver stands now: waits, counts, ends soon, lapsed, ended early, refused."""
+    now, filled = timezone.now(), ""
+    if waiver.decision == Decision.PROPOSED:
+        look = ("behind", "hourglass", "Waits for approval") if waiver.expires_at > now else ("plain", "clock", "Never decided")
+    elif waiver.decision != Decision.APPROVED:
+        look = ("plain", "x", waiver.get_decision_display().capitalize())
+    elif waiver.expires_at <= now:
+        look = ("plain", "player-stop", "Ended early") if waiver.ended_by_id else ("stale", "shield-x", "Lapsed")
+    else:
+        soon = waiver.expires_at <= now + SOON
+        look, filled = ("waived", "shield-half", "Ends soon" if soon else "Counts now"), " fill" if soon else ""
+    return format_html('<span class="st s-{}{}">{}{}</span>', look[0], filled, icon(look[1]), look[2])
 
 
 TRACK = mark_safe(

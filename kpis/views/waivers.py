@@ -46,7 +46,6 @@ def waiver_list(request: PageRequest) -> HttpResponse:
         "state": state if state in STATES else "all",
         "text": text,
         "now": now,
-        "soon": now + waivers.SOON,
         "running": waivers.in_force(now).count(),
         "lapsed": list(waivers.lapsed(now)),
     }
