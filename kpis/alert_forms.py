@@ -40,6 +40,7 @@ class RouteForm(Styled, forms.ModelForm):
         model = Route
         fields = ["severity", "scorecard", "service"]
         labels = {"severity": "Tell of this and worse"}
+        help_texts = {"severity": ""}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -141,6 +142,7 @@ class SilenceForm(Styled, forms.ModelForm):
     class Meta:
         model = Silence
         fields = ["reason", "starts_at", "ends_at", "zone", "repeat", "rule", "scorecard", "kpi", "service"]
+        labels = {"kpi": "KPI"}
         widgets = {"reason": forms.TextInput(attrs={"placeholder": "Maintenance of the database"})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -174,7 +176,7 @@ class RuleForm(Styled, forms.ModelForm):
     class Meta:
         model = Rule
         fields = ["kind", "scorecard", "kpi", "severity", "for_min", "every_h", "service", "branch", "objective", "min_events"]
-        labels = {"objective": "Promised share of good events", "min_events": "Fewest events"}
+        labels = {"kpi": "KPI", "objective": "Promised share of good events", "min_events": "Fewest events"}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, auto_id="rule-%s", **kwargs)

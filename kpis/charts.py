@@ -43,6 +43,8 @@ def chart(
     words: tuple[str, str],
     start: datetime,
     end: datetime,
+    silenced: Sequence[tuple[datetime, datetime]] = (),
+    fired: Sequence[datetime] = (),
 ) -> dict[str, Any]:
     """The first course is the one that is judged; times are milliseconds. `words` name the target and the alert line."""
     values = [value for course in courses for _, value in course.points]
@@ -62,8 +64,15 @@ def chart(
             for course in courses
         ],
         "lines": [line for line in lines if any(value is not None for _, value in line["points"])],
-        "moments": [{"at": ms(one.start), "label": f"target v{one.number}"} for one in held[1:]],
-        "bands": [{"from": ms(max(since, start)), "to": ms(min(until, end)), "label": "waived"} for since, until in waived],
+        "moments": [
+            *({"at": ms(one.start), "label": f"target v{one.number}"} for one in held[1:]),
+            *({"at": ms(at), "label": "alert"} for at in fired),
+        ],
+        "bands": [
+            {"from": ms(max(since, start)), "to": ms(min(until, end)), "label": label}
+            for label, spans in (("waived", waived), ("silenced", silenced))
+            for since, until in spans
+        ],
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,7 +10,7 @@ from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Q,
 
 from kpis import waivers
 from kpis.alerting import State
-from kpis.models import Delivery, Incident, Kind, Message, MessageState, Silence, Transition
+from kpis.models import KPI, Delivery, Incident, Kind, Message, MessageState, Silence, Transition
 from kpis.routing import silenced_until
 
 SHOWS = {
@@ -23,6 +23,7 @@ SHOWS = {
 LAST = timedelta(days=30)
 LENGTH = ExpressionWrapper(F("resolved_at") - F("fired_at"), output_field=DurationField())
 MOST_OPEN = 1000
+MOST_BANDS, MOST_FIRED = 20, 6
 OPEN = (State.FIRING, State.ACKNOWLEDGED)
 
 
@@ -137,3 +138,21 @@ def story(incident: Incident, *, now: datetime) -> Story:
         steps=tuple(incident.transitions.select_related("actor").order_by("number")),
         told=tuple(told.defer("channel__config", "message__body", "message__event").order_by("pk")),
     )
+
+
+def quiet(kpi: KPI, start: datetime, end: datetime, *, subjects: Collection[str]) -> list[tuple[datetime, datetime]]:
+    """When alerts of a KPI, or of one of its subjects, were or will be silenced in a span of time."""
+    about = Q(kpi=None) | Q(kpi=kpi), Q(scorecard=None) | Q(scorecard=kpi.scorecard_id), Q(service="") | Q(service__in=subjects)
+    found = []
+    for one in Silence.objects.touching(start, end).filter(*about):
+        for since, until in one.window.between(start, end, most=MOST_BANDS):
+            until = min(until, one.ended_at) if one.ended_at else until
+            if until > since:
+                found.append((since, until))
+    return sorted(found)[:MOST_BANDS]
+
+
+def fired(kpi: KPI, start: datetime, end: datetime) -> list[datetime]:
+    """When alerts of a KPI fired in a span of time, the newest few."""
+    rows = Incident.objects.filter(kpi=kpi, fired_at__gte=start, fired_at__lt=end).order_by("-fired_at")
+    return [at for at in rows.values_list("fired_at", flat=True)[:MOST_FIRED] if at]

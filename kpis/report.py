@@ -17,6 +17,7 @@ from kpis.charts import Course, Held, chart
 from kpis.commitments import difference, holding
 from kpis.drawing import Distribution
 from kpis.drawing import distribution as drawn
+from kpis.duty import fired, quiet
 from kpis.history import History, HistoryPoint, distribution, history, versions
 from kpis.models import KPI, Across, Decision, Rollup, Target, Waiver
 from kpis.rows import source_of, way_of
@@ -171,6 +172,8 @@ def _chart(stands: Standing, courses: Sequence[tuple[str, History]], start: date
         words=("target", "alert"),
         start=start,
         end=end,
+        silenced=quiet(kpi, start, end, subjects={row.subject for row in stands.series}),
+        fired=fired(kpi, start, end),
     )
 
 

@@ -35,3 +35,10 @@ def test_what_was_never_stated_has_no_line() -> None:
 def test_points_that_stand_regularly_apart_are_joined() -> None:
     course = Course("a", "a", [(at(hours * 360), 1.0) for hours in range(4)], step_s=3600)
     assert [value for _, value in drawn([course], [])["series"][0]["points"]] == [1, 1, 1, 1]
+
+
+def test_silences_are_bands_and_alerts_are_moments() -> None:
+    words = ("target", "alert")
+    found = chart([], [], [], unit="ms", words=words, start=at(0), end=at(60), silenced=[(at(50), at(90))], fired=[at(7)])
+    assert found["bands"] == [{"from": ms(at(50)), "to": ms(at(60)), "label": "silenced"}]
+    assert found["moments"] == [{"at": ms(at(7)), "label": "alert"}]

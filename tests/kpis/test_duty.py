@@ -1,0 +1,36 @@
+"""What is drawn on a KPI's chart of its alerts and silences."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from kpis.duty import fired, quiet
+from kpis.models import Silence
+from kpis.points import Point
+from kpis.recording import record
+from tests.factories import People
+from tests.kpis.factories import NOW, make_kpi, make_target
+
+pytestmark = [pytest.mark.django_db, pytest.mark.databases]
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+def test_silences_of_a_kpi_lie_on_its_chart(people: People) -> None:
+    kpi, other = make_kpi(), make_kpi()
+    common = {"reason": "r", "created_by": people.engineer, "starts_at": NOW - 2 * DAY, "ends_at": NOW - 2 * DAY + HOUR}
+    Silence.objects.create(**common, kpi=kpi, rule="FREQ=DAILY")
+    Silence.objects.create(**common, kpi=other, rule="FREQ=DAILY")
+    Silence.objects.create(**common, service="catalog", rule="FREQ=DAILY")
+    Silence.objects.create(**common, scorecard=kpi.scorecard, ended_at=NOW - 2 * DAY + HOUR / 2)
+    found = quiet(kpi, NOW - 3 * DAY, NOW + HOUR, subjects={"orders"})
+    first = NOW - 2 * DAY
+    assert found == [(first, first + HOUR / 2), (first, first + HOUR), (NOW - DAY, NOW - DAY + HOUR), (NOW, NOW + HOUR)]
+
+
+def test_alerts_are_drawn_where_they_fired() -> None:
+    kpi = make_kpi(aggregation="last")
+    make_target(kpi, "<", 50, alert_threshold=100)
+    record([Point(kpi=kpi, subject="orders", at=NOW, value=120, origin="run:1")], now=NOW)
+    assert (fired(kpi, NOW - HOUR, NOW + HOUR), fired(kpi, NOW + HOUR, NOW + DAY)) == ([NOW], [])
