@@ -18,7 +18,7 @@ from probes.discovery import Found, discover
 from probes.forms import ProbeForm
 from probes.guided_forms import AddressForm, DescribeForm, described, orders, probe_forms
 from probes.models import Service
-from probes.proposing import proposals
+from probes.proposing import proposals, untold
 from probes.registering import Wrong, register
 from probes.running import policy
 
@@ -117,5 +117,5 @@ def _page(request: PageRequest, step: str, *, form: Any, status: int = 0, **cont
     wrong = bool(form.errors) or any(one.errors for one in context.get("probes", []))
     context |= {"form": form, "step": step}
     if found := context.get("found"):
-        context["proposals"] = proposals(found)
+        context |= {"proposals": proposals(found), "untold": untold(found)}
     return render(request, f"probes/guided_{step}.html", context, status=status or (422 if wrong else 200))

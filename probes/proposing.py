@@ -30,6 +30,9 @@ SIGNS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 """Kind → metric → the series that it can be told from; the first one found will do."""
 
 
+UNTOLD = {"queries": "its database", "cache": "its cache", "memory": "its memory and CPU"}
+
+
 class Fed(Protocol):
     """What is asked of a KPI before it is suggested."""
 
@@ -74,6 +77,15 @@ def _from_metrics(kind: str, signs: Mapping[str, tuple[str, ...]], scrape: Scrap
     if kind == "queries" and "db_query_time" in metrics and scrape.preset.requests:
         metrics.append("db_time_per_request")
     return Proposal(kind, tuple(metrics), ", ".join(dict.fromkeys(name for name in seen.values() if name)))
+
+
+def untold(found: Found) -> str:
+    """What metrics that were found do not tell, in words; empty where they tell something of each kind, or there are none."""
+    if found.scrape is None:
+        return ""
+    told = {one.kind for one in proposals(found)}
+    lacking = [words for kind, words in UNTOLD.items() if kind not in told]
+    return f"They tell nothing of {', '.join(lacking)}." if lacking else ""
 
 
 def beside(found: Sequence[Proposal], secrets: Mapping[str, Any]) -> list[Proposal]:

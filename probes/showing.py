@@ -11,7 +11,7 @@ from kpis.models import KPI
 from probes.discovery import Answer, Found
 from probes.kinds import kinds
 from probes.manifest import FeedEntry, ProbeEntry, ServiceEntry
-from probes.proposing import name_of, proposals, slug_of, suggested, units
+from probes.proposing import name_of, proposals, slug_of, suggested, units, untold
 
 
 def proposed(found: Found, kpis: Sequence[KPI]) -> ServiceEntry:
@@ -72,6 +72,8 @@ def lines(found: Found, kpis: Sequence[KPI]) -> Iterator[str]:
         return
     if found.scrape:
         yield f"Metrics    {found.metrics_url}: {found.scrape.preset.name}, {len(found.scrape.samples)} series that can be used"
+        if lacking := untold(found):
+            yield f"           {lacking}"
     else:
         yield f"Metrics    none found: {found.metrics_error}"
     yield f"Health     {_said(found.health) if found.health else 'no path that says it is well'}"

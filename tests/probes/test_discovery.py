@@ -18,7 +18,7 @@ from outgoing import tls
 from outgoing.addresses import AddressPolicy
 from probes.discovery import Found, discover
 from probes.models import Probe, Service
-from probes.proposing import proposals
+from probes.proposing import proposals, untold
 from tests.kpis.factories import make_kpi, make_scorecard
 from tests.probes import certificates
 
@@ -54,6 +54,7 @@ def test_an_application_is_found_with_all_it_shows(service_url: str) -> None:
     assert [(probe.kind, probe.metrics) for probe in proposals(one)] == [
         ("http", ("latency", "error_rate", "availability")), ("memory", ("resident_memory", "memory_growth")),
     ]  # fmt: skip
+    assert untold(one) == "They tell nothing of its database, its cache."
     assert proposals(one)[0].params == {"paths": ["/", "/seen", "/chunks"]}
 
 
