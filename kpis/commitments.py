@@ -107,5 +107,6 @@ def _bent(before: Target | None, after: Target, kpi: KPI) -> str:
     if before is None or before.value == after.value:
         return ""
     harder = (after.value < before.value) == (kpi.direction == Direction.LOWER)
-    share = f"{abs(after.value / before.value - 1) * 100:.3g} % " if before.value else ""
-    return f", {share}{'tighter' if harder else 'looser'}"
+    share = abs(after.value / before.value - 1) * 100 if before.value else 0.0
+    size = f"{share:,.0f} % " if share >= 100 else f"{share:.3g} % " if share else ""
+    return f", {size}{'tighter' if harder else 'looser'}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 
 from kpis.units import UNITS, UnitMismatch, convert, family
 
@@ -122,8 +123,8 @@ def format(criterion: Criterion) -> str:
 
 def number(value: float) -> str:
     """The shortest decimal notation that reads back as the same figure, without an exponent."""
-    text = f"{value:.15f}".rstrip("0").rstrip(".") if abs(value) < 1e15 else f"{value:.0f}"
-    return text if float(text) == value else repr(value)
+    text = f"{Decimal(repr(value)):f}" if math.isfinite(value) else repr(value)
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _aggregation(what: str) -> str:

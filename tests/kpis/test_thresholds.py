@@ -90,6 +90,8 @@ def test_what_does_not_fit_a_kpi_says_what_to_write(text: str, unit: str, aggreg
         resolve(parse(text), unit=unit, aggregation=aggregation, baseline=None)
 
 
-@pytest.mark.parametrize(("value", "text"), [(500.0, "500"), (0.1, "0.1"), (1e6, "1000000"), (0.00001, "0.00001")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(500.0, "500"), (0.1, "0.1"), (1e6, "1000000"), (0.00001, "0.00001"), (398.651, "398.651")]
+)
 def test_number_has_no_exponent(value: float, text: str) -> None:
     assert number(value) == text
