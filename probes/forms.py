@@ -208,8 +208,11 @@ def _field(hint: Any, value: Any, name: str) -> forms.Field:
     }  # fmt: skip
     if kind is bool:
         return forms.BooleanField(**base)
+    labels = (meta.extra_json_schema or {}).get("labels", {})
     if typing.get_origin(kind) is typing.Literal:
-        return forms.ChoiceField(**(base | {"required": True}), choices=[(one, one) for one in typing.get_args(kind)])
+        return forms.ChoiceField(
+            **(base | {"required": True}), choices=[(one, labels.get(one, one)) for one in typing.get_args(kind)]
+        )
     if kind in (int, float):
         number: Any = forms.IntegerField if kind is int else forms.FloatField
         return number(**(base | {"required": True}), min_value=meta.ge, max_value=meta.le)

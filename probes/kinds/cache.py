@@ -29,8 +29,14 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Literal["metrics", "redis", "header"],
         Meta(
             title="Read from",
-            description="metrics: the application's own counters. redis: INFO of the service's Redis, all clients together. "
-            "header: what answers say of a few own requests.",
+            description="redis needs the service's Redis address.",
+            extra_json_schema={
+                "labels": {
+                    "metrics": "metrics: the application's own counters",
+                    "redis": "redis: INFO of the service's Redis, all its clients together",
+                    "header": "header: what answers say of a few own requests",
+                }
+            },
         ),
     ] = "metrics"
     cache_name: Annotated[

@@ -32,8 +32,16 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Literal["metrics", "pg_stat_statements", "pg_stat_activity", "sql", "server_timing"],
         Meta(
             title="Read from",
-            description="metrics: the application's own. pg_stat_statements, pg_stat_activity and sql: PostgreSQL, by the "
-            "service's database address. server_timing: headers of its answers.",
+            description="What reads PostgreSQL needs the service's database address.",
+            extra_json_schema={
+                "labels": {
+                    "metrics": "metrics: the application's own",
+                    "pg_stat_statements": "pg_stat_statements: what PostgreSQL counted of all statements",
+                    "pg_stat_activity": "pg_stat_activity: connections of this moment in PostgreSQL",
+                    "sql": "sql: a read-only statement of your own in PostgreSQL",
+                    "server_timing": "server_timing: headers of the application's answers",
+                }
+            },
         ),
     ] = "metrics"
     sql: Annotated[

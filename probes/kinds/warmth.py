@@ -46,8 +46,8 @@ async def measure(target: Target, params: Params, tools: Tools) -> Measured:
     """Cold first; then each path once unseen, so that the warm half finds it in the cache."""
     at = tools.now()
     try:
-        cold = judged(await run(_cold(target, params), tools.policy), at=at)
-        warm = judged(await run(_warm(target, params), tools.policy), at=at)
+        cold = judged(await run(_cold(target, params), tools.policy), at=at, only_2xx=True)
+        warm = judged(await run(_warm(target, params), tools.policy), at=at, only_2xx=True)
     except Refused as refused:
         return Measured(outcome=Outcome.REFUSED, reason="address", error=str(refused))
     halves = {"cold": cold, "warm": warm}

@@ -26,7 +26,11 @@ def test_cold_requests_go_past_the_cache_and_warm_ones_into_it(service_url: str,
 
 
 @pytest.mark.parametrize(
-    ("path", "error"), [("/answer/503", "most requests failed"), ("/slow/2000", "timed out (3×)")]
+    ("path", "error"), [
+        ("/answer/503", "most requests failed"),
+        ("/answer/404", "most requests failed"),
+        ("/slow/2000", "timed out (3×)"),
+    ]
 )  # fmt: skip
 def test_a_half_that_fails_compares_with_nothing(service_url: str, path: str, error: str) -> None:
     one = Prober(warmth, base_url=service_url)(paths=[path], requests=4, timeout_s=0.1)

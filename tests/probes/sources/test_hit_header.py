@@ -36,6 +36,14 @@ def test_own_requests_sample_the_rate(scripted: Any) -> None:
     assert one.details == {"source": "header", "miss": 1, "hit": 3, "unknown": 1}
 
 
+def test_errors_say_nothing(scripted: Any) -> None:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 404 Not Found\r\nX-Cache: HIT\r\nContent-Length: 0\r\n\r\n")
+
+    assert Prober(cache, base_url=scripted(script))(source="header", header="X-Cache", requests=2).readings == []
+
+
 def test_answers_without_the_header_tell_nothing(service_url: str) -> None:
     one = Prober(cache, base_url=service_url)(source="header", requests=2)
     assert (one.outcome, one.readings, one.error) == (Outcome.FAILED, [], "no answer said HIT or MISS in X-FastAPI-Cache")
