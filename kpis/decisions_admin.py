@@ -94,7 +94,7 @@ class TargetAdmin(DecidedAdmin):
 
     @admin.display(description="target", ordering="value")
     def commitment(self, row: Target) -> str:
-        return f"{commitment(row)} {row.kpi.unit}"
+        return f"{commitment(row)} {row.kpi.unit}".replace(" ", "\u00a0")
 
     def get_fieldsets(self, request: HttpRequest, obj: Target | None = None) -> Any:
         head = None if obj is None else f"Propose version {obj.kpi.targets.count() + 1} from these figures"

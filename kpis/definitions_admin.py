@@ -92,7 +92,7 @@ class TargetInline(ReadOnlyInline):
 
     @admin.display(description="target")
     def commitment(self, row: Target) -> str:
-        return f"{commitment(row)} {row.kpi.unit}"
+        return f"{commitment(row)} {row.kpi.unit}".replace(" ", "\u00a0")
 
 
 class WaiverInline(ReadOnlyInline):
