@@ -1,7 +1,7 @@
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kpis.rhythm import CHOICES, BadRhythm, check, following
@@ -25,6 +25,7 @@ def test_following(rule: str, day: date, expected: date) -> None:
     assert following(rule, FIRST, day) == expected
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(CHOICES)), st.dates(date(2000, 1, 1), date(2090, 1, 1)), st.integers(0, 2000))
 def test_the_next_review_is_always_later(rule: str, first: date, days: int) -> None:
     day = date.fromordinal(first.toordinal() + days)

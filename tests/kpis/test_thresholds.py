@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kpis.thresholds import BadThreshold, Criterion, format, number, parse, resolve
@@ -44,11 +44,13 @@ criteria = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(criteria)
 def test_what_is_written_is_read_back(criterion: Criterion) -> None:
     assert parse(format(criterion)) == criterion
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["<", ">="]), st.floats(0, 1e6).map(lambda value: round(value, 4)))
 def test_a_rate_is_read_back(comparator: str, value: float) -> None:
     criterion = Criterion(comparator, value, "mean", rate=True)
