@@ -71,6 +71,8 @@ def find_servers() -> dict[str, str]:
         present["redis"] = redis
     if any(shutil.which(name) for name in BROWSERS):
         present["browser"] = "chromium"
+    if shutil.which("prometheus"):
+        present["prometheus"] = "prometheus"
     return present
 
 
@@ -94,7 +96,7 @@ def run(lane: Lane, present: dict[str, str]) -> int:
 
 def main(which: str) -> int:
     present = find_servers()
-    absent = [name for name in ("postgres", "redis", "browser") if name not in present]
+    absent = [name for name in ("postgres", "redis", "browser", "prometheus") if name not in present]
     required = [name for name in os.environ.get("REQUIRE_LANES", "").split(",") if name]
     lacking = [name for name in required if name in absent]
     if lacking:

@@ -25,6 +25,7 @@ def test_an_absent_extension_is_told(dsn: str, application: Application) -> None
     assert "CREATE EXTENSION" in one.error
 
 
+@pytest.mark.postgres
 @pytest.mark.statements
 def test_statements_of_the_window_are_counted_and_those_of_drivers_are_not(dsn: str, application: Application) -> None:
     application("CREATE SCHEMA IF NOT EXISTS extensions")
@@ -46,6 +47,7 @@ def test_statements_of_the_window_are_counted_and_those_of_drivers_are_not(dsn: 
     assert probe(source="pg_stat_statements").reason == "no statement in the window"
 
 
+@pytest.mark.postgres
 @pytest.mark.statements
 def test_a_reset_makes_the_window_invalid_once(dsn: str, application: Application) -> None:
     application("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
