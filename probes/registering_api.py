@@ -20,7 +20,7 @@ from accounts.problems import Problem, invalid
 from kpis.models import KPI
 from probes import manifest, showing
 from probes.api import ServiceSerializer, problem, unrestricted, visible
-from probes.confirming import FILE, HEADER, find, settle, token_of
+from probes.confirming import FILE, HEADER, find, refuse, settle, token_of
 from probes.discovery import discover
 from probes.fleet import ACTIONS, TooMany
 from probes.importing import Asked, entries_of, load
@@ -63,6 +63,9 @@ def look(request: Request) -> Response:
     except Wrong as wrong:
         raise problem(wrong) from None
     found = asyncio.run(discover(policy=policy(), clock=timezone.now, **wanted))
+    if found.refused and "@" not in found.base_url:  # what stands before an @ may be a password: not into the trail
+        actor, token = actor_of(request)
+        refuse(service=Service(name=found.base_url), what="registration", why=found.refused, actor=actor, token=token)
     only = allowed_scorecards(request)
     kpis = KPI.objects.active().select_related("scorecard")
     kpis = kpis if only is None else kpis.filter(scorecard__slug__in=only)

@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from rest_framework.test import APIClient
 
+from accounts.models import AuditEntry
 from probes import manifest
 from probes.importing import Asked, Receipt, entries_of, load
 from probes.models import Feed, Probe, Service
@@ -214,3 +215,14 @@ def test_the_api_discovers_imports_and_exports(people: Any, api: Any, make_token
     narrow: APIClient = api(make_token(people.engineer, ["read", "probes:write"], services=["orders"]))
     assert narrow.post(f"{url}/discover/", {"base_url": service_url}, format="json").status_code == 403
     assert narrow.get(f"{url}/export/").json()["services"] == []
+
+
+def test_a_refused_address_is_answered_with_its_reason_and_noted_without_a_password(
+    people: Any, api: Any, make_token: Any, reachable: None
+) -> None:
+    client: APIClient = api(make_token(people.engineer, ["read", "probes:write"]))
+    for base_url in ("http://10.0.0.1", "http://reader:s3cret@10.0.0.1"):
+        found = client.post("/api/v1/services/discover/", {"base_url": base_url}, format="json").json()
+        assert (bool(found["refused"]), found["proposal"]) == (True, None)
+    entry = AuditEntry.objects.get(action="service.refuse")
+    assert (entry.subject, entry.token, "PROBE_ALLOW" in entry.why) == ("http://10.0.0.1", "test", True)
