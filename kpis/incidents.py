@@ -5,7 +5,7 @@ Every step is a transition row, and that row is the entry in the outbox: decidin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -54,15 +54,17 @@ class _Move:
     wait_s: int = 0
 
 
-@transaction.atomic
 def follow(sights: Iterable[Sight], *, now: datetime) -> list[Transition]:
     """Move the incidents of what was looked at; returns the steps that were made.
 
     Call it in the transaction of the judgement. The same look twice moves nothing the second time.
     """
     seen = {sight.key: sight for sight in sights}
-    if not seen:
-        return []
+    return _follow(seen, now) if seen else []
+
+
+@transaction.atomic
+def _follow(seen: Mapping[str, Sight], now: datetime) -> list[Transition]:
     there = _newest(seen, now)
     moves: list[_Move] = []
     opened: list[Sight] = []

@@ -15,10 +15,17 @@ from kpis.units import UnitMismatch, factor
 METRIC = "recovery_time"
 
 
-@transaction.atomic
+OVER = {"kind": Kind.OUTAGE, "state": State.RESOLVED, "counted_at": None, "fired_at__isnull": False}
+
+
 def write_down(*, now: datetime) -> int:
     """Record outages that are over for good on the KPIs of their scorecard that measure recovery; returns how many."""
-    over = Incident.objects.filter(kind=Kind.OUTAGE, state=State.RESOLVED, counted_at=None).exclude(fired_at=None)
+    return _write_down(now) if Incident.objects.filter(**OVER).exists() else 0
+
+
+@transaction.atomic
+def _write_down(now: datetime) -> int:
+    over = Incident.objects.filter(**OVER)
     ended = [
         one
         for one in over.select_for_update(of=("self",)).order_by("pk")[:100]

@@ -27,14 +27,20 @@ LOOK_AGAIN = timedelta(seconds=60)
 """So often a silence is asked again: it may be ended before its time."""
 
 
-@transaction.atomic
 def route(*, now: datetime) -> int:
     """Hand what is due to the channels that want it; returns how many transitions were decided."""
+    return _route(now) if _to_route(now).exists() else 0
+
+
+def _to_route(now: datetime) -> QuerySet[Transition]:
     due = Q(due_at__lte=now) | Q(at__gt=now)  # what lies in the future was written before the clock was stepped back
-    rows = Transition.objects.filter(due, outbox__in=(Outbox.DUE, Outbox.HELD)).select_for_update(of=("self",))
-    steps = list(rows.select_related("incident__kpi").order_by("pk")[:MOST])
-    if not steps:
-        return 0
+    return Transition.objects.filter(due, outbox__in=(Outbox.DUE, Outbox.HELD))
+
+
+@transaction.atomic
+def _route(now: datetime) -> int:
+    rows = _to_route(now).select_for_update(of=("self",)).select_related("incident__kpi")
+    steps = list(rows.order_by("pk")[:MOST])
     channels = list(Channel.objects.filter(enabled=True, archived_at=None).defer("config").prefetch_related("routes"))
     silences = list(Silence.objects.touching(now, now))
     told = _told(steps)

@@ -34,11 +34,15 @@ ATTEMPTS = 2
 RAW = timedelta(hours=7)
 
 
-@transaction.atomic
 def watch_outages(*, now: datetime) -> None:
-    """Open and resolve outages by availability attempts: at the time of the attempt that showed it."""
+    """Open and resolve outages by availability attempts: at the time of the attempt that showed it.
+
+    While all is well this only reads: it is done every few seconds, and SQLite has one writer at a time.
+    """
     series = Series.objects.filter(enabled=True, kpi__metric=AVAILABILITY, kpi__in=KPI.objects.active())
-    incidents.follow([_outage(one, now) for one in series.select_related("kpi__scorecard") if is_share(one.kpi)], now=now)
+    sights = [_outage(one, now) for one in series.select_related("kpi__scorecard") if is_share(one.kpi)]
+    alive = set(Incident.objects.filter(kind=Kind.OUTAGE).exclude(state=State.RESOLVED).values_list("key", flat=True))
+    incidents.follow([sight for sight in sights if sight.look.bad or sight.key in alive], now=now)
 
 
 def _outage(series: Series, now: datetime) -> Sight:
