@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import FastAPI, HTTPException, Query, Request
 from pydantic import BaseModel, Field
 
-from demo import data, reading, switch_page
+from demo import data, inbox, reading, switch_page
 from demo.database import Database
 from demo.switches import Board
 from probes.instrument import Instrument
@@ -38,9 +39,11 @@ def create_app(database_url: str, redis_url: str = "", sizes: data.Sizes | None 
 
     app = FastAPI(title="Milepost reference service", lifespan=lifespan)
     app.state.board = board
+    app.state.inbox = OrderedDict()
     app.add_middleware(instrument.middleware)
     app.add_route("/metrics", instrument, include_in_schema=False)  # type: ignore[arg-type]
     app.include_router(switch_page.router)
+    app.include_router(inbox.router)
     _routes(app, database, board)
     return app
 

@@ -58,8 +58,8 @@ def board(request: Request) -> Board:
 
 
 async def guarded(request: Request, call_next: Any) -> Response:
-    """Refuse the switches to strangers: another host name, or a form sent by another origin."""
-    if request.url.path.startswith("/switches"):
+    """Refuse the switches and the inbox to strangers: another host name, or a form sent by another origin."""
+    if request.url.path.startswith(("/switches", "/inbox")):
         host = request.url.hostname or ""
         origin = request.headers.get("origin")
         foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")

@@ -27,7 +27,9 @@ def new_secret() -> str:
 
 
 @transaction.atomic
-def create(*, kind: str, config: Mapping[str, Any], fields: Mapping[str, Any], route: Mapping[str, Any], actor: User) -> Channel:
+def create(
+    *, kind: str, config: Mapping[str, Any], fields: Mapping[str, Any], route: Mapping[str, Any], actor: User | None
+) -> Channel:
     """A channel with its first route. Raises BadConfig."""
     channel = Channel(kind=kind, config=dict(config), shown=KINDS[kind].check(config)[:200], **fields)
     channel.save()
@@ -39,7 +41,12 @@ def create(*, kind: str, config: Mapping[str, Any], fields: Mapping[str, Any], r
 
 @transaction.atomic
 def change(
-    *, channel: Channel, config: Mapping[str, Any] | None, fields: Mapping[str, Any], actor: User, version: int | None = None
+    *,
+    channel: Channel,
+    config: Mapping[str, Any] | None,
+    fields: Mapping[str, Any],
+    actor: User | None,
+    version: int | None = None,
 ) -> Channel:
     """Change a channel; without a config its secrets stay. Raises BadConfig or StaleEdit."""
     current = locked(channel, version)

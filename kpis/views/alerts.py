@@ -83,13 +83,13 @@ def alert_link(request: HttpRequest, token: str) -> HttpResponse:
     form, refused = AcknowledgeForm(request.POST or None), ""
     if request.method == "POST" and form.is_valid():
         known = request.user if isinstance(request.user, User) and may(request.user, Scope.ALERTS_WRITE) else None
-        by, note = str(known or f"the link sent to {channel.name}"), form.cleaned_data["note"]
+        by, note = str(known or f"somebody with the link sent to {channel.name}"), form.cleaned_data["note"]
         try:
             incident = acknowledge(incident=incident, actor=known, by=by, note=note, now=timezone.now())
         except Refused as error:
             refused = str(error)
     response = render(request, "kpis/alert_link.html", {"incident": incident, "form": form, "refused": refused})
-    response["Referrer-Policy"], response["Cache-Control"] = "no-referrer", "no-store"
+    response["Cache-Control"] = "no-store"
     return response
 
 

@@ -213,3 +213,12 @@ def test_data_is_the_same_at_every_first_start(tmp_path: Path, folder: Path, ser
     with serving(tmp_path):
         statement = "SELECT * FROM posts ORDER BY id"
         assert rows(tmp_path, statement) == rows(folder, statement)
+
+
+def test_inbox_shows_a_message_once_however_often_it_is_sent(service: httpx.Client) -> None:
+    message = {"id": "k-1", "title": "Firing: <Memory>", "at": "2026-03-02T12:00:00+00:00", "type": "alert.firing"}
+    for _ in range(2):
+        assert service.post("/inbox", json=message, headers={"webhook-id": "k-1"}).status_code == 204
+    told = service.get("/inbox").text
+    assert (told.count("Firing: &lt;Memory&gt;"), "<Memory>" in told) == (1, False)
+    assert service.get("/inbox", headers={"host": "evil.example"}).status_code == 403

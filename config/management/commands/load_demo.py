@@ -15,11 +15,13 @@ from django.utils import timezone
 
 from accounts import people
 from accounts.models import User
-from kpis.models import KPI
+from kpis import channels
+from kpis.models import KPI, Channel
 from probes.models import Probe, Service
 from probes.registering import save_probe, save_service
 from roadmap import document, loading, rehearsing
 
+INBOX = "Demo inbox"
 FIXTURES = Path(settings.BASE_DIR) / "fixtures"
 
 
@@ -39,9 +41,11 @@ class Command(BaseCommand):
         rehearsing.rehearse(data, now=now)
         for service in data["services"]:
             self.service(service, options["url"], plan.scorecard["slug"])
+        self.channel(f"{options['url']}/inbox")
         names = ", ".join(person["username"] for person in data["people"])
         self.stdout.write(f"Log in as {names}; password for each: {password}")
         self.stdout.write(f"Switches of the reference service: {options['url']}/switches")
+        self.stdout.write(f"Alerts arrive at: {options['url']}/inbox")
 
     def people(self, wanted: list[dict[str, str]]) -> str:
         """Make who is missing. One password for all, made once for this installation and kept in `var/`."""
@@ -74,3 +78,12 @@ class Command(BaseCommand):
             feeds = [(feed["metric"], KPI.objects.get(scorecard__slug=scorecard, key=feed["kpi"])) for feed in probe["feeds"]]
             order = Probe(service=service, kind=probe["kind"], interval_s=probe["interval_s"], params=probe.get("params", {}))
             save_probe(probe=order, feeds=feeds, actor=None, now=timezone.now())
+
+    def channel(self, url: str) -> None:
+        """Tell the inbox of the reference service of every alert, at whatever port it is; people's changes to it stay."""
+        there = Channel.objects.filter(kind="webhook", name__startswith=INBOX).first()
+        if there is None:
+            config = {"url": url, "secret": channels.new_secret()}
+            channels.create(kind="webhook", config=config, fields={"name": INBOX}, route={"severity": "low"}, actor=None)
+        elif there.archived_at is None and there.config.get("url") != url:
+            channels.change(channel=there, config={"url": url}, fields={}, actor=None)

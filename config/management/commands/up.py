@@ -65,10 +65,11 @@ class Command(BaseCommand):
             raise
 
     def start_demo(self, supervisor: Supervisor, wanted: int, taken: int) -> str:
-        """Start the reference service and its traffic; returns its address, which probes may reach from now on."""
+        """Start the reference service and its traffic; returns its address, which probes and channels may reach."""
         port = self.port(wanted + 1 if wanted == taken else wanted, "DEMO_PORT")
         url = f"http://{HOST}:{port}"
-        os.environ["PROBE_ALLOW"] = ",".join(filter(None, [os.environ.get("PROBE_ALLOW"), f"{HOST}:{port}"]))
+        for name in ("PROBE_ALLOW", "CHANNEL_ALLOW"):
+            os.environ[name] = ",".join(filter(None, [os.environ.get(name), f"{HOST}:{port}"]))
         os.environ.setdefault("ALLOW_SELF_APPROVAL", "true")
         data = Path(settings.VAR_DIR) / "demo"
         supervisor.add(Program("demo", [sys.executable, "-m", "demo", "--port", str(port), "--data", str(data)], vital=False))
