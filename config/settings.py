@@ -235,6 +235,7 @@ CELERY_BEAT_SCHEDULE = {
     "kpis-judge": {"task": "kpis.tasks.judge", "schedule": 60.0, "options": {"expires": 60}},
     "alerts-tell": {"task": "kpis.tasks.tell", "schedule": 5.0, "options": {"expires": 5}},
     "kpis-prune": {"task": "kpis.tasks.prune_measurements", "schedule": 86400.0, "options": {"expires": 3600}},
+    "probes-load": {"task": "probes.load", "schedule": 1.0, "options": {"expires": 2, "queue": "load"}},
     "probes-prune": {"task": "probes.prune", "schedule": 600.0, "options": {"expires": 300}},
 }
 
@@ -284,6 +285,12 @@ LOGGING = {
 PROBE_ALLOW = env_list("PROBE_ALLOW")
 # The same for the webhooks and chat servers that alerts are sent to.
 CHANNEL_ALLOW = env_list("CHANNEL_ALLOW")
+
+# How many processes put the load of a run together, and what no load run may exceed.
+LOAD_SHARDS = env_int("LOAD_SHARDS", 1)
+LOAD_MAX_USERS = env_int("LOAD_MAX_USERS", 1_000)
+LOAD_MAX_RATE = env_int("LOAD_MAX_RATE", 10_000)
+LOAD_MAX_SECONDS = env_int("LOAD_MAX_SECONDS", 1_800)
 
 
 def own_parts() -> list[tuple[str, int]]:

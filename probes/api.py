@@ -21,9 +21,10 @@ from accounts.permissions import Scope, allowed_scorecards, allowed_services, sc
 from accounts.problems import Problem, invalid
 from kpis.models import KPI
 from probes.kinds import kinds
+from probes.loading import run_now
 from probes.models import Probe, Run, Service
 from probes.registering import Wrong, feeds_of, save_probe, save_service
-from probes.running import CannotRun, ask
+from probes.running import CannotRun
 
 
 class ServiceSerializer(serializers.ModelSerializer[Service]):
@@ -196,7 +197,7 @@ def problem(wrong: Wrong) -> Problem:
 def probe_run(request: Request, pk: int) -> Response:
     one = get_object_or_404(Probe.objects.select_related("service").filter(service__in=visible(request)), pk=pk)
     try:
-        run_ = ask(probe=one, actor=actor_of(request)[0], now=timezone.now())
+        run_ = run_now(probe=one, actor=actor_of(request)[0], now=timezone.now())
     except CannotRun as why:
         raise Problem(409, "cannot-run", "Cannot run", str(why)) from None
     data = RunSerializer(run_).data

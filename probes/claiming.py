@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from types import ModuleType
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from probes import heartbeat
 from probes.kinds import kinds
@@ -17,6 +17,9 @@ from probes.models import Probe, Run, RunState
 from probes.rows import renew
 
 BATCH = 50
+LOAD = "load"
+"""The kind whose runs a worker of their own carries out; everything else on that service waits meanwhile."""
+
 LEASE = timedelta(seconds=100)
 """How long a claim holds; a run that is not done by then is abandoned and taken up again."""
 
@@ -57,7 +60,13 @@ def claim(*, now: datetime, most: int = BATCH) -> list[Claim]:
 def _due(now: datetime) -> QuerySet[Probe]:
     """Due probes, less those that would be timed beside another on the same service."""
     busy = Probe.objects.filter(kind__in=_timed(), claimed_until__gt=now).values("service_id")
-    return heartbeat.due(now).filter(kind__in=list(kinds())).exclude(kind__in=_timed(), service_id__in=busy)
+    loaded = Probe.objects.filter(kind=LOAD, claimed_until__gt=now).values("service_id")
+    return (
+        heartbeat.due(now)
+        .exclude(service_id__in=loaded)
+        .filter(kind__in=list(kinds()))
+        .exclude(kind__in=_timed(), service_id__in=busy)
+    )
 
 
 def _timed() -> list[str]:
@@ -119,12 +128,13 @@ def take_up_again(*, now: datetime) -> int:
     if not _lost(now).exists():
         return 0
     with transaction.atomic():
-        lost = list(_lost(now).select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked))
+        loads = set(_lost(now).filter(probe__kind=LOAD).values_list("pk", flat=True))
+        lost = list(_lost(now).select_for_update(of=("self",), skip_locked=connection.features.has_select_for_update_skip_locked))
         for run in lost:
             run.state, run.outcome, run.finished_at = RunState.DONE, Outcome.ABANDONED, now
             run.error = "The worker did not finish this run."
         renew(lost, ["state", "outcome", "finished_at", "error"])
-        again = [run for run in lost if not run.details.get("retry_of")]
+        again = [run for run in lost if not run.details.get("retry_of") and run.pk not in loads]
         Run.objects.bulk_create([Run(probe_id=run.probe_id, due_at=now, details={"retry_of": run.pk}) for run in again])
         Probe.objects.filter(pk__in=[run.probe_id for run in lost]).update(claimed_until=None)
         Probe.objects.filter(pk__in=[run.probe_id for run in again]).update(next_run_at=now)
@@ -132,4 +142,6 @@ def take_up_again(*, now: datetime) -> int:
 
 
 def _lost(now: datetime) -> QuerySet[Run]:
-    return Run.objects.filter(state=RunState.RUNNING, started_at__lt=now - LEASE)
+    late = Q(started_at__lt=now - LEASE) & ~Q(probe__kind=LOAD)
+    silent = Q(probe__kind=LOAD, probe__claimed_until__lt=now)
+    return Run.objects.filter(late | silent, state=RunState.RUNNING)

@@ -69,7 +69,9 @@ def beat(role: str, *, now: datetime) -> None:
 def due(now: datetime) -> QuerySet[Probe]:
     """Probes that should run now and that nobody has claimed."""
     unclaimed = Q(claimed_until=None) | Q(claimed_until__lte=now)
-    return Probe.objects.filter(unclaimed, enabled=True, next_run_at__lte=now, service__paused_at=None, service__archived_at=None)
+    return Probe.objects.exclude(kind="load").filter(
+        unclaimed, enabled=True, next_run_at__lte=now, service__paused_at=None, service__archived_at=None
+    )
 
 
 def state(*, now: datetime) -> EngineState:

@@ -103,6 +103,7 @@ class Run(models.Model):
     due_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    stop_asked_at = models.DateTimeField(null=True, blank=True)
     queue_delay_ms = models.PositiveIntegerField(null=True, blank=True)
     readings = models.JSONField(default=list, blank=True, help_text="What was read: metric, value, unit, count, note.")
     recorded = models.JSONField(default=list, blank=True, help_text="What reached a KPI, or why it did not.")
@@ -114,6 +115,21 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"Run {self.pk}"
+
+
+class LoadSecond(models.Model):
+    """One second of a load run as its live page shows it; `second` counts from the start of the run."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="seconds")
+    second = models.PositiveIntegerField()
+    figures = models.JSONField()
+
+    class Meta:
+        ordering = ["second", "pk"]
+        indexes = [models.Index(fields=["run", "second"])]
+
+    def __str__(self) -> str:
+        return f"second {self.second} of {self.run}"
 
 
 class Heartbeat(models.Model):

@@ -35,7 +35,7 @@ FAILING_SHARE = 0.05
 
 SHOWN_RUNS = 20
 NAMES = {"error_rate": "errors"}
-UNTOLD = ("histogram", "p50_ms", "p95_ms", "p99_ms")
+UNTOLD = ("histogram", "stages", "p50_ms", "p95_ms", "p99_ms")
 SHOWN_UNITS = {"ratio": ("%", 100.0), "bytes": ("MB", 1e-6)}
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.models import User
 from outgoing.addresses import AddressPolicy
 from probes import heartbeat
-from probes.claiming import claim
+from probes.claiming import LOAD, claim
 from probes.finishing import finish
 from probes.measuring import RUN_S, Stopwatches
 from probes.models import Probe, Run, RunState
@@ -63,7 +63,7 @@ def ask(*, probe: Probe, actor: User | None, now: datetime) -> Run:
     Asked twice, it is the same run. Raises CannotRun.
     """
     locked = Probe.objects.select_for_update(of=("self",)).select_related("service").get(pk=probe.pk)
-    if not locked.enabled:
+    if not locked.enabled and locked.kind != LOAD:
         raise CannotRun("This probe is disabled; enable it to run it.")
     if locked.service.paused_at or locked.service.archived_at:
         raise CannotRun(f"{locked.service} is paused; resume it to measure it.")

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from probes import api, files, fleet_views, guided, registering_api, views
+from probes import api, files, fleet_views, guided, load_api, load_views, registering_api, views
 
 app_name = "probes"
 
@@ -19,6 +19,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("probes/<int:pk>/edit/", views.probe_edit, name="probe-edit"),
     path("probes/<int:pk>/run/", views.probe_run, name="probe-run"),
     path("runs/<int:pk>/", views.run_detail, name="run-detail"),
+    path("runs/<int:pk>/stop/", load_views.run_stop, name="run-stop"),
+    path("services/<slug:slug>/load/", load_views.load_start, name="load-start"),
 ]
 api_urlpatterns: list[URLPattern | URLResolver] = [
     path("services/", api.services, name="service-list"),
@@ -33,4 +35,6 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
     path("probes/<int:pk>/run/", api.probe_run, name="probe-run"),
     path("runs/", api.runs, name="run-list"),
     path("runs/<int:pk>/", api.run, name="run-detail"),
+    path("runs/<int:pk>/stop/", load_api.run_stop, name="run-stop"),
+    path("ready-load-profiles/", load_api.ready_profiles, name="ready-profile-list"),
 ]

@@ -11,14 +11,16 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.permissions import Scope, may, require
 from accounts.requests import PageRequest
-from probes import heartbeat, reports
+from probes import heartbeat, load_showing, reports
+from probes.claiming import LOAD
 from probes.confirming import FILE, HEADER, refusals, token_of
 from probes.forms import ProbeForm, ServiceForm
 from probes.kinds import kinds
+from probes.loading import run_now
 from probes.models import Probe, Run, Service
 from probes.picking import STATES, Choice
 from probes.registering import Wrong, save_probe, save_service
-from probes.running import CannotRun, ask
+from probes.running import CannotRun
 
 PAGE = 50
 
@@ -125,7 +127,7 @@ def _probe_form(request: PageRequest, probe: Probe) -> HttpResponse:
 def probe_run(request: PageRequest, pk: int) -> HttpResponse:
     probe = get_object_or_404(Probe.objects.select_related("service"), pk=pk)
     try:
-        run = ask(probe=probe, actor=request.user, now=timezone.now())
+        run = run_now(probe=probe, actor=request.user, now=timezone.now())
     except CannotRun as why:
         messages.error(request, str(why))
         return redirect("probes:service-detail", slug=probe.service.slug)
@@ -137,6 +139,10 @@ def probe_run(request: PageRequest, pk: int) -> HttpResponse:
 def run_detail(request: PageRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(Run.objects.select_related("probe__service", "requested_by"), pk=pk)
     template = "probes/_run.html" if request.htmx.target == "run" else "probes/run_detail.html"
-    response = render(request, template, {"run": run, "report": reports.run(run)})
+    response = render(
+        request,
+        template,
+        {"run": run, "report": reports.run(run), "load": load_showing.report(run) if run.probe.kind == LOAD else None},
+    )
     response["Vary"] = "HX-Target"
     return response

@@ -12,6 +12,9 @@ import msgspec
 
 from kpis.readings import Reading
 from outgoing.addresses import AddressPolicy
+from probes.load.merging import Result
+from probes.load.profile import Profile
+from probes.load.report import Row
 
 
 class Outcome(StrEnum):
@@ -50,6 +53,9 @@ class Page:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+Generate = Callable[[Profile, Callable[[Row], None]], Awaitable[Result]]
+
+
 @dataclass(frozen=True)
 class Tools:
     """What a kind may use: nothing else reaches the outside.
@@ -62,6 +68,8 @@ class Tools:
     scrape: Callable[[], Awaitable[Page]]
     now: Callable[[], datetime]
     previous: dict[str, Any] = field(default_factory=dict)
+    generate: Generate | None = None
+    """Carries a load profile out, telling each second; only the load worker hands it in."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -165,12 +165,19 @@ class Shard:
 
     def _final(self, began: int) -> Final:
         used = resource.getrusage(resource.RUSAGE_SELF)
-        factor = 1 if sys.platform == "darwin" else 1024
         return Final(
             shard=self.spec.shard, totals=[record.total() for record in self.records if not record.warm and record.ended],
             skew_ms=max(0.0, (began - self.start) / 1e6), stopped=self.stopped.is_set(), stepped=self.stepped,
-            cpu_s=used.ru_utime + used.ru_stime, memory_bytes=used.ru_maxrss * factor, kernel_stamps=self.sender.stamped,
+            cpu_s=used.ru_utime + used.ru_stime, memory_bytes=most_memory(), kernel_stamps=self.sender.stamped,
         )  # fmt: skip
+
+
+def most_memory() -> int:
+    """The most that this process held; what the system says of resource use counts the parent's before the start, too."""
+    if sys.platform == "linux":
+        with open("/proc/self/status", encoding="ascii") as file:
+            return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM:"))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 class Seconds:

@@ -1,0 +1,159 @@
+"""Load: how a service answers many users, or a rate, and how many it can bear."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from kpis.readings import Reading
+from probes.kinds.base import Measured, Outcome, Target, Tools
+from probes.load import guard, judging, notation, searching
+from probes.load.judging import Figures, Limits
+from probes.load.merging import Result
+from probes.load.profile import Profile
+from probes.load.underway import UnderLoad
+
+LABEL = "Load"
+METRICS = {
+    "latency": "ms", "error_rate": "ratio", "throughput": "1/s", "capacity_users": "count", "availability": "ratio",
+    "resident_memory": "bytes", "cpu": "ratio", "db_connections": "count", "db_query_time": "ms",
+}  # fmt: skip
+DEFAULT_INTERVAL_S = 86400
+TIMED = True
+BOTTLENECK = "the generator was the bottleneck"
+
+
+class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    stages: Annotated[
+        list[str],
+        Meta(
+            title="Stages",
+            description="A line each: “500 users for 5m”, “1000/s for 1m”, “pause 60s”.",
+            min_length=1,
+            max_length=50,
+        ),
+    ] = msgspec.field(default_factory=lambda: ["10 users for 30s"])
+    requests: Annotated[
+        list[str],
+        Meta(
+            title="Requests",
+            description="A line each: “3 GET /users” (weight 3), “POST /orders {…}”.",
+            min_length=1,
+            max_length=50,
+        ),
+    ] = msgspec.field(default_factory=lambda: ["GET /"])
+    think: Annotated[
+        str,
+        Meta(title="Thinking", description="“exponential 1s”, “fixed 1s”, “paced 1s” or “none”.", max_length=40),
+    ] = "exponential 1s"
+    warm_up_s: Annotated[float, Meta(title="Warm-up, s", description="Of each stage; left out.", ge=0, le=120)] = 5.0
+    timeout_s: Annotated[float, Meta(title="Time-out, s", description="Counts at its full time.", ge=0.1, le=60)] = 10.0
+    p95_limit_ms: Annotated[float, Meta(title="Limit of p95, ms", description="A stage at it misses it.", gt=0)] = 1000.0
+    errors_limit_pct: Annotated[float, Meta(title="Limit of errors, %", ge=0, le=100)] = 1.0
+    stop_errors_pct: Annotated[
+        float,
+        Meta(title="Stop at errors, %", description="More of them for ten seconds end the run.", ge=1, le=100),
+    ] = 50.0
+    only_2xx: Annotated[bool, Meta(title="Only 2xx is a success")] = False
+    search: Annotated[
+        Literal["none", "users"],
+        Meta(title="Search for capacity", description="Of users, from the first stage upwards."),
+    ] = "none"
+
+    def profile(self) -> Profile:
+        """Raises ValueError, naming what cannot be read."""
+        return notation.profile(
+            self.stages, self.requests, self.think, warm_up_s=self.warm_up_s, timeout_s=self.timeout_s, only_2xx=self.only_2xx
+        )
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(self.p95_limit_ms, self.errors_limit_pct / 100)
+
+
+async def measure(target: Target, params: Params, tools: Tools) -> Measured:
+    if tools.generate is None:
+        return Measured(outcome=Outcome.INVALID, reason="no load worker", error="Load runs are carried out by the load worker.")
+    try:
+        profile = params.profile()
+    except ValueError as error:
+        return Measured(outcome=Outcome.INVALID, reason="params", error=str(error))
+    under = UnderLoad(target, tools)
+    if params.search == "users":
+        results, found = await searching.users(profile, params.limits, tools.generate, under.see)
+    else:
+        result = await tools.generate(profile, under.see)
+        results, found = [result], judging.capacity(judging.busy_stages(result, profile), params.limits)
+    await under.end()
+    return judged(results, profile, params.limits, found, under, tools)
+
+
+def judged(
+    results: list[Result], profile: Profile, limits: Limits, found: tuple[int, bool] | None, under: UnderLoad, tools: Tools
+) -> Measured:
+    """Readings of the heaviest stage; none where the run is void, was stopped, or the generator was the bottleneck."""
+    stages = [one for result in results for one in judging.busy_stages(result, profile)]
+    details = told(results, stages, limits) | ({"not_told": under.missing} if under.missing else {})
+    dead = "; ".join(result.dead for result in results if result.dead)
+    if dead:
+        return Measured(outcome=Outcome.INVALID, reason="a shard died", error=dead, details=details)
+    if any(result.stopped for result in results):
+        return Measured(outcome=Outcome.STOPPED, reason="stopped before its end", details=details)
+    if limited := "; ".join(filter(None, map(guard.limited, results))):
+        return Measured(
+            outcome=Outcome.GENERATOR_LIMITED, reason="the generator was the bottleneck", error=limited, details=details
+        )
+    heaviest = max(stages, key=lambda one: (one.rate, one.users)) if stages else None
+    if heaviest is None or not heaviest.ended:
+        return Measured(outcome=Outcome.FAILED, error="no request ended", details=details)
+    readings = [*_readings(heaviest, tools), *under.readings(heaviest.label)]
+    if found:
+        most, missed = found
+        note = "the next stage missed a limit" if missed else "at least: no stage missed a limit"
+        readings.append(Reading(metric="capacity_users", value=most, unit="count", at=tools.now(), note=note))
+    return Measured(outcome=Outcome.OK, readings=readings, details=details)
+
+
+def _readings(one: Figures, tools: Tools) -> list[Reading]:
+    at, note = tools.now(), f"at {one.label}"
+    good = one.ended - one.failed
+    share = f"{good:,} of {one.ended:,} requests"
+    found = [
+        Reading(metric="throughput", value=one.throughput, unit="1/s", at=at, count=one.ended, note=f"{note}, answered well"),
+        Reading(metric="error_rate", value=one.error_share, unit="ratio", at=at, count=one.ended, note=note),
+        Reading(metric="availability", value=good / one.ended, unit="ratio", at=at, note=f"{note}, {share}"),
+    ]
+    times = one.times
+    if times.count and good >= one.failed:
+        found.append(
+            Reading(metric="latency", value=times.mean(), unit="ms", at=at, count=times.count, histogram=times, note=note)
+        )
+    return found
+
+
+def told(results: list[Result], stages: list[Figures], limits: Limits) -> dict[str, Any]:
+    rows = [
+        {
+            "stage": one.label, "requests": one.ended, "throughput": round(one.throughput, 1), "met": one.meets(limits),
+            "error_share": round(one.error_share, 6), **{f"p{p}": _rounded(one.percentile(p)) for p in (50, 95, 99)},
+        }
+        for one in stages
+    ]  # fmt: skip
+    details: dict[str, Any] = {
+        "stages": rows, "requests": sum(one.ended for one in stages), "shards": max(result.shards for result in results),
+        "start_skew_ms": round(max(result.skew_ms for result in results), 2),
+        "kernel_stamps": all(result.kernel_stamps for result in results),
+        "generator_memory_mb": round(max(result.memory_bytes for result in results) / 1e6, 1),
+    }  # fmt: skip
+    heaviest = max((one for one in stages if one.times.count), key=lambda one: (one.rate, one.users), default=None)
+    if heaviest is not None:
+        values, counts = heaviest.times.as_counts()
+        details["histogram"] = {"unit": "ms", "values": values, "counts": counts}
+        details |= {f"p{p}_ms": round(heaviest.times.percentile(p), 3) for p in (50, 95, 99)}
+    return details
+
+
+def _rounded(ms: float | None) -> float | None:
+    return None if ms is None else round(ms, 2)

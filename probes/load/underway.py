@@ -1,0 +1,73 @@
+"""What the application's own metrics say while it is loaded: memory, connections, processor and database time, by stage."""
+
+from __future__ import annotations
+
+import asyncio
+
+from kpis.readings import Reading
+from outgoing.http import Unreachable
+from probes.kinds import memory, queries
+from probes.kinds.base import Target, Tools
+from probes.load.report import Row
+from probes.metrics.reading import left_out
+from probes.metrics.scrape import Scrape, Unreadable, read
+from probes.metrics.window import NoWindow, Replicas, Restarted, window
+
+EVERY_S = 5
+HIGHEST = ("resident_memory", "db_connections")
+"""Of these the highest one counts; of what is told over a window the whole of a stage."""
+
+
+class UnderLoad:
+    """`see` every second; scrapes now and then inside a stage that is measured."""
+
+    def __init__(self, target: Target, tools: Tools) -> None:
+        self.target, self.tools = target, tools
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.scrapes: dict[int, list[Scrape]] = {}
+        self.users: dict[int, float] = {}
+        self.missing = ""
+
+    def see(self, row: Row) -> None:
+        if row.warm or not row.users or (row.stage in self.scrapes and row.second % EVERY_S):
+            return
+        self.users[row.stage] = max(self.users.get(row.stage, 0), row.users)
+        self.scrapes.setdefault(row.stage, [])
+        task = asyncio.get_running_loop().create_task(self._scrape(row.stage))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def end(self) -> None:
+        await asyncio.gather(*self.tasks)
+
+    async def _scrape(self, stage: int) -> None:
+        try:
+            page = await self.tools.scrape()
+            self.scrapes[stage].append(read(page.text, page.media_type, page.at))
+        except (Unreachable, Unreadable, OSError) as error:
+            self.missing = str(error) or "the metrics did not answer under load"
+
+    def readings(self, label: str) -> list[Reading]:
+        """Of the stage with most users."""
+        stage = max(self.users, key=lambda number: self.users[number], default=None)
+        scrapes = self.scrapes.get(stage, []) if stage is not None else []
+        if not scrapes:
+            return []
+        first, last = scrapes[0], scrapes[-1]
+        try:
+            since = window(first, last)
+        except (NoWindow, Restarted, Replicas):
+            since = None
+        routes = left_out(self.target)
+        told = [*memory.told(last, since).readings, *queries.told(last, since, routes).readings]
+        every = [one for scrape in scrapes for one in memory.told(scrape, None).readings]
+        every += [one for scrape in scrapes for one in queries.told(scrape, None, routes).readings]
+        found = {one.metric: one for one in told if one.metric in ("cpu", "db_query_time")}
+        for metric in HIGHEST:
+            same = [one for one in every if one.metric == metric]
+            if same:
+                found[metric] = max(same, key=lambda one: one.value)
+        return [
+            Reading(metric=one.metric, value=one.value, unit=one.unit, at=one.at, count=one.count, note=f"at {label}")
+            for one in found.values()
+        ]
