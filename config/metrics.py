@@ -13,6 +13,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from config.health import reader_or_loopback
+from kpis import duty
 from kpis.evaluation import Status
 from kpis.models import KPI
 from kpis.standing import Standing, standings
@@ -29,6 +30,17 @@ class Milepost(Collector):
         state = heartbeat.state(now=now)
         yield GaugeMetricFamily("milepost_probe_lag_seconds", "How long the oldest due probe has been waiting", state.lag_s)
         yield GaugeMetricFamily("milepost_probes_due", "Probes that are due and not yet claimed", state.due)
+        yield from _alerts()
+
+
+def _alerts() -> Iterator[Metric]:
+    alerts = GaugeMetricFamily("milepost_alerts", "Alerts that are open", labels=["state"])
+    for state, number in duty.open_counts().items():
+        alerts.add_metric([state], number)
+    messages = GaugeMetricFamily("milepost_messages", "Messages of alerts that were not taken yet", labels=["state"])
+    for state, number in duty.undelivered_counts().items():
+        messages.add_metric([state], number)
+    yield from (alerts, messages)
 
 
 def _kpis(found: list[Standing]) -> Iterator[Metric]:

@@ -113,6 +113,20 @@ def watch(*, now: datetime) -> Watch:
     )
 
 
+def open_counts() -> dict[str, int]:
+    """How many alerts are open, by state."""
+    rows = Incident.objects.filter(state__in=OPEN).values_list("state").annotate(Count("pk")).order_by()
+    return dict.fromkeys(map(str, OPEN), 0) | dict(rows)
+
+
+def undelivered_counts() -> dict[str, int]:
+    """How many messages wait to be taken, and how many were given up."""
+    rows = Message.objects.exclude(state=MessageState.SENT).exclude(deliveries=None).values_list("state")
+    found = dict(rows.annotate(Count("pk", distinct=True)).order_by())
+    waiting = found.get(MessageState.WAITING, 0) + found.get(MessageState.SENDING, 0)
+    return {"waiting": waiting, "dead": found.get(MessageState.DEAD, 0)}
+
+
 def firing_count() -> int:
     return Incident.objects.filter(state=State.FIRING).count()
 

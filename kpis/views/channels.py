@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.db.models import Count, Max, Q
 from django.http import Http404, HttpResponse
@@ -143,5 +144,6 @@ def _form(
     request: PageRequest, form: ChannelForm, route: RouteForm, kind: str, channel: Channel | None, status: int = 200
 ) -> HttpResponse:
     context: dict[str, Any] = {"form": form, "route": route, "channel": channel, "label": KINDS[kind].LABEL, "kind": kind}
+    context["no_mail_server"] = kind == "mail" and not settings.EMAIL_HOST
     status = 422 if request.method == "POST" else status
     return page(request, "kpis/channel_form.html", context, status=status)

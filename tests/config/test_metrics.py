@@ -7,6 +7,7 @@ from django.test import Client
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
+from kpis.models import Channel, Delivery, Message, Transition
 from tests.kpis.factories import make_kpi, make_scorecard, make_target, record_values
 
 pytestmark = [pytest.mark.django_db, pytest.mark.databases]
@@ -44,3 +45,17 @@ def test_old_measurement_counts_as_stale() -> None:
 def test_lag_is_zero_while_nothing_is_due() -> None:
     found = scrape()
     assert (found["milepost_probe_lag_seconds",], found["milepost_probes_due",]) == (0, 0)
+
+
+def test_open_alerts_and_messages_that_were_not_taken_are_counted() -> None:
+    kpi = make_kpi("latency")
+    make_target(kpi, "<", 500, alert_threshold=1000)
+    record_values(kpi, [3000.0], until=timezone.now())
+    channel = Channel.objects.create(name="duty", kind="mail")
+    for state in ("waiting", "dead", "sent"):
+        message = Message.objects.create(channel=channel, title="t", body="b", state=state, created_at=timezone.now())
+        one = Channel.objects.create(name=state, kind="mail")
+        Delivery.objects.create(transition=Transition.objects.get(), channel=one, message=message)
+    found = scrape()
+    assert [found["milepost_alerts", state] for state in ("firing", "acknowledged")] == [1, 0]
+    assert [found["milepost_messages", state] for state in ("waiting", "dead")] == [1, 1]

@@ -231,3 +231,10 @@ def test_rule_is_made_and_switched_off(as_engineer: Client) -> None:
     assert rule.enabled is False
     told = as_engineer.post("/alerts/rules/", fields | {"kind": "burn_rate"})
     assert (told.status_code, "A share between 0 and 1" in told.content.decode()) == (422, True)
+
+
+def test_mail_without_a_server_says_that_it_reaches_nobody(as_engineer: Client, settings) -> None:  # type: ignore[no-untyped-def]
+    settings.EMAIL_HOST = ""
+    assert "reaches nobody" in as_engineer.get("/alerts/channels/new/mail/").content.decode()
+    settings.EMAIL_HOST = "mail.example.com"
+    assert "reaches nobody" not in as_engineer.get("/alerts/channels/new/mail/").content.decode()
