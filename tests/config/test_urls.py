@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls.converters import IntConverter, UUIDConverter
 
 VALUES = {"slug": "x", "key": "x", "kind": "http", "pk": "1", "uuid": "00000000-0000-0000-0000-000000000000", "number": "1"}
+BY_CONVERTER: dict[type, str] = {UUIDConverter: VALUES["uuid"], IntConverter: "1"}
 OPEN = {
     "/login/", "/password/reset/", "/password/reset/sent/", "/password/reset/x/x/", "/healthz",
     "/badges/kpi/x/x.svg", "/badges/roadmap/x.svg", "/admin/jsi18n/", "/alerts/link/x/",
@@ -23,11 +26,9 @@ def addresses(resolver: URLResolver, prefix: str = "/") -> Iterator[tuple[str, s
             yield from addresses(pattern, prefix + route)
         elif isinstance(pattern, URLPattern) and "(?P" not in route and "^" not in route:
             path = prefix + route
-            for converter, name in [(str(type(c).__name__).removesuffix("Converter").lower(), n) for n, c in
-                                    pattern.pattern.converters.items()]:  # fmt: skip
-                value = VALUES["uuid"] if converter == "uuid" else "1" if converter == "int" else VALUES.get(name, "x")
-                for kind in (f"{converter}:", ""):
-                    path = path.replace(f"<{kind}{name}>", value)
+            for name, converter in pattern.pattern.converters.items():
+                value = BY_CONVERTER.get(type(converter), VALUES.get(name, "x"))
+                path = re.sub(rf"<(\w+:)?{name}>", value, path)
             yield path, pattern.name or ""
 
 
