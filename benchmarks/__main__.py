@@ -21,7 +21,7 @@ django.setup()
 
 from django.core.management import call_command  # noqa: E402 - after setup
 
-from benchmarks import databases, histograms, ingestion, instrument, partitions, reading, waiting  # noqa: E402 - after setup
+from benchmarks import databases, histograms, ingestion, instrument, load, partitions, reading, waiting  # noqa: E402 - after setup
 from benchmarks.table import Line, markdown  # noqa: E402
 from tests.lanes import USUAL_DATABASE, answers  # noqa: E402
 
@@ -55,7 +55,7 @@ def _on_database(rows: int, *, partitions_too: bool) -> list[Line]:
 
 def _everything(million: int, *, keep: bool) -> None:
     call_command("collectstatic", interactive=False, verbosity=0)
-    parts = {"Without a database": [*instrument.measure(), *histograms.measure()]}
+    parts = {"Without a database": [*instrument.measure(), *histograms.measure()], "The load engine": load.measure()}
     with databases.sqlite() as url:
         parts[f"SQLite, {million:,} measurements"] = _child(url, million)
     server = os.environ.get("TEST_DATABASE_URL") or USUAL_DATABASE

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +15,12 @@ import pytest
 from kpis.stats.histogram import Histogram
 from outgoing import tls
 from outgoing.addresses import Refused
+from probes.load import guard
+from probes.load.driving import specs
 from probes.load.profile import Ask, Profile, Stage, Think
 from probes.load.report import Total
 from tests.probes import certificates
-from tests.probes.load.conftest import Crew, Row, profile, put, start_target, stop
+from tests.probes.load.conftest import Crew, Row, order, profile, put, start_target, stop
 
 
 def response(total: Total) -> Histogram:
@@ -189,3 +195,23 @@ def test_stalls_count_against_the_target(target: str) -> None:
     (total,) = put(target, profile("/stall/6/1", rate=1000, seconds=24, poisson=True, timeout_s=5))[0].totals
     assert response(total).percentile(95) == pytest.approx(705, rel=0.04)
     assert response(total).percentile(99) == pytest.approx(945, rel=0.04)
+
+
+@pytest.mark.slow
+def test_a_starved_generator_is_found_out(target: str) -> None:
+    """Pinned to one core beside busy loops, it knows that what it reads is its own."""
+    wanted = profile("/fixed/20", users=200, seconds=4, think=Think("paced", 0.1))
+    crew = Crew(specs(order(target, wanted), 1), wanted, lambda row: None)
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(4)]
+
+    async def start() -> float:
+        for pid in [process.pid for process in (*crew.processes, *loops)]:
+            os.sched_setaffinity(pid, {0})
+        return time.time() + 0.3
+
+    try:
+        assert guard.limited(asyncio.run(crew.run(start))) != ""
+    finally:
+        for process in loops:
+            process.kill()
+            process.wait()

@@ -1,0 +1,166 @@
+"""Load runs from asking to ending: who may, what is kept, what reaches a KPI."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from probes import claiming, loading
+from probes.kinds.base import Outcome
+from probes.models import LoadSecond, Probe, Run, RunState
+from probes.running import CannotRun
+from tests.factories import People
+from tests.probes.factories import make_probe, make_run, make_service
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("reachable")]
+
+SMALL = {"stages": ["5 users for 3s"], "think": "fixed 100ms", "warm_up_s": 0.5}
+
+
+def load_probe(url: str = "http://127.0.0.1:9", *, confirmed: bool = False, **params: Any) -> Probe:
+    service = make_service(url, confirmed_at=timezone.now() if confirmed else None)
+    return make_probe(service, "load", enabled=False, params={**SMALL, **params})
+
+
+def start(probe: Probe) -> Run:
+    return loading.start(probe=probe, actor=None, now=timezone.now())
+
+
+def test_a_run_is_carried_out_and_kept_second_by_second(service_url: str) -> None:
+    run = start(load_probe(service_url))
+    assert loading.work() is True
+    run.refresh_from_db()
+    assert run.state == RunState.DONE
+    assert run.outcome in (Outcome.OK, Outcome.GENERATOR_LIMITED)  # as honest as a shared machine lets it be
+    assert run.details["stages"][0]["requests"] > 20
+    assert LoadSecond.objects.filter(run=run).count() >= 3
+    assert bool(run.readings) == (run.outcome == Outcome.OK)
+    assert Probe.objects.get(pk=run.probe_id).claimed_until is None
+
+
+def test_nothing_is_done_when_nothing_is_asked() -> None:
+    load_probe()
+    assert loading.work() is False
+
+
+@pytest.mark.parametrize("stages", [["11 users for 10s"], ["51/s for 10s"], ["5 users for 3m"]])
+def test_more_than_a_little_needs_a_confirmed_service(stages: list[str]) -> None:
+    with pytest.raises(CannotRun, match="is not confirmed"):
+        start(load_probe(stages=stages))
+    assert start(load_probe(stages=stages, confirmed=True)).state == RunState.QUEUED
+
+
+def test_what_slipped_past_is_refused_when_it_begins() -> None:
+    probe = load_probe(stages=["500 users for 10s"])
+    run = make_run(probe, state=RunState.QUEUED, outcome="", due_at=timezone.now(), started_at=None, finished_at=None)
+    loading.work()
+    run.refresh_from_db()
+    assert (run.outcome, run.reason) == (Outcome.REFUSED, "not allowed")
+
+
+def test_a_profile_beyond_the_caps_is_refused(settings: Any) -> None:
+    settings.LOAD_MAX_USERS = 100
+    with pytest.raises(CannotRun, match="cap of 100"):
+        start(load_probe(stages=["101 users for 10s"], confirmed=True))
+
+
+def test_one_load_run_per_target_whatever_it_is_called() -> None:
+    start(load_probe("http://127.0.0.1:9"))
+    with pytest.raises(CannotRun, match="Another load run"):
+        start(load_probe("http://127.0.0.1:9/api"))
+    assert start(load_probe("http://127.0.0.1:91")).state == RunState.QUEUED
+
+
+def test_other_probes_of_the_service_wait(service_url: str) -> None:
+    probe = load_probe(service_url)
+    make_probe(probe.service, "memory", next_run_at=timezone.now() - timedelta(seconds=5))
+    start(probe)
+    assert loading.claim(now=timezone.now()) is not None
+    assert claiming.claim(now=timezone.now()) == []
+
+
+def test_a_load_run_whose_worker_died_is_given_up_and_not_tried_again() -> None:
+    run = start(load_probe())
+    assert loading.claim(now=timezone.now()) is not None
+    assert claiming.take_up_again(now=timezone.now()) == 0
+    assert claiming.take_up_again(now=timezone.now() + loading.LEASE + timedelta(seconds=1)) == 1
+    run.refresh_from_db()
+    assert run.outcome == Outcome.ABANDONED
+    assert not Run.objects.filter(state=RunState.QUEUED).exists()
+
+
+def test_a_waiting_run_is_stopped_at_once() -> None:
+    run = start(load_probe())
+    assert loading.stop(run=run, actor=None, now=timezone.now())
+    run.refresh_from_db()
+    assert (run.state, run.outcome) == (RunState.DONE, Outcome.STOPPED)
+    assert not loading.stop(run=run, actor=None, now=timezone.now())
+
+
+def test_a_running_one_stops_within_moments_and_records_nothing(service_url: str) -> None:
+    run = start(load_probe(service_url, stages=["5 users for 60s"]))
+    Run.objects.filter(pk=run.pk).update(stop_asked_at=timezone.now())
+    began = timezone.now()
+    loading.work()
+    run.refresh_from_db()
+    assert (timezone.now() - began).total_seconds() < 10
+    assert (run.outcome, run.readings) == (Outcome.STOPPED, [])
+
+
+def test_a_target_that_fails_ends_its_run(service_url: str) -> None:
+    run = start(load_probe(service_url, stages=["5 users for 60s"], requests=["GET /answer/503"]))
+    loading.work()
+    run.refresh_from_db()
+    assert (run.outcome, run.reason) == (Outcome.FAILED, "stopped by itself")
+    assert run.error.startswith("100 % of the requests failed")
+
+
+def test_pages_start_show_and_stop(as_engineer: Client, as_viewer: Client, service_url: str) -> None:
+    service = load_probe(service_url, confirmed=True).service
+    page = as_engineer.get(f"/services/{service.slug}/load/?profile=peak")
+    assert "500 users for 5m" in page.content.decode()
+    form = {name: field.initial for name, field in page.context["form"].fields.items() if name.startswith("params.")}
+    data = {
+        name: "\n".join(value) if isinstance(value, list) else value for name, value in form.items() if value not in (None, False)
+    }
+    answer = as_engineer.post(f"/services/{service.slug}/load/", {**data, "interval_s": 86400})
+    run = Run.objects.get(state=RunState.QUEUED)
+    assert answer["Location"] == f"/runs/{run.pk}/"
+    LoadSecond.objects.create(run=run, second=0, figures=second())
+    shown = as_viewer.get(f"/runs/{run.pk}/").content.decode()
+    assert "Is the generator honest?" in shown
+    assert "Stop run" not in shown
+    assert as_viewer.post(f"/runs/{run.pk}/stop/").status_code == 403
+    as_engineer.post(f"/runs/{run.pk}/stop/")
+    run.refresh_from_db()
+    assert run.outcome == Outcome.STOPPED
+
+
+def second(**fields: Any) -> dict[str, Any]:
+    gauge = {"cpu": 0.1, "lag_p95_ms": 0.1, "late_p99_ms": 0.5, "achieved": 1.0, "steal": 0.0}
+    row = {
+        "stage": 0, "label": "500 users", "warm": False, "users": 500, "sent": 400, "ended": 390, "failed": 4, "backlog": 0,
+        "p50": 50.0, "p95": 80.0, "p99": 120.0, "gauge": gauge, "what": {"503": 4},
+    }  # fmt: skip
+    return row | fields
+
+
+def test_the_api_lists_profiles_and_stops(
+    api: Callable[[str], APIClient], make_token: Callable[..., str], people: People
+) -> None:
+    client = api(make_token(people.engineer, ["read", "probes:write"]))
+    profiles = client.get("/api/v1/ready-load-profiles/").json()
+    assert {"baseline", "peak", "stress", "spike", "users-50", "users-100", "users-500", "users-1000"} <= {
+        row["slug"] for row in profiles
+    }
+    probe = load_probe()
+    asked = client.post(f"/api/v1/probes/{probe.pk}/run/")
+    assert asked.status_code == 202
+    assert client.post(f"/api/v1/runs/{asked.json()['id']}/stop/").json()["outcome"] == "stopped"
+    assert client.post(f"/api/v1/runs/{asked.json()['id']}/stop/").status_code == 409
