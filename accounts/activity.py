@@ -20,13 +20,17 @@ MOST_EXPORTED = 100_000
 
 COLUMNS = ("at", "person", "token", "action", "thing_type", "thing_id", "thing", "change", "why")
 PAST = {
-    "add": "added", "approve": "approved", "archive": "archived", "ask": "asked for", "book": "booked", "change": "changed",
-    "close": "closed", "confirm": "confirmed", "create": "created", "disable": "disabled", "enable": "enabled", "end": "ended",
-    "import": "imported", "invalidate": "taken out", "issue": "issued", "load": "loaded", "pause": "paused",
-    "propose": "proposed", "register": "registered", "rehearse": "filled with demo data", "remove": "removed",
-    "reopen": "opened again", "request": "asked for", "restore": "brought back", "resume": "resumed", "revoke": "revoked",
-    "roles": "given roles", "run": "run", "state": "moved", "submit": "sent", "waiver_approved": "waiver approved",
-    "waiver_rejected": "waiver rejected", "waiver_request": "waiver asked for",
+    "acknowledge": "acknowledged", "add": "added", "approve": "approved", "archive": "archived", "ask": "asked for",
+    "book": "booked", "change": "changed", "close": "closed", "confirm": "confirmed", "create": "created",
+    "disable": "disabled", "enable": "enabled", "end": "ended", "enter": "entered", "import": "imported",
+    "invalidate": "taken out", "issue": "issued", "load": "loaded", "pause": "paused", "plan": "planned",
+    "propose": "proposed", "refuse": "refused", "register": "registered", "rehearse": "filled with demo data",
+    "remove": "removed", "reopen": "opened again", "request": "asked for", "resend": "sent again",
+    "restore": "brought back", "resume": "resumed", "review": "reviewed", "revoke": "revoked", "roles": "given roles",
+    "route": "given a route", "run": "run", "state": "moved", "submit": "sent", "switch": "switched",
+    "take_back": "taken back", "test": "tried out", "unconfirm": "not confirmed any more",
+    "unroute": "relieved of a route", "waiver_approved": "waiver approved", "waiver_rejected": "waiver rejected",
+    "waiver_request": "waiver asked for",
 }  # fmt: skip
 
 

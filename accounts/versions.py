@@ -17,10 +17,14 @@ class StaleEdit(Exception):
         self.current = current
 
 
-def locked(row: Row, version: int | None) -> Row:
-    """The row as it stands, locked until the transaction ends; StaleEdit unless it has the version."""
+def locked(row: Row, version: int | None, *, removing: bool = False) -> Row:
+    """The row as it stands, locked until the transaction ends; StaleEdit unless it has the version.
+
+    Others may go on referring to it meanwhile (a measurement that opens an alert of a KPI waits for nobody's edit), unless it
+    is about to be removed.
+    """
     expected = row.version if version is None else version  # type: ignore[attr-defined]
-    current = type(row)._default_manager.select_for_update().filter(pk=row.pk).first()
+    current = type(row)._default_manager.select_for_update(no_key=not removing).filter(pk=row.pk).first()
     if current is None or current.version != expected:  # type: ignore[attr-defined]
         raise StaleEdit(current)
     return current

@@ -137,9 +137,7 @@ def _read(heads: Sequence[Head], kpis: Mapping[int, KPI], *, exact: bool, raw: b
             (pk, one(value, count, storing.moment(at), _histogram(data), bool(reported)))
             for pk, at, value, count, data, reported in rows
         ]
-    rows = storing.within(
-        Rollup, "m.at, m.points, m.count, m.total, m.plain_total, m.low, m.high, m.last, m.histogram, m.reported", spans
-    )
+    rows = storing.within(Rollup, ROLLED, spans)
     return [
         (pk, Stretch(storing.moment(at), points, count, total, plain, low, high, last, _histogram(data), bool(reported)))
         for pk, at, points, count, total, plain, low, high, last, data, reported in rows

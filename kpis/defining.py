@@ -124,7 +124,7 @@ def restore(*, row: Row, actor: User | None, now: datetime, version: int | None 
 def remove(*, row: Scorecard | KPI, actor: User | None, version: int | None = None, why: str = "", token: str = "") -> None:
     """Delete what was never used. Raises StaleEdit, and Refused naming what hangs on it."""
     with transaction.atomic():
-        current = locked(row, version)
+        current = locked(row, version, removing=True)
         if holding := holds(current):
             raise Refused(f"It has {', '.join(holding)}, so it is archived, never deleted.")
         names = ("slug",) if isinstance(current, Scorecard) else ("key",)
@@ -168,7 +168,7 @@ def fixed(kpi: KPI) -> dict[str, str]:
 
 def _renew(kpi: KPI, now: datetime) -> None:
     """Its series' current values and its status, by the changed definition."""
-    series = list(Series.objects.select_for_update().filter(kpi=kpi).order_by("pk"))
+    series = list(Series.objects.select_for_update(no_key=True).filter(kpi=kpi).order_by("pk"))
     for one in series:
         one.kpi = kpi
     renew(series)

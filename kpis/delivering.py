@@ -47,16 +47,22 @@ def deliver(*, clock: Clock = timezone.now) -> int:
     """Send what waits on every channel that nobody else is sending on; returns how many messages were taken or given up."""
     waiting = Message.objects.filter(state__in=ON_ITS_WAY, channel__enabled=True, channel__archived_at=None)
     channels = waiting.values_list("channel", flat=True).distinct().order_by("channel")
-    return sum(_deliver(channel, clock) for channel in list(channels) if _claim(channel, clock()))
+    claims = ((channel, _claim(channel, clock())) for channel in list(channels))
+    return sum(_deliver(channel, lease, clock) for channel, lease in claims if lease is not None)
 
 
-def _claim(channel_id: int, now: datetime) -> bool:
-    """By compare-and-set. A lease that ends later than any lease may is one of a clock that was stepped back."""
-    free = Q(claimed_until=None) | Q(claimed_until__lte=now) | Q(claimed_until__gt=now + LEASE)
-    return Channel.objects.filter(free, pk=channel_id).update(claimed_until=now + LEASE) == 1
+def _claim(channel_id: int, now: datetime) -> datetime | None:
+    """The end of the lease, by compare-and-set; None where somebody else has it.
+
+    A lease that ends later than any lease may is one of a clock that was stepped back.
+    """
+    lease = now + LEASE
+    free = Q(claimed_until=None) | Q(claimed_until__lte=now) | Q(claimed_until__gt=lease)
+    return lease if Channel.objects.filter(free, pk=channel_id).update(claimed_until=lease) else None
 
 
-def _deliver(channel_id: int, clock: Clock) -> int:
+def _deliver(channel_id: int, lease: datetime, clock: Clock) -> int:
+    """Ends where the lease ran out in a slow attempt and somebody else sends now: theirs is neither used nor given back."""
     taken, until = 0, time.monotonic() + BUDGET_S
     try:
         while time.monotonic() < until:
@@ -65,9 +71,12 @@ def _deliver(channel_id: int, clock: Clock) -> int:
             if message is None or not attempt(message, now=now):
                 break
             taken += 1
-            Channel.objects.filter(pk=channel_id).update(claimed_until=clock() + LEASE)
+            longer = clock() + LEASE
+            if not Channel.objects.filter(pk=channel_id, claimed_until=lease).update(claimed_until=longer):
+                break
+            lease = longer
     finally:
-        Channel.objects.filter(pk=channel_id).update(claimed_until=None)
+        Channel.objects.filter(pk=channel_id, claimed_until=lease).update(claimed_until=None)
     return taken
 
 

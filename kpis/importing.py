@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from django.db import transaction
 
 from accounts.models import User
+from accounts.spreadsheets import cell
 from kpis import figures, sheets
 from kpis.entering import Entry, bring_in
 from kpis.models import KPI, Scorecard
@@ -105,7 +106,10 @@ def bring(text: str, *, scorecard: Scorecard, actor: User, now: datetime, token:
 
 
 def example(scorecard: Scorecard, *, now: datetime) -> str:
-    """A file with a row for every KPI of the scorecard, each at a figure that it could have today."""
+    """A file with a row for every KPI of the scorecard, each at a figure that it could have today.
+
+    Whoever sends measurements names subjects, so that these are written as text that no spreadsheet runs.
+    """
     today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     kpis = KPI.objects.active().filter(scorecard=scorecard).select_related("scorecard")
     rows = []
@@ -116,8 +120,8 @@ def example(scorecard: Scorecard, *, now: datetime) -> str:
         rows.append(
             {
                 "kpi": kpi.key,
-                "subject": series.subject if series else kpi.across_subject or scorecard.slug,
-                "environment": series.environment if series else "",
+                "subject": str(cell(series.subject if series else kpi.across_subject or scorecard.slug)),
+                "environment": str(cell(series.environment)) if series else "",
                 "at": f"{today:%Y-%m-%dT%H:%MZ}",
                 "value": f"{value:.6g}",
                 "count": "1",

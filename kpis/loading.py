@@ -89,7 +89,7 @@ def load_scorecard(data: Mapping[str, Any], *, actor: User | None = None, now: d
     )
     if made:
         audit.record(actor=actor, action="scorecard.load", subject=scorecard, after={"kpis": len(entry.kpis)})
-    there = {kpi.key: kpi for kpi in KPI.objects.select_for_update().filter(scorecard=scorecard)}
+    there = {kpi.key: kpi for kpi in KPI.objects.select_for_update(no_key=True).filter(scorecard=scorecard)}
     having = set(Target.objects.filter(kpi__scorecard=scorecard).values_list("kpi_id", flat=True))
     for position, kpi_entry in enumerate(entry.kpis):
         kpi = _kpi(scorecard, there.get(kpi_entry.key), kpi_entry, position, actor)

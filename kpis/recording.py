@@ -144,16 +144,19 @@ def withdraw(*, origin: str, now: datetime) -> int:
 
 def _remove(measurements: QuerySet[Measurement], now: datetime) -> int:
     with transaction.atomic():
-        rows = list(measurements.order_by("series_id", "at"))
-        ids = {row.series_id for row in rows}
+        ids = set(measurements.order_by().values_list("series_id", flat=True))
         locked = Series.objects.select_for_update(of=("self",), no_key=True).select_related("kpi")
-        touched = list(locked.filter(pk__in=ids).order_by("pk"))
-        Measurement.objects.filter(pk__in=[row.pk for row in rows]).delete()
+        held = list(locked.filter(pk__in=ids).order_by("pk"))
+        rows = list(measurements.filter(series_id__in=ids))  # as they stand now that nobody else can take them out
+        times: dict[int, list[datetime]] = {}
         for row in rows:
-            starts = [rollups.bucket(row.at, resolution) for resolution in rollups.SPANS]
-            Rollup.objects.filter(series_id=row.series_id, at__in=starts).delete()
+            times.setdefault(row.series_id, []).append(row.at)
+        touched = [series for series in held if series.pk in times]
+        Measurement.objects.filter(pk__in=[row.pk for row in rows]).delete()
         for series in touched:
-            rollups.rebuild(series, since=min(row.at for row in rows if row.series_id == series.pk))
+            starts = {rollups.bucket(at, resolution) for at in times[series.pk] for resolution in rollups.SPANS}
+            Rollup.objects.filter(series=series, at__in=starts).delete()
+            rollups.rebuild(series, since=min(times[series.pk]))
         current.renew(touched)
         remember([series.kpi for series in touched], now=now)
     return len(rows)

@@ -33,12 +33,13 @@ def raw_from(now: datetime) -> datetime:
 def prune(*, now: datetime) -> Pruned:
     """Delete raw measurements and hourly rollups that are past their time; days stay for good.
 
-    The newest measurement of every series is kept whatever its age: a stale KPI still says what it was.
+    The day of the newest measurement of every series is kept whatever its age: a stale KPI still says what it was, and its
+    rollups can be made anew from a day that is whole.
     """
     newest = {pk: at for pk, at in Series.objects.annotate(newest=Max("measurements__at")).values_list("pk", "newest") if at}
     raw, measurements = raw_from(now), 0
     for pk, at in newest.items():
-        measurements += _delete(Measurement.objects.filter(series_id=pk, at__lt=min(raw, at)))
+        measurements += _delete(Measurement.objects.filter(series_id=pk, at__lt=min(raw, bucket(at, "day"))))
     hour = bucket(now - timedelta(days=getattr(settings, "KEEP_HOURS_DAYS", 730)), "day")
     hours = _delete(Rollup.objects.filter(resolution="hour", at__lt=hour))
     receipts = _delete(IngestReceipt.objects.filter(at__lt=now - RECEIPTS_KEPT))

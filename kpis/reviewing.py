@@ -46,7 +46,8 @@ def acknowledge(*, kpi: KPI, actor: User, note: str, now: datetime, token: str =
     if not note.strip():
         raise Refused("Say what was looked at and found.")
     with transaction.atomic():
-        kpi = KPI.objects.select_for_update(of=("self",)).select_related("scorecard", "owner", "approver").get(pk=kpi.pk)
+        locked = KPI.objects.select_for_update(of=("self",), no_key=True)
+        kpi = locked.select_related("scorecard", "owner", "approver").get(pk=kpi.pk)
         if kpi.is_archived:
             raise Refused("This KPI is archived: nothing of it is reviewed.")
         named = [person for person in (kpi.owner, kpi.approver) if person]

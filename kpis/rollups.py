@@ -177,7 +177,7 @@ def rebuild(series: Series, *, since: datetime | None = None) -> int:
     """
     start = bucket(since, "day") if since else None
     with transaction.atomic():
-        Series.objects.select_for_update().get(pk=series.pk)
+        Series.objects.select_for_update(no_key=True).get(pk=series.pk)
         written = 0
         for day in _by_day(series, start):
             sums = summed(day, sampled=_sampled(series))

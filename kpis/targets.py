@@ -128,8 +128,12 @@ def _beside_text(errors: dict[str, str]) -> dict[str, str]:
 
 
 def _locked(kpi: KPI) -> KPI:
-    """The KPI, locked, so that its versions follow each other. Raises Refused where it is archived."""
-    kpi = KPI.objects.select_for_update(of=("self",)).select_related("scorecard").get(pk=kpi.pk)
+    """The KPI, locked, so that its versions follow each other. Raises Refused where it is archived.
+
+    Not against new references: who records holds what the judge remembers and opens an alert of the KPI, while who approves
+    holds the KPI and waits for what the judge remembers.
+    """
+    kpi = KPI.objects.select_for_update(of=("self",), no_key=True).select_related("scorecard").get(pk=kpi.pk)
     if kpi.is_archived:
         raise Refused("This KPI is archived: restore it before its target changes.")
     return kpi

@@ -65,9 +65,11 @@ def _outage(series: Series, now: datetime) -> Sight:
     )
 
 
-@transaction.atomic
 def watch_rules(*, now: datetime) -> None:
-    """Look at everything that rules name, and again at what is open: a rule may be off, a KPI archived, a clock right again."""
+    """Look at everything that rules name, and again at what is open: a rule may be off, a KPI archived, a clock right again.
+
+    Looking takes long where much is watched, so only what follows from it is written in transactions: SQLite has one writer.
+    """
     rules = list(Rule.objects.filter(enabled=True).select_related("kpi__scorecard", "scorecard"))
     kpis = list(KPI.objects.active().select_related("scorecard"))
     stand = {one.kpi.pk: one for one in standings(kpis, now=now)}
@@ -77,7 +79,9 @@ def watch_rules(*, now: datetime) -> None:
     by_itself = [one for one in left if one.kind in (Kind.THRESHOLD, Kind.OUTAGE) and one.kpi_id in stand]
     sights += [_ended(one, now) for one in left if one.key not in seen and one not in by_itself]
     incidents.follow(sights, now=now)
-    remember([one.kpi for one in by_itself if one.kind == Kind.THRESHOLD and one.kpi], now=now, look_again=True)
+    if again := [one.kpi for one in by_itself if one.kind == Kind.THRESHOLD and one.kpi]:
+        with transaction.atomic():
+            remember(again, now=now, look_again=True)
 
 
 def _sights(rule: Rule, stand: dict[int, Standing], now: datetime) -> Iterable[Sight]:

@@ -116,7 +116,7 @@ def create(*, model: type[Row], parent: models.Model, fields: Mapping[str, Any],
 def remove(*, row: models.Model, actor: User | None, version: int | None = None, why: str = "", token: str = "") -> None:
     """Take a row out of the plan. What money was booked on stays: Refused."""
     with transaction.atomic():
-        current = locked(row, version)
+        current = locked(row, version, removing=True)
         _not_closed(current)
         if isinstance(current, Cost) and current.entries.exists():
             raise Refused("money was booked on this cost; it stays")

@@ -9,7 +9,8 @@ from datetime import datetime
 from django.urls import reverse
 
 from kpis import waivers
-from kpis.models import Decision, Target, Waiver
+from kpis.approvals import waiting_targets, waiting_waivers
+from kpis.models import Decision, Waiver
 from kpis.reviewing import reviews
 from kpis.standing import Standing
 from roadmap.models import GateWaiver, Roadmap
@@ -156,10 +157,10 @@ def _task_lines(roadmap: Roadmap, report: PlanReport) -> Iterator[Line]:
 
 def _decision_lines(roadmap: Roadmap, now: datetime) -> Iterator[Line]:
     """Targets and waivers that wait for an approver."""
-    proposed = Target.objects.filter(kpi__scorecard=roadmap.scorecard_id, decision=Decision.PROPOSED).count()
-    waivers = Waiver.objects.filter(kpi__scorecard=roadmap.scorecard_id, decision=Decision.PROPOSED, expires_at__gt=now).count()
+    proposed = waiting_targets().filter(kpi__scorecard=roadmap.scorecard_id).count()
+    asked = waiting_waivers(now).filter(kpi__scorecard=roadmap.scorecard_id).count()
     gates = GateWaiver.objects.filter(gate__phase__roadmap=roadmap, decision=Decision.PROPOSED, expires_at__gt=now).count()
-    for number, noun in ((proposed, "target"), (waivers + gates, "waiver")):
+    for number, noun in ((proposed, "target"), (asked + gates, "waiver")):
         if number:
             verb = "waits" if number == 1 else "wait"
             text = sentence(f"{count(number, f'proposed {noun}')} {verb} for approval").rstrip(".")

@@ -90,8 +90,9 @@ def test_trail_is_for_auditors(url: str, as_approver: Client, as_admin: Client) 
 
 @pytest.mark.parametrize(
     ("action", "said"),
-    [("target.approved", "Target approved"), ("kpi.create", "KPI created"), ("login.failed", "Log-in failed"), ("odd", "Odd")],
-)
+    [("target.approved", "Target approved"), ("kpi.create", "KPI created"), ("login.failed", "Log-in failed"), ("odd", "Odd"),
+     ("measurement.take_back", "Measurement taken back"), ("alert.acknowledge", "Alert acknowledged")],
+)  # fmt: skip
 def test_deeds_in_words(action: str, said: str) -> None:
     assert activity.deed(action) == said
 

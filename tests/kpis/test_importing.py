@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from accounts.models import AuditEntry
-from kpis import importing
+from kpis import importing, sheets
 from kpis.models import Measurement, Scorecard
 from tests.factories import People
 from tests.kpis.factories import NOW, make_kpi, make_scorecard, make_target, record_values
@@ -107,6 +107,12 @@ def test_the_example_is_a_good_file(card: Scorecard, people: People) -> None:
     )  # fmt: skip
 
 
+def test_the_example_runs_nothing_in_a_spreadsheet(card: Scorecard) -> None:
+    record_values(card.kpis.get(key="speed"), [1], until=NOW, subject='=HYPERLINK("http://evil")', environment="+1")
+    row = next(line for line in sheets.read(importing.example(card, now=NOW)).lines if line["kpi"] == "speed")
+    assert (row["subject"], row["environment"]) == ('\'=HYPERLINK("http://evil")', "'+1")
+
+
 @pytest.mark.parametrize("rows", [1, 30])
 def test_an_import_asks_the_same_number_of_queries(
     card: Scorecard, people: People, rows: int, django_assert_num_queries: Any
@@ -114,5 +120,5 @@ def test_an_import_asks_the_same_number_of_queries(
     first = HEAD + "speed,shop,,2026-02-01,1,,,\n"
     bring(first, card, people)
     text = HEAD + "".join(f"speed,shop,,2026-02-02T12:{row:02},1,,,\n" for row in range(rows))
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(16):
         bring(text, card, people)

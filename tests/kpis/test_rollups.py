@@ -41,6 +41,17 @@ def test_pruning_keeps_rollups_and_the_newest_measurement(settings) -> None:  # 
     assert (Measurement.objects.count(), Rollup.objects.filter(resolution="day").count()) == (1, 30)
 
 
+@databases
+@pytest.mark.django_db
+def test_the_last_day_of_a_silent_series_can_be_rolled_up_anew(settings) -> None:  # type: ignore[no-untyped-def]
+    settings.KEEP_RAW_DAYS = 10
+    record_values(make_kpi(), [1.0, 2.0, 3.0], step_s=60)
+    prune(now=NOW + timedelta(days=100))
+    series = Series.objects.get()
+    rollups.rebuild(series)
+    assert Rollup.objects.get(series=series, resolution="day").points == 3
+
+
 def write(kpi: KPI, worker: int) -> Receipt:
     """What each writer sends: ten that all share, ten of its own, in an order of its own."""
     shared = [Point(kpi=kpi, subject=f"s{i % 3}", at=NOW - timedelta(minutes=i), value=i, origin="shared") for i in range(10)]

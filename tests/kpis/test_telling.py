@@ -8,6 +8,7 @@ from datetime import datetime, time, timedelta
 import pytest
 
 from kpis import incidents, silences
+from kpis.delivering import deliver
 from kpis.models import KPI, Channel, Incident, Message, Silence, Transition
 from kpis.points import Point
 from kpis.recording import record
@@ -234,3 +235,18 @@ def test_ending_a_silence_tells_within_a_minute(channel: Channel, receiver: Rece
     silences.end(silence=silence, actor=people.engineer, now=later(2))
     tell(later(3))
     assert len(receiver.taken) == 1
+
+
+def test_a_sender_whose_lease_ran_out_leaves_that_of_another(channel: Channel, receiver: Receiver) -> None:
+    for title in ("first", "second"):
+        Message.objects.create(channel=channel, title=title, body="", created_at=NOW)
+    theirs, times = later(3), iter([NOW, NOW, later(2)])
+
+    def clock() -> datetime:
+        now = next(times)
+        if now > NOW:  # the first message took so long that somebody else took the channel
+            Channel.objects.update(claimed_until=theirs)
+        return now
+
+    assert (deliver(clock=clock), len(receiver.taken)) == (1, 1)
+    assert Channel.objects.get().claimed_until == theirs
