@@ -70,13 +70,14 @@ def report(run: Run) -> LoadReport | None:
     params = msgspec.convert(run.probe.params, Params)
     if not rows:
         return None
-    seconds, last = rows[-1][0] + 1, rows[-1][1]
+    live = run.state == RunState.RUNNING
+    seconds = rows[-1][0] + 1
+    last = rows[-1][1] if live else next((row for _, row in reversed(rows) if row["sent"]), rows[-1][1])
     in_stage = [row for _, row in rows if row["label"] == last["label"] and row["stage"] == last["stage"] and not row["warm"]]
     ended, failed = sum(row["ended"] for row in in_stage), sum(row["failed"] for row in in_stage)
     profile = params.profile()
     planned = profile.seconds if params.search == "none" else 0.0
     whole = max(float(seconds), planned)
-    live = run.state == RunState.RUNNING
     worst = _worst([row["gauge"] for row in in_stage] or [last["gauge"]])
     found = checks(worst, last["p95"] or 0.0, shards=run.details.get("shards", 1), skew_ms=run.details.get("start_skew_ms", 0.0))
     before = _before(run)

@@ -22,7 +22,7 @@ from accounts import audit
 from accounts.models import User
 from kpis.stats.histogram import Histogram
 from outgoing.addresses import Refused
-from probes import heartbeat, http
+from probes import heartbeat, http, load_parts
 from probes.claiming import LOAD, Claim, next_time, take_up_again
 from probes.finishing import finish
 from probes.kinds import kinds
@@ -114,6 +114,8 @@ def stop(*, run: Run, actor: User | None, now: datetime, token: str = "") -> boo
 def work() -> bool:
     """Carry out one load run if one is due; returns whether there was one."""
     heartbeat.beat("load worker", now=timezone.now())
+    if load_parts.work():
+        return True
     claimed = claim(now=timezone.now())
     if claimed is None:
         return False
@@ -158,6 +160,7 @@ class Ride:
         self.params = msgspec.convert(claimed.probe.params, Params)
         self.told: queue.SimpleQueue[tuple[Row, Profile, float] | Measured] = queue.SimpleQueue()
         self.crew: Crew | None = None
+        self.others: load_parts.Others | None = None
         self.why = ""
         self.stopping = False
         self.recent: deque[Row] = deque(maxlen=LAST_S)
@@ -176,7 +179,8 @@ class Ride:
                 continue
             if isinstance(told, Measured):
                 return told
-            self._second(*told)
+            for row, profile, at in self.others.merged(told) if self.others else [told]:
+                self._second(row, profile, at)
             self._alive()
 
     def _alive(self) -> None:
@@ -189,6 +193,8 @@ class Ride:
 
     def _stop(self, why: str) -> None:
         self.why, self.stopping = self.why or why, True
+        if self.others:
+            self.others.stop()
         if self.crew is not None:
             self.loop.call_soon_threadsafe(self.crew.stop)
 
@@ -247,7 +253,11 @@ class Ride:
             see(row)
             self.told.put((row, profile, offset + row.second))
 
-        self.crew = Crew(specs(order, settings.LOAD_SHARDS), profile, tell)
+        shares = load_parts.shares(settings.LOAD_SHARDS, settings.LOAD_WORKERS)
+        self.crew = Crew(specs(order, shares[0][1], of=settings.LOAD_SHARDS), profile, tell)
         if self.stopping:
             self.crew.stop()
-        return await self.crew.run()
+        if len(shares) == 1:
+            return await self.crew.run()
+        self.others = load_parts.Others(self.run, profile, shares[1:])
+        return await self.others.beside(self.crew)

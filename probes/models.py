@@ -132,6 +132,40 @@ class LoadSecond(models.Model):
         return f"second {self.second} of {self.run}"
 
 
+class LoadPart(models.Model):
+    """A load run's share that another worker carries out; without secrets, which that worker reads from the service."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="parts")
+    profile = models.JSONField()
+    first = models.PositiveIntegerField()
+    shards = models.PositiveIntegerField()
+    of = models.PositiveIntegerField()
+    made_at = models.DateTimeField(auto_now_add=True)
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    ready_at = models.DateTimeField(null=True, blank=True)
+    start_at = models.FloatField(null=True, blank=True, help_text="When all shards begin, in seconds of the wall clock.")
+    result = models.BinaryField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"shards {self.first + 1} to {self.first + self.shards} of {self.run}"
+
+
+class LoadRow(models.Model):
+    """One second of a part, until it is merged."""
+
+    part = models.ForeignKey(LoadPart, on_delete=models.CASCADE, related_name="rows")
+    row = models.BinaryField()
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"row of {self.part}"
+
+
 class Heartbeat(models.Model):
     """When a part of the engine was last alive."""
 

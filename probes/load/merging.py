@@ -17,6 +17,7 @@ class Result(msgspec.Struct):
     totals: list[Total]
     shards: int
     skew_ms: float = 0.0
+    late_ms: list[float] = []
     stopped: bool = False
     stepped: bool = False
     cpu_s: float = 0.0
@@ -85,7 +86,7 @@ def result(finals: Sequence[Final], labels: Sequence[str]) -> Result:
     skews = [final.skew_ms for final in finals]
     return Result(
         totals=[total(parts, labels[stage]) for stage, parts in sorted(by_stage.items())],
-        shards=len(finals), skew_ms=max(skews) - min(skews) if len(skews) > 1 else 0.0,
+        shards=len(finals), skew_ms=spread(skews), late_ms=skews,
         stopped=any(final.stopped for final in finals), stepped=any(final.stepped for final in finals),
         cpu_s=sum(final.cpu_s for final in finals), memory_bytes=max(final.memory_bytes for final in finals),
         kernel_stamps=all(final.kernel_stamps for final in finals),
@@ -95,16 +96,22 @@ def result(finals: Sequence[Final], labels: Sequence[str]) -> Result:
 def together(results: Sequence[Result]) -> Result:
     """The parts of one run that several workers carried out."""
     by_stage: dict[int, list[Total]] = {}
+    late = [ms for one in results for ms in one.late_ms]
     for one in results:
         for stage in one.totals:
             by_stage.setdefault(stage.stage, []).append(stage)
     return Result(
         totals=[total(parts, _label(parts)) for _, parts in sorted(by_stage.items())],
-        shards=sum(one.shards for one in results), skew_ms=max(one.skew_ms for one in results),
+        shards=sum(one.shards for one in results), skew_ms=spread(late), late_ms=late,
         stopped=any(one.stopped for one in results), stepped=any(one.stepped for one in results),
         cpu_s=sum(one.cpu_s for one in results), memory_bytes=max(one.memory_bytes for one in results),
         kernel_stamps=all(one.kernel_stamps for one in results), dead="; ".join(filter(None, (one.dead for one in results))),
     )  # fmt: skip
+
+
+def spread(late_ms: Sequence[float]) -> float:
+    """How far apart shards began."""
+    return max(late_ms) - min(late_ms) if len(late_ms) > 1 else 0.0
 
 
 def _label(parts: Sequence[Total]) -> str:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from probes import claiming, loading
+from probes import claiming, load_parts, loading
 from probes.kinds.base import Outcome
-from probes.models import LoadSecond, Probe, Run, RunState
+from probes.load.merging import Result
+from probes.models import LoadPart, LoadSecond, Probe, Run, RunState
 from probes.running import CannotRun
 from tests.factories import People
 from tests.probes.factories import make_probe, make_run, make_service
@@ -164,3 +169,40 @@ def test_the_api_lists_profiles_and_stops(
     assert asked.status_code == 202
     assert client.post(f"/api/v1/runs/{asked.json()['id']}/stop/").json()["outcome"] == "stopped"
     assert client.post(f"/api/v1/runs/{asked.json()['id']}/stop/").status_code == 409
+
+
+@pytest.mark.postgres
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_carry_out_four_shards_as_one(service_url: str, settings: Any) -> None:
+    settings.LOAD_SHARDS, settings.LOAD_WORKERS = 4, 2
+    run = start(load_probe(service_url, stages=["40/s for 4s"], warm_up_s=0))
+    taken: list[bool] = []
+
+    def other() -> None:
+        until = time.monotonic() + 20
+        while not taken and time.monotonic() < until:
+            if load_parts.work():
+                taken.append(True)
+            time.sleep(0.1)
+        connection.close()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    loading.work()
+    thread.join()
+    run.refresh_from_db()
+    parts = list(LoadPart.objects.filter(run=run))
+    told = [msgspec.msgpack.decode(bytes(part.result), type=Result) for part in parts]
+    assert (taken, [(part.first, part.shards) for part in parts]) == ([True], [(2, 2)])
+    assert told[0].totals[0].ended == pytest.approx(80, abs=3)
+    assert run.details["stages"][0]["requests"] == pytest.approx(160, abs=5)
+    assert (run.details["shards"], run.error) == (4, run.error if run.outcome == Outcome.GENERATOR_LIMITED else "")
+    assert LoadSecond.objects.filter(run=run).count() >= 3
+
+
+def test_shards_are_dealt_out() -> None:
+    assert load_parts.shares(4, 2) == [(0, 2), (2, 2)]
+    assert load_parts.shares(5, 2) == [(0, 3), (3, 2)]
+    assert load_parts.shares(2, 8) == [(0, 1), (1, 1)]
+    assert load_parts.shares(1, 1) == [(0, 1)]

@@ -1,0 +1,182 @@
+"""One load run on several workers: each takes a part, all begin at the same moment, and the parts merge to one result.
+
+The parts are rows: a worker of the queue `load` that is free takes one up by compare-and-set. A part that nobody takes up or
+finishes makes the run void.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import msgspec
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from outgoing.addresses import Refused
+from probes.load import merging
+from probes.load.driving import SILENT_S, Crew, specs
+from probes.load.merging import Result
+from probes.load.profile import Profile
+from probes.load.report import Row
+from probes.load.spec import Spec
+from probes.measuring import target_of
+from probes.models import LoadPart, LoadRow, Run, RunState
+
+LEAD_S = 1.5
+"""So long before the start every worker knows of it."""
+
+TAKEN_UP = timedelta(seconds=30)
+LOOK_AGAIN_S = 0.2
+Told = tuple[Row, Profile, float]
+
+
+class NotTogether(Exception):
+    """The parts could not begin as one; the text says why."""
+
+
+def shares(shards: int, workers: int) -> list[tuple[int, int]]:
+    """(first shard, how many) for each worker; never more workers than shards."""
+    workers = max(1, min(shards, workers))
+    sizes = [(shards + workers - 1 - number) // workers for number in range(workers)]
+    return [(sum(sizes[:number]), size) for number, size in enumerate(sizes)]
+
+
+def in_thread(call: Callable[[], Any]) -> Any:
+    """A query from the event loop, in a thread that closes its connection."""
+
+    def closing() -> Any:
+        try:
+            return call()
+        finally:
+            connection.close()
+
+    return sync_to_async(closing, thread_sensitive=False)()
+
+
+class Others:
+    """The parts of a run that other workers carry out."""
+
+    def __init__(self, run: Run, profile: Profile, others: Sequence[tuple[int, int]]) -> None:
+        self.run, self.profile, self.others = run, profile, others
+        self.parts: list[int] = []
+        self.seconds: dict[int, list[Row]] = {}
+        self.stopping = False
+
+    async def beside(self, crew: Crew) -> Result:
+        """Run the crew together with the other parts. A part that is missing is said in `dead`."""
+        await in_thread(self._create)
+        try:
+            own = await crew.run(self._barrier)
+        except NotTogether as error:
+            return Result(totals=[], shards=settings.LOAD_SHARDS, dead=str(error))
+        until = time.monotonic() + SILENT_S + self.profile.timeout_s
+        results: list[Result | None] = []
+        while time.monotonic() < until:
+            results = await in_thread(self._results)
+            if all(results):
+                return merging.together([own, *(one for one in results if one)])
+            await asyncio.sleep(LOOK_AGAIN_S)
+        found = merging.together([own, *(one for one in results if one)])
+        found.dead = found.dead or "a worker did not finish its part"
+        return found
+
+    async def _barrier(self) -> float:
+        """Wait for all parts, then say when to begin."""
+        until = time.monotonic() + TAKEN_UP.total_seconds()
+        while not await in_thread(lambda: LoadPart.objects.filter(pk__in=self.parts, ready_at=None).count() == 0):
+            if time.monotonic() > until or self.stopping:
+                raise NotTogether(f"fewer than {settings.LOAD_WORKERS} workers took up this run")
+            await asyncio.sleep(LOOK_AGAIN_S)
+        start_at = time.time_ns() / 1e9 + LEAD_S
+        await in_thread(lambda: LoadPart.objects.filter(pk__in=self.parts).update(start_at=start_at))
+        return start_at
+
+    def _create(self) -> None:
+        of, profile = settings.LOAD_SHARDS, msgspec.to_builtins(self.profile)
+        for first, size in self.others:
+            part = LoadPart.objects.create(run=self.run, profile=profile, first=first, shards=size, of=of)
+            self.parts.append(part.pk)
+
+    def _results(self) -> list[Result | None]:
+        parts = LoadPart.objects.filter(pk__in=self.parts).values_list("result", flat=True)
+        return [msgspec.msgpack.decode(bytes(part), type=Result) if part else None for part in parts]
+
+    def stop(self) -> None:
+        """The other workers look at the run."""
+        self.stopping = True
+        Run.objects.filter(pk=self.run.pk, stop_asked_at=None).update(stop_asked_at=timezone.now())
+
+    def merged(self, told: Told) -> list[Told]:
+        """This second, or earlier ones, that every part has told by now."""
+        row, profile, at = told
+        self.seconds.setdefault(row.second, []).append(row)
+        fresh = list(LoadRow.objects.filter(part__in=self.parts))
+        for one in fresh:
+            other = msgspec.msgpack.decode(bytes(one.row), type=Row)
+            self.seconds.setdefault(other.second, []).append(other)
+        LoadRow.objects.filter(pk__in=[one.pk for one in fresh]).delete()
+        whole = [second for second, rows in self.seconds.items() if len(rows) > len(self.others)]
+        offset = at - row.second
+        return [(merging.row(self.seconds.pop(second)), profile, offset + second) for second in sorted(whole)]
+
+
+def work() -> bool:
+    """Carry out a part that waits; returns whether there was one."""
+    waiting = LoadPart.objects.filter(claimed_at=None, run__state=RunState.RUNNING, made_at__gt=timezone.now() - TAKEN_UP)
+    for part in waiting.select_related("run__probe__service"):
+        if LoadPart.objects.filter(pk=part.pk, claimed_at=None).update(claimed_at=timezone.now()):
+            carry_out(part)
+            return True
+    return False
+
+
+def carry_out(part: LoadPart) -> None:
+    target = target_of(part.run.probe.service)
+    profile = msgspec.convert(part.profile, Profile)
+    order = Spec(
+        base_url=target.base_url, profile=profile, headers=target.headers, allow=settings.PROBE_ALLOW,
+        deny=settings.PROBE_DENY, seed=part.run_id,
+    )  # fmt: skip
+    try:
+        result = asyncio.run(_beside(part, order, profile))
+    except (NotTogether, Refused, OSError) as error:
+        result = Result(totals=[], shards=part.shards, dead=str(error))
+    LoadPart.objects.filter(pk=part.pk).update(result=msgspec.msgpack.encode(result))
+
+
+async def _beside(part: LoadPart, order: Spec, profile: Profile) -> Result:
+    rows: asyncio.Queue[Row] = asyncio.Queue()
+    crew = Crew(specs(order, part.shards, first=part.first, of=part.of), profile, rows.put_nowait)
+
+    async def start() -> float:
+        await in_thread(lambda: LoadPart.objects.filter(pk=part.pk).update(ready_at=timezone.now()))
+        until = time.monotonic() + TAKEN_UP.total_seconds()
+        while time.monotonic() < until:
+            if at := await in_thread(lambda: LoadPart.objects.values_list("start_at", flat=True).get(pk=part.pk)):
+                return float(at)
+            await asyncio.sleep(LOOK_AGAIN_S)
+        raise NotTogether("no start was said")
+
+    async def tell() -> None:
+        while True:
+            keep = partial(LoadRow.objects.create, part=part, row=msgspec.msgpack.encode(await rows.get()))
+            await in_thread(keep)
+
+    async def look() -> None:
+        while not await in_thread(lambda: Run.objects.filter(pk=part.run_id).exclude(stop_asked_at=None).exists()):
+            await asyncio.sleep(0.5)
+        crew.stop()
+
+    beside = [asyncio.create_task(tell()), asyncio.create_task(look())]
+    try:
+        return await crew.run(start)
+    finally:
+        for task in beside:
+            task.cancel()
