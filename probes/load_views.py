@@ -34,6 +34,7 @@ def load_start(request: PageRequest, slug: str) -> HttpResponse:
         next_run_at=timezone.now(),
     )  # fmt: skip
     form = ProbeForm(request.POST or None, probe=probe, suggested={})
+    form.fields["enabled"].label, form.fields["interval_s"].label = "Repeat it by itself", "Repeated every, seconds"
     if request.method == "POST" and form.is_valid():
         run = _started(request, form, probe)
         if run is not None:

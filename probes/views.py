@@ -16,7 +16,7 @@ from probes.claiming import LOAD
 from probes.confirming import FILE, HEADER, refusals, token_of
 from probes.forms import ProbeForm, ServiceForm
 from probes.kinds import kinds
-from probes.loading import run_now
+from probes.loading import run_now, running_on
 from probes.models import Probe, Run, Service
 from probes.picking import STATES, Choice
 from probes.registering import Wrong, save_probe, save_service
@@ -74,6 +74,7 @@ def service_detail(request: PageRequest, slug: str) -> HttpResponse:
     context = {
         "report": report,
         "service": service,
+        "loading": running_on(service).first(),
         "kinds": kinds(),
         "only": only,
         "may_approve_load": may(request.user, Scope.ADMINISTER),

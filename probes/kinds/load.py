@@ -108,7 +108,7 @@ def judged(
     heaviest = max(stages, key=lambda one: (one.rate, one.users)) if stages else None
     if heaviest is None or not heaviest.ended:
         return Measured(outcome=Outcome.FAILED, error="no request ended", details=details)
-    readings = [*_readings(heaviest, tools), *under.readings(heaviest.label)]
+    readings = [*_readings(heaviest, tools), *under.readings(heaviest.label), *under.availability()]
     if found:
         most, missed = found
         note = "the next stage missed a limit" if missed else "at least: no stage missed a limit"
@@ -119,11 +119,9 @@ def judged(
 def _readings(one: Figures, tools: Tools) -> list[Reading]:
     at, note = tools.now(), f"at {one.label}"
     good = one.ended - one.failed
-    share = f"{good:,} of {one.ended:,} requests"
     found = [
         Reading(metric="throughput", value=one.throughput, unit="1/s", at=at, count=one.ended, note=f"{note}, answered well"),
         Reading(metric="error_rate", value=one.error_share, unit="ratio", at=at, count=one.ended, note=note),
-        Reading(metric="availability", value=good / one.ended, unit="ratio", at=at, note=f"{note}, {share}"),
     ]
     times = one.times
     if times.count and good >= one.failed:

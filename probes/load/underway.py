@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from urllib.parse import urljoin
 
 from kpis.readings import Reading
+from outgoing.addresses import checked_url
 from outgoing.http import Unreachable
 from probes.kinds import memory, queries
 from probes.kinds.base import Target, Tools
@@ -12,8 +15,9 @@ from probes.load.report import Row
 from probes.metrics.reading import left_out
 from probes.metrics.scrape import Scrape, Unreadable, read
 from probes.metrics.window import NoWindow, Replicas, Restarted, window
+from probes.stopwatch import Plan, prepare, run
 
-EVERY_S = 5
+EVERY_S, HEALTH_EVERY_S = 5, 10
 HIGHEST = ("resident_memory", "db_connections")
 """Of these the highest one counts; of what is told over a window the whole of a stage."""
 
@@ -27,18 +31,40 @@ class UnderLoad:
         self.scrapes: dict[int, list[Scrape]] = {}
         self.users: dict[int, float] = {}
         self.missing = ""
+        self.attempts = self.answered = 0
 
     def see(self, row: Row) -> None:
+        if row.second % HEALTH_EVERY_S == 0:
+            self._begin(self._health())
         if row.warm or not row.users or (row.stage in self.scrapes and row.second % EVERY_S):
             return
         self.users[row.stage] = max(self.users.get(row.stage, 0), row.users)
         self.scrapes.setdefault(row.stage, [])
-        task = asyncio.get_running_loop().create_task(self._scrape(row.stage))
+        self._begin(self._scrape(row.stage))
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
     async def end(self) -> None:
         await asyncio.gather(*self.tasks)
+
+    async def _health(self) -> None:
+        """One small request, as the availability probe that waits would have made."""
+        path = self.target.health_path or "/"
+        payload = prepare("GET", urljoin(self.target.base_url.rstrip("/") + "/", path.lstrip("/")), self.target.headers)
+        plan = Plan(origin=checked_url(self.target.base_url), payloads=[payload], requests=1, warm_up=0, total_s=10)
+        result = await run(plan, self.tools.policy)
+        self.attempts += 1
+        self.answered += sum(count for status, count in result.statuses.items() if status < 500)
+
+    def availability(self) -> list[Reading]:
+        if not self.attempts:
+            return []
+        note = f"{self.answered} of {self.attempts} small requests under load"
+        value = self.answered / self.attempts
+        return [Reading(metric="availability", value=value, unit="ratio", at=self.tools.now(), note=note)]
 
     async def _scrape(self, stage: int) -> None:
         try:
