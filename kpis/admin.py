@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
 from accounts.administration import AuditedAdmin, ReadOnlyAdmin, ReadOnlyInline
+from kpis import rules
 from kpis.decisions_admin import TargetAdmin, WaiverAdmin
 from kpis.definitions_admin import KpiAdmin, ScorecardAdmin
 from kpis.models import (
@@ -130,8 +132,17 @@ class IngestReceiptAdmin(ReadOnlyAdmin):
     search_fields = ("key", "user__username")
 
 
+class RuleAdminForm(forms.ModelForm):
+    def _post_clean(self) -> None:
+        """What fits together is judged as for the page: a rule that cannot be followed would stop the look at all others."""
+        super()._post_clean()  # type: ignore[misc]
+        for name, text in rules.faults(self.instance).items():
+            self.add_error(name if name in self.fields else None, text)
+
+
 @admin.register(Rule)
 class RuleAdmin(AuditedAdmin):
+    form = RuleAdminForm
     list_display = ("__str__", "kind", "severity", "scorecard", "kpi", "service", "enabled")
     list_filter = ("kind", "severity", "enabled", "scorecard")
     list_select_related = ("scorecard", "kpi")

@@ -85,7 +85,7 @@ def _take_back(request: HttpRequest, kpi: KPI, origin: str, rows: list[Measureme
 def _entry(
     request: HttpRequest, kpi: KPI, origin: str, rows: list[Measurement], form: TakeBackForm, status: int = 200
 ) -> HttpResponse:
-    kind, who, _ = origin.split(":")
+    kind, who = origin.split(":")[:2]
     context = {"kpi": kpi, "rows": rows, "form": form, "by_file": kind == "file", "who": who, "more": len(rows) == SHOWN}
     return page(request, "kpis/entry_detail.html", context, status=status)
 

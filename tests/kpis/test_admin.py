@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import AuditEntry
 from kpis import targets, waivers
-from kpis.models import KPI, Decision, Scorecard, Target, Waiver
+from kpis.models import KPI, Decision, Rule, Scorecard, Target, Waiver
 from kpis.standing import standing
 from tests.factories import People
 from tests.kpis.factories import make_kpi, make_scorecard, make_target, record_values
@@ -138,3 +138,10 @@ def test_bulk_archive_and_restore(kpi: KPI, as_admin: Client) -> None:
     assert as_admin.post(f"{KPIS}{kpi.pk}/change/", {"name": "bent"}).status_code == 403
     assert "1 restored." in act(as_admin, KPIS, "restore", kpi)
     assert KPI.objects.get().archived_at is None
+
+
+def test_a_rule_that_cannot_be_followed_is_refused(kpi: KPI, as_admin: Client) -> None:
+    fields = {"kind": "burn_rate", "kpi": kpi.pk, "severity": "high", "for_s": 0, "recover_s": 0, "objective": 1, "min_events": 1}
+    answer = as_admin.post("/admin/kpis/rule/add/", fields | {"enabled": "on"})
+    assert set(answer.context["adminform"].form.errors) == {"kpi", "objective"}
+    assert Rule.objects.count() == 0

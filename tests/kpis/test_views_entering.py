@@ -7,8 +7,10 @@ from django.utils import timezone
 
 from accounts.models import User
 from kpis.models import KPI, Measurement
+from kpis.points import Point
+from kpis.recording import record
 from tests.factories import People
-from tests.kpis.factories import make_kpi, make_scorecard, record_values
+from tests.kpis.factories import NOW, make_kpi, make_scorecard, record_values
 
 pytestmark = pytest.mark.django_db
 URL = "/scorecards/plan/tickets/"
@@ -99,3 +101,11 @@ def test_an_archived_kpi_takes_no_figure(kpi: KPI, as_manager: Client) -> None:
     as_manager.post(f"{URL}archive/", {"version": 1})
     assert 'id="enter"' not in as_manager.get(URL).content.decode()
     assert as_manager.post(f"{URL}enter/", TYPED).status_code == 422
+
+
+def test_what_a_person_sent_to_the_api_is_shown_and_not_taken_back(kpi: KPI, as_manager: Client) -> None:
+    record([Point(kpi=kpi, subject="desk", at=NOW, value=1.0, origin="manual:manager")], now=NOW)
+    url = f"{URL}entries/manual:manager/"
+    assert as_manager.get(url).status_code == 200
+    told = as_manager.post(url, {"why": "wrong"}, follow=True).content.decode()
+    assert ("Only what a person brought in is taken back." in told, Measurement.objects.count()) == (True, 1)
