@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.administration import WHY, AuditedAdmin, ReadOnlyAdmin, ReadOnlyInline, actor
 from probes import fleet
-from probes.models import Feed, Heartbeat, Probe, Run, Service
+from probes.models import Feed, Heartbeat, LoadPart, LoadRow, LoadSecond, Probe, Run, Service
 from probes.registering import SECRETS
 from probes.running import CannotRun, ask
 
@@ -101,3 +101,23 @@ class FeedAdmin(ReadOnlyAdmin):
     list_filter = ("metric", "probe__service")
     list_select_related = ("kpi", "probe__service")
     search_fields = ("kpi__name", "kpi__key", "probe__service__name")
+
+
+@admin.register(LoadSecond)
+class LoadSecondAdmin(ReadOnlyAdmin):
+    list_display = ("run", "second")
+    list_select_related = ("run__probe__service",)
+
+
+@admin.register(LoadPart)
+class LoadPartAdmin(ReadOnlyAdmin):
+    list_display = ("run", "first", "shards", "of", "claimed_at", "ready_at")
+    list_select_related = ("run__probe__service",)
+    exclude = ("result",)
+
+
+@admin.register(LoadRow)
+class LoadRowAdmin(ReadOnlyAdmin):
+    list_display = ("part",)
+    list_select_related = ("part__run__probe__service",)
+    exclude = ("row",)
