@@ -107,17 +107,20 @@ class FeedAdmin(ReadOnlyAdmin):
 class LoadSecondAdmin(ReadOnlyAdmin):
     list_display = ("run", "second")
     list_select_related = ("run__probe__service",)
+    search_fields = ("run__probe__service__name",)
 
 
 @admin.register(LoadPart)
 class LoadPartAdmin(ReadOnlyAdmin):
     list_display = ("run", "first", "shards", "of", "claimed_at", "ready_at")
     list_select_related = ("run__probe__service",)
+    search_fields = ("run__probe__service__name",)
     exclude = ("result",)
 
 
 @admin.register(LoadRow)
 class LoadRowAdmin(ReadOnlyAdmin):
-    list_display = ("part",)
+    list_display = ("id", "part")
     list_select_related = ("part__run__probe__service",)
+    search_fields = ("part__run__probe__service__name",)
     exclude = ("row",)
