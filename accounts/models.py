@@ -60,7 +60,7 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
             found = found.filter(_any(["action__istartswith"], action))
         if since:
             found = found.filter(at__gte=_midnight(since))
-        if until:
+        if until and until < date.max:
             found = found.filter(at__lt=_midnight(until) + timedelta(days=1))
         return found
 

@@ -97,7 +97,11 @@ def _percentile(percent: float, stretches: Sequence[Stretch], count: int) -> Fig
     if singles := [s.last for s in exact if s.histogram is None]:
         parts.append(Histogram.from_values(singles))
     merged = Histogram.merge(parts)
-    return Figure(merged.percentile(percent), merged.count, merged, newest.reported)
+    value = merged.percentile(percent)
+    if all(s.points == s.count and not s.reported for s in stretches):
+        # Every measurement is one sample, so its lowest and highest are exact: a lone 400 is told as 400, not as its bucket.
+        value = min(max(value, min(s.low for s in stretches)), max(s.high for s in stretches))
+    return Figure(value, merged.count, merged, newest.reported)
 
 
 def counted(figures: Sequence[SeriesFigure], *, across: str, named: str = "") -> list[SeriesFigure]:

@@ -173,6 +173,9 @@ def asked_moment(text: str | None, name: str) -> datetime | None:
     if not text:
         return None
     try:
-        return moment(text.replace(" ", "+"))  # a plus sign in a query string arrives as a space
+        at = moment(text.replace(" ", "+")).astimezone(UTC)  # a plus sign in a query string arrives as a space
+        if not 1900 <= at.year < 9999:
+            raise ValueError("a year at the end of the calendar leaves no room to reckon with")
+        return at
     except (ValueError, OverflowError) as error:
         raise invalid([{"path": name, "detail": "Write an ISO 8601 time with its offset."}]) from error

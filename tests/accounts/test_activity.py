@@ -103,3 +103,8 @@ def test_queries_do_not_grow(how_many: int, people: People, as_auditor: Client, 
         audit.record(actor=people.manager, action="task.done", subject=people.viewer, after={"state": "done"})
     with django_assert_num_queries(7):
         as_auditor.get("/activity/")
+
+
+@pytest.mark.parametrize("address", ["/activity/", "/activity/export.csv", "/api/v1/activity/"])
+def test_the_last_day_of_the_calendar_can_be_asked_for(entry: AuditEntry, as_auditor: Client, address: str) -> None:
+    assert as_auditor.get(address, {"to": "9999-12-31"}).status_code == 200

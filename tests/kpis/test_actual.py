@@ -39,3 +39,10 @@ def test_a_rollup_says_what_the_raw_measurements_say(aggregation: str, sent: lis
         assert found.reported is raw.reported
         if aggregation != "last":
             assert (found.count, found.histogram) == (raw.count, raw.histogram)
+
+
+@pytest.mark.parametrize("figures", [[400.0], [400.0, 400.0], [777.7]])
+def test_a_percentile_of_lone_samples_lies_between_the_lowest_and_the_highest(figures: list[float]) -> None:
+    rows = [measured(second, [figure]) for second, figure in enumerate(figures)]
+    raw = aggregate("p95", [rollups.stretch_of(row) for row in rows])
+    assert raw.value == aggregate("p95", rolled(rows, "hour")).value == figures[-1]

@@ -163,3 +163,14 @@ def test_a_local_midnight_that_does_not_exist_is_told_by_offset(post: Post) -> N
     """São Paulo, 4 November 2018: clocks went from 23:59:59 −03 to 01:00 −02; both ways to write it are one moment."""
     sent = [row(at=at) for at in ("2018-11-04T00:00:00-03:00", "2018-11-04T01:00:00-02:00")]
     assert post("envelope", sent).json() == {"stored": 1, "ignored": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("from", "0001-01-01T00:00:00+10:00"), ("to", "0001-01-01T00:00:00Z"), ("to", "9999-12-31T23:59:59-10:00")]
+)
+def test_a_time_at_the_end_of_the_calendar_is_refused(people: People, api: Callable[[str], APIClient],
+                                                      make_token: Callable[..., str], name: str, text: str) -> None:  # fmt: skip
+    kpi = make_kpi(make_scorecard())
+    address = f"/api/v1/kpis/{kpi.scorecard.slug}/{kpi.key}/measurements/"
+    answer = api(make_token(people.viewer, ["read"])).get(address, {name: text})
+    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, name)
