@@ -116,7 +116,9 @@ def _figures(heads: Sequence[Head], kpis: Mapping[int, KPI]) -> dict[int, Figure
             for pk, stretch in _read(some, kpis, exact=exact, raw=raw):
                 stretches.setdefault(pk, []).append(stretch)
     for head in left:
-        parts = sorted(stretches[head.series_id], key=lambda stretch: (stretch.at, stretch.last))
+        # A series that is silent for years has no hours left: then its newest measurement is all that is known.
+        alone = [one(head.value, head.samples, head.at, None, head.reported)]
+        parts = sorted(stretches.get(head.series_id, alone), key=lambda stretch: (stretch.at, stretch.last))
         found[head.series_id] = aggregate(kpis[head.series_id].aggregation, parts)
     return found
 

@@ -67,7 +67,8 @@ def remember_changes(kpis: Iterable[KPI], *, now: datetime) -> int:
     """Keep the statuses that time alone has changed (a KPI turned stale); returns how many there were."""
     listed = list(kpis)
     known = dict(KpiState.objects.filter(kpi_id__in=[kpi.pk for kpi in listed]).values_list("kpi_id", "status"))
-    changed = [found.kpi for found in standings(listed, now=now) if known.get(found.kpi.pk, found.status) != found.status]
+    found = standings(listed, now=now, with_waivers=False)
+    changed = [one.kpi for one in found if known.get(one.kpi.pk, one.status) != one.status]
     if changed:
         with transaction.atomic():
             remember(changed, now=now)

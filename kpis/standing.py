@@ -121,27 +121,19 @@ def standing(kpi: KPI, *, now: datetime) -> Standing:
     return standings([kpi], now=now)[0]
 
 
-def standings(kpis: Iterable[KPI], *, now: datetime, paths: Mapping[int, Sequence[Point]] | None = None) -> list[Standing]:
+def standings(kpis: Iterable[KPI], *, now: datetime, with_waivers: bool = True) -> list[Standing]:
     """Where KPIs stand at `now`, in their order; a constant number of queries, independent of history.
 
-    `paths` are actuals since the judge last looked (`kpis.following`); a page does without.
+    Without waivers it is what the judge keeps: they are laid over what was measured only when somebody looks.
     """
     listed = list(kpis)
     ids = [kpi.pk for kpi in listed]
     figures = series_figures(ids)
     targets = in_force(listed, now)
-    waived = waivers.by_subject(ids, now)
+    waived = waivers.by_subject(ids, now) if with_waivers else {}
     memories = {state.kpi_id: Memory.from_dict(state.memory) for state in KpiState.objects.filter(kpi_id__in=ids)}
     return [
-        judged(
-            kpi,
-            figures.get(kpi.pk, []),
-            targets.get(kpi.pk),
-            waived.get(kpi.pk, {}),
-            memories.get(kpi.pk),
-            now,
-            (paths or {}).get(kpi.pk, ()),
-        )
+        judged(kpi, figures.get(kpi.pk, []), targets.get(kpi.pk), waived.get(kpi.pk, {}), memories.get(kpi.pk), now)
         for kpi in listed
     ]
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import msgspec
 from django.db import transaction
@@ -67,18 +68,25 @@ def check_url(url: str) -> None:
 
 @transaction.atomic
 def save_service(*, service: Service, actor: User | None, token: str = "") -> Service:
-    """Store a new or changed service. Raises Wrong."""
+    """Store a new or changed service. Raises Wrong. Secret headers of another origin are forgotten: give them anew."""
     check_service(service)
     stored = Service.objects.filter(pk=service.pk).first()
     before = _figures(stored)
     service.version = service.version + 1 if before else 1
     if stored and stored.base_url != service.base_url:
         service.confirmed_at, service.confirmed_by, service.confirmed_how = None, None, ""
+        if _origin(stored) != _origin(service) and service.headers == stored.headers:
+            service.headers = {}  # what was meant for one host is not sent to another because somebody changed the address
     service.save()
     action = "service.change" if before else "service.register"
     after = _figures(service) | _renewed(stored, service)
     audit.record(actor=actor, action=action, subject=service, before=before, after=after, token=token)
     return service
+
+
+def _origin(service: Service) -> tuple[str, str, int]:
+    parts = urlsplit(service.base_url)
+    return (parts.scheme, (parts.hostname or "").lower(), port_of(parts))
 
 
 def check_service(service: Service) -> None:

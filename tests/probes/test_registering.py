@@ -160,3 +160,11 @@ def test_disabling_ends_what_was_waiting_and_keeps_the_schedule() -> None:
     save_probe(probe=probe, feeds=[], actor=None, now=NOW)
     run = Run.objects.get()
     assert (run.state, run.outcome, run.finished_at, Probe.objects.get().next_run_at) == (RunState.DONE, "stopped", NOW, NOW)
+
+
+def test_secret_headers_do_not_follow_to_another_host() -> None:
+    service = save_service(service=unsaved(headers={"Authorization": "Bearer x"}), actor=None)
+    service.base_url = "http://orders.example/v2"
+    assert save_service(service=service, actor=None).headers == {"Authorization": "Bearer x"}
+    service.base_url = "http://elsewhere.example"
+    assert save_service(service=service, actor=None).headers == {}
