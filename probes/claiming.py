@@ -60,13 +60,7 @@ def claim(*, now: datetime, most: int = BATCH) -> list[Claim]:
 def _due(now: datetime) -> QuerySet[Probe]:
     """Due probes, less those that would be timed beside another on the same service."""
     busy = Probe.objects.filter(kind__in=_timed(), claimed_until__gt=now).values("service_id")
-    loaded = Probe.objects.filter(kind=LOAD, claimed_until__gt=now).values("service_id")
-    return (
-        heartbeat.due(now)
-        .exclude(service_id__in=loaded)
-        .filter(kind__in=list(kinds()))
-        .exclude(kind__in=_timed(), service_id__in=busy)
-    )
+    return heartbeat.due(now).filter(kind__in=list(kinds())).exclude(kind__in=_timed(), service_id__in=busy)
 
 
 def _timed() -> list[str]:

@@ -86,7 +86,7 @@ async def measure(target: Target, params: Params, tools: Tools) -> Measured:
     else:
         result = await tools.generate(profile, under.see)
         results, found = [result], judging.capacity(judging.busy_stages(result, profile), params.limits)
-    await under.end()
+    await under.end(at_once=any(result.stopped or result.dead for result in results))
     return judged(results, profile, params.limits, found, under, tools)
 
 

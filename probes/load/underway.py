@@ -47,8 +47,11 @@ class UnderLoad:
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    async def end(self) -> None:
-        await asyncio.gather(*self.tasks)
+    async def end(self, *, at_once: bool) -> None:
+        """Wait for what is still asked, or give it up."""
+        for task in self.tasks if at_once else ():
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=at_once)
 
     async def _health(self) -> None:
         """One small request, as the availability probe that waits would have made."""

@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from probes import claiming, load_parts, loading
+from probes import claiming, heartbeat, load_parts, loading
 from probes.kinds.base import Outcome
 from probes.load.merging import Result
 from probes.models import LoadPart, LoadSecond, Probe, Run, RunState
@@ -88,6 +88,7 @@ def test_other_probes_of_the_service_wait(service_url: str) -> None:
     start(probe)
     assert loading.claim(now=timezone.now()) is not None
     assert claiming.claim(now=timezone.now()) == []
+    assert heartbeat.state(now=timezone.now()).due == 0
 
 
 def test_a_load_run_whose_worker_died_is_given_up_and_not_tried_again() -> None:
