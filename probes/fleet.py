@@ -10,6 +10,7 @@ from django.db import transaction
 
 from accounts import audit
 from accounts.models import User
+from probes.claiming import LOAD
 from probes.models import Probe, Run, RunState, Service
 from probes.registering import stop_waiting
 
@@ -49,7 +50,7 @@ def resume(*, slugs: Sequence[str], actor: User | None, now: datetime, why: str 
     """Measured again, from now on."""
     found = [one for one in locked(slugs) if one.paused_at is not None and one.archived_at is None]
     Service.objects.filter(pk__in=[one.pk for one in found]).update(paused_at=None, paused_why="")
-    Probe.objects.filter(service__in=found, next_run_at__lt=now).update(next_run_at=now)
+    Probe.objects.filter(service__in=found, next_run_at__lt=now).exclude(kind=LOAD).update(next_run_at=now)
     for one in found:
         audit.record(actor=actor, action="service.resume", subject=one, why=why, token=token)
     return Done(len(found))
@@ -70,7 +71,7 @@ def archive(*, slugs: Sequence[str], actor: User | None, now: datetime, why: str
 def restore(*, slugs: Sequence[str], actor: User | None, now: datetime, why: str = "", token: str = "") -> Done:
     found = [one for one in locked(slugs) if one.archived_at is not None]
     Service.objects.filter(pk__in=[one.pk for one in found]).update(archived_at=None)
-    Probe.objects.filter(service__in=found, next_run_at__lt=now).update(next_run_at=now)
+    Probe.objects.filter(service__in=found, next_run_at__lt=now).exclude(kind=LOAD).update(next_run_at=now)
     for one in found:
         audit.record(actor=actor, action="service.restore", subject=one, why=why, token=token)
     return Done(len(found))
@@ -78,11 +79,11 @@ def restore(*, slugs: Sequence[str], actor: User | None, now: datetime, why: str
 
 @transaction.atomic
 def run_now(*, slugs: Sequence[str], actor: User | None, now: datetime, why: str = "", token: str = "") -> Done:
-    """A queued run for each enabled probe, and each made due: the next tick finds them. Raises TooMany."""
+    """A queued run for each enabled probe but load, and each made due: the next tick finds them. Raises TooMany."""
     services = locked(slugs)
     ready = [one for one in services if one.paused_at is None and one.archived_at is None]
     done = Done(left=[f"{one.name} is {'archived' if one.archived_at else 'paused'}" for one in services if one not in ready])
-    probes = list(Probe.objects.filter(service__in=ready, enabled=True))
+    probes = list(Probe.objects.filter(service__in=ready, enabled=True).exclude(kind=LOAD))
     if len(probes) > MOST_ASKED:
         raise TooMany(f"{len(probes)} runs at once; at most {MOST_ASKED}.")
     waiting = set(Run.objects.filter(probe__in=probes, state=RunState.QUEUED).values_list("probe_id", flat=True))

@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from probes import claiming, heartbeat, load_parts, loading
+from probes import claiming, fleet, heartbeat, load_parts, loading
 from probes.kinds.base import Outcome
 from probes.load.merging import Result
 from probes.models import LoadPart, LoadSecond, Probe, Run, RunState
@@ -207,3 +207,10 @@ def test_shards_are_dealt_out() -> None:
     assert load_parts.shares(5, 2) == [(0, 3), (3, 2)]
     assert load_parts.shares(2, 8) == [(0, 1), (1, 1)]
     assert load_parts.shares(1, 1) == [(0, 1)]
+
+
+def test_running_all_probes_of_a_service_puts_no_load_on_it(people: People) -> None:
+    probe = load_probe()
+    Probe.objects.filter(pk=probe.pk).update(enabled=True)
+    assert fleet.run_now(slugs=[probe.service.slug], actor=people.engineer, now=timezone.now())
+    assert not Run.objects.exists()
