@@ -162,5 +162,5 @@ def test_the_page_of_a_service_takes_the_same_few_queries(
     for _ in range(how_many):
         make_run(make_probe(service))
     as_engineer.get("/services/a/")
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         as_engineer.get("/services/a/")
