@@ -8,12 +8,9 @@ from datetime import date
 from accounts.templatetags.ui import unit_word
 from kpis.evaluation import COMPARATORS
 from kpis.models import KPI, Direction
-from kpis.points import MOST_VALUE
+from kpis.points import MOST_VALUE, UNBOUNDED
 from kpis.thresholds import number
 from kpis.units import convert, family
-
-UNBOUNDED = ("cpu",)
-"""Readings in % that pass 100: a process uses more than one core."""
 
 
 class Refused(ValueError):

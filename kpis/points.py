@@ -12,7 +12,7 @@ from kpis.models import KPI
 from kpis.readings import Reading
 from kpis.reductions import reduction
 from kpis.stats.histogram import Histogram
-from kpis.units import factor
+from kpis.units import convert, factor, family
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(seconds=60)
@@ -22,6 +22,12 @@ MOST_POINTS = 10_000
 MOST_COUNT = 10**12
 MOST_VALUE = 1e100
 """Far beyond anything measured, and small enough that no sum of a day overflows."""
+
+UNBOUNDED = ("cpu",)
+"""Readings in % that pass 100: a process uses more than one core."""
+
+SIGNED = ("growth", "score", "money")
+"""What can be below nothing."""
 
 LONGEST = {"subject": 80, "environment": 40, "origin": 80, "note": 300}
 
@@ -82,18 +88,30 @@ def faults(points: Sequence[Point], now: datetime) -> list[tuple[int, str, str]]
     if len(points) > MOST_POINTS:
         return [(MOST_POINTS, "", f"at most {MOST_POINTS:,} measurements at once")]
     latest = now + AHEAD
+    reach = {kpi.id: bounds(kpi) for kpi in {point.kpi.id: point.kpi for point in points}.values()}
     return [
         (index, field, detail)
         for index, point in enumerate(points)
-        if not _plausible(point, latest)
-        for field, detail in _faults_of(point, latest)
+        if not _plausible(point, latest, *reach[point.kpi.id])
+        for field, detail in _faults_of(point, latest, *reach[point.kpi.id])
     ]
 
 
-def _plausible(point: Point, latest: datetime) -> bool:
+def bounds(kpi: KPI) -> tuple[float, float]:
+    """The least and the greatest figure that a KPI can be measured at, for what its unit and its reading mean.
+
+    A reduction never passes the whole, and is negative where the figure grew instead.
+    """
+    kind = family(kpi.unit)
+    whole = kpi.is_reduction or (kind == "share" and kpi.metric and kpi.metric not in UNBOUNDED)
+    greatest = convert(1, "ratio", kpi.unit) * (1 + 1e-9) if whole else MOST_VALUE
+    return (-MOST_VALUE if kpi.is_reduction or kind in SIGNED else 0.0, greatest)
+
+
+def _plausible(point: Point, latest: datetime, least: float, greatest: float) -> bool:
     """Whether nothing is wrong with a point; quick, since of ten thousand nearly all are right."""
     return (
-        -MOST_VALUE <= point.value <= MOST_VALUE
+        least <= point.value <= greatest
         and point.at.tzinfo is not None
         and EARLIEST <= point.at <= latest
         and 1 <= point.count <= MOST_COUNT
@@ -107,12 +125,17 @@ def _plausible(point: Point, latest: datetime) -> bool:
     )
 
 
-def _faults_of(point: Point, latest: datetime) -> list[tuple[str, str]]:
+def _faults_of(point: Point, latest: datetime, least: float, greatest: float) -> list[tuple[str, str]]:
     found = []
     if not math.isfinite(point.value):
         found.append(("value", "a value is a finite number"))
     elif abs(point.value) > MOST_VALUE:
         found.append(("value", f"at most {MOST_VALUE:g}"))
+    elif point.value < least:
+        found.append(("value", f"is never below {least:g} {point.kpi.unit}"))
+    elif point.value > greatest:
+        below = "a raw figure is never below 0" if point.raw is not None else f"never passes {greatest:.6g} {point.kpi.unit}"
+        found.append(("value", below))
     if point.at.tzinfo is None:
         found.append(("at", "a time has an offset from UTC"))
     elif point.at > latest:

@@ -22,6 +22,9 @@ LAPSED = timedelta(days=7)
 """How long a waiver that ran out is told of, unless another one follows it."""
 
 
+LONGEST = timedelta(days=366)
+"""A waiver that outlives a year is a target that nobody wants to change."""
+
 STATES = ("running", "waiting", "over", "refused")
 
 
@@ -34,6 +37,8 @@ def request_waiver(
         raise Refused("A waiver needs a reason.")
     if expires_at <= now:
         raise Refused("A waiver ends in the future.")
+    if expires_at > now + LONGEST:
+        raise Refused(f"A waiver lasts at most {LONGEST.days} days: ask again when it ends.")
     waiver = Waiver.objects.create(kpi=kpi, subject=subject, reason=reason, expires_at=expires_at, requested_by=actor)
     audit.record(actor=actor, action="waiver.request", subject=waiver, after=figures(waiver), why=reason, token=token)
     return waiver

@@ -185,7 +185,7 @@ class ProposalIn(serializers.Serializer[Any]):
     baseline_stated = serializers.CharField(required=False, allow_blank=True, max_length=200)
     due_on = serializers.DateField(required=False, allow_null=True)
     effective_from = serializers.DateTimeField(required=False, allow_null=True)
-    rationale = serializers.CharField(required=False, allow_blank=True)
+    rationale = serializers.CharField(required=False, allow_blank=True, max_length=4000)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         split = {name for name in ("comparator", "value") if name in attrs}

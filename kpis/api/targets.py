@@ -20,15 +20,22 @@ from accounts.problems import Problem, invalid
 from kpis import targets
 from kpis.api import shapes
 from kpis.api.lookup import kpi_or_404, visible_kpis
+from kpis.commitments import in_force
 from kpis.faults import BadTarget
 from kpis.models import KPI, Target
+
+KEPT = ("alert_threshold", "severity", "for_s", "recover_s", "baseline", "baseline_on", "baseline_stated", "due_on")
+"""What a proposal that leaves it out takes over from the version in force; an explicit null drops it."""
 
 
 @extend_schema(request=shapes.ProposalIn, responses={200: OpenApiTypes.OBJECT, 201: OpenApiTypes.OBJECT})
 @scopes(GET=Scope.READ, POST=Scope.TARGETS_PROPOSE)
 @api_view(["GET", "POST"])
 def target_list(request: Request, scorecard: str, key: str) -> Response:
-    """The versions of a KPI's target, newest first; POST proposes the next one."""
+    """The versions of a KPI's target, newest first; POST proposes the next one.
+
+    What a proposal leaves out stays as it is in the version in force; null drops it.
+    """
     kpi = kpi_or_404(request, scorecard, key)
     if request.method == "POST":
         return _propose(request, kpi)
@@ -42,8 +49,10 @@ def _propose(request: Request, kpi: KPI) -> Response:
     form = shapes.ProposalIn(data=request.data)
     form.is_valid(raise_exception=True)
     actor, token = audit.actor_of(request)
+    before = in_force([kpi], timezone.now()).get(kpi.pk)
+    kept = {name: getattr(before, name) for name in KEPT} if before else {}
     try:
-        target = targets.propose(kpi=kpi, actor=actor, token=token, **form.validated_data)
+        target = targets.propose(kpi=kpi, actor=actor, token=token, **(kept | form.validated_data))
     except BadTarget as error:
         raise invalid([{"path": f"$.{field}", "detail": detail} for field, detail in error.errors.items()]) from error
     except targets.Refused as error:

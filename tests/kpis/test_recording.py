@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kpis import rollups
+from kpis import points, rollups
 from kpis.models import CurrentValue, KpiState, Measurement, Rollup, Series
 from kpis.points import Point, Rejected, point_of
 from kpis.readings import Reading
@@ -58,6 +58,22 @@ def test_bad_point_is_refused_with_its_place_and_nothing_is_stored(fields: dict[
         record([point(kpi=kpi), point(kpi=kpi, **fields)], now=NOW)
     assert [(index, name) for index, name, _ in caught.value.errors] == [(1, field)]
     assert (Measurement.objects.count(), Series.objects.count()) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("kpi", "value", "why"),
+    [
+        ({"unit": "ms"}, -5.0, "is never below 0 ms"),
+        ({"unit": "%", "metric": "error_rate"}, 250.0, "never passes 100 %"),
+        ({"unit": "ratio", "metric": "uptime"}, 1.1, "never passes 1 ratio"),
+        ({"unit": "%", "metric": "cpu"}, 250.0, ""),
+        ({"unit": "%"}, 250.0, ""),
+        ({"unit": "MB/h"}, -3.0, ""),
+    ],
+)
+def test_what_cannot_be_is_refused(kpi: dict[str, str], value: float, why: str) -> None:
+    found = points.faults([point(kpi=make_kpi(**kpi), value=value)], NOW)
+    assert found == ([(0, "value", why)] if why else [])
 
 
 def test_percentile_is_read_from_merged_histograms_never_averaged() -> None:
