@@ -34,6 +34,7 @@ def create_app(database_url: str, redis_url: str = "", sizes: data.Sizes | None 
         log = asyncio.create_task(database.keep_log())
         yield
         log.cancel()
+        await asyncio.gather(log, return_exceptions=True)  # what it was writing is ended before its connection is closed
         await board.cache.close()
         await database.close()
 
