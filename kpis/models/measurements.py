@@ -39,10 +39,9 @@ class Measurement(models.Model):
     recorded_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        # One index holds the identity and answers every reading of a stretch of time without a look at the table.
-        constraints = [
-            models.UniqueConstraint(fields=["series", "at", "origin"], include=["value", "count"], name="measurement_identity")
-        ]
+        # On PostgreSQL the migration has put value and count into this index too, so that it answers every reading of a
+        # stretch of time without a look at the table; elsewhere Django would not make a unique index that includes columns.
+        constraints = [models.UniqueConstraint(fields=["series", "at", "origin"], name="measurement_identity")]
 
     def __str__(self) -> str:
         return f"{self.value:g} at {self.at:%Y-%m-%d %H:%M:%S}"

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.db import IntegrityError, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +29,12 @@ def test_same_value_again_is_ignored_and_counted() -> None:
     first = record([point(kpi=kpi), point(kpi=kpi, at=NOW - timedelta(minutes=1))], now=NOW)
     again = record([point(kpi=kpi), point(kpi=kpi, origin="run:2")], now=NOW)
     assert (first.stored, first.ignored, again.stored, again.ignored) == (2, 0, 1, 1)
+
+
+def test_the_database_itself_holds_the_identity() -> None:
+    record([point(kpi=make_kpi())], now=NOW)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Measurement.objects.create(series=Series.objects.get(), at=NOW, origin="run:1", value=2.0)
 
 
 def test_another_value_refuses_the_whole_batch() -> None:
