@@ -11,6 +11,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from benchmarks import databases, histograms, ingestion, instrument, load, parti
 from benchmarks.table import Line, markdown  # noqa: E402
 from tests.lanes import USUAL_DATABASE, answers  # noqa: E402
 
+Parts = dict[str, list[Line]]
 RESULTS = Path(__file__).parent / "results"
 MILLION = 1_000_000
 GROWTH = 1.2
@@ -36,8 +38,10 @@ def main(command: str = "", *arguments: str) -> None:
         waiting.saturate()
     elif command == "on":
         print(json.dumps(_on_database(int(arguments[0]), partitions_too="partitions" in arguments)))
+    elif command == "quick":
+        _sections(arguments, million=MILLION // 10, keep=False)
     else:
-        _everything(MILLION // 10 if command == "quick" else MILLION, keep=command != "quick")
+        _sections((command, *arguments) if command else (), million=MILLION, keep=True)
 
 
 def _on_database(rows: int, *, partitions_too: bool) -> list[Line]:
@@ -53,25 +57,40 @@ def _on_database(rows: int, *, partitions_too: bool) -> list[Line]:
     return lines
 
 
-def _everything(million: int, *, keep: bool) -> None:
+def _sections(names: Sequence[str], *, million: int, keep: bool) -> None:
+    """Measure the named sections, or all; each has a table on the screen and a file of its own."""
     call_command("collectstatic", interactive=False, verbosity=0)
-    parts = {"Without a database": [*instrument.measure(), *histograms.measure()], "The load engine": load.measure()}
+    sections = {"engine": _engine, "sqlite": _sqlite, "postgres": _postgres}
+    for name in names or sections:
+        parts = sections[name](million)
+        if not parts:
+            print("No PostgreSQL answers: it was not measured.")
+            continue
+        text = _text(parts)
+        print(text, flush=True)
+        if keep:
+            RESULTS.mkdir(exist_ok=True)
+            (RESULTS / f"{name}.md").write_text(text, encoding="utf-8")
+
+
+def _engine(_: int) -> Parts:
+    return {"Without a database": [*instrument.measure(), *histograms.measure()], "The load engine": load.measure()}
+
+
+def _sqlite(million: int) -> Parts:
     with databases.sqlite() as url:
-        parts[f"SQLite, {million:,} measurements"] = _child(url, million)
+        return {f"SQLite, {million:,} measurements": _child(url, million)}
+
+
+def _postgres(million: int) -> Parts:
     server = os.environ.get("TEST_DATABASE_URL") or USUAL_DATABASE
-    if answers(server, 5432):
-        with databases.postgres(server) as url:
-            small = parts[f"PostgreSQL, {million:,} measurements"] = _child(url, million, "partitions")
-        with databases.postgres(server) as url:
-            large = _child(url, 10 * million)
-        parts[f"PostgreSQL, {10 * million:,} measurements"] = _grown(large, small)
-    else:
-        print("No PostgreSQL answers: measured on SQLite alone.")
-    text = _text(parts)
-    print(text)
-    if keep:
-        RESULTS.mkdir(exist_ok=True)
-        (RESULTS / "latest.md").write_text(text, encoding="utf-8")
+    if not answers(server, 5432):
+        return {}
+    with databases.postgres(server) as url:
+        small = _child(url, million, "partitions")
+    with databases.postgres(server) as url:
+        large = _grown(_child(url, 10 * million), small)
+    return {f"PostgreSQL, {million:,} measurements": small, f"PostgreSQL, {10 * million:,} measurements": large}
 
 
 def _child(url: str, rows: int, *more: str) -> list[Line]:
@@ -97,7 +116,7 @@ def _grown(large: list[Line], small: list[Line]) -> list[Line]:
     return found
 
 
-def _text(parts: dict[str, list[Line]]) -> str:
+def _text(parts: Parts) -> str:
     load = os.getloadavg()[0]
     machine = f"{os.cpu_count()} cores ({_processor()}), {_memory_gib():.0f} GiB, {platform.system()}"
     when = f"{datetime.now(UTC):%Y-%m-%d} · Python {platform.python_version()} · {machine} · load {load:.1f} at the end"

@@ -41,6 +41,7 @@ def _servers() -> list[tuple[str, bool]]:
     postgres = connection.vendor == "postgresql"
     return [
         ("postgres", postgres),
+        ("sqlite", not postgres),
         ("statements", postgres and _counts_statements()),
         ("prometheus", shutil.which("prometheus") is not None),
         ("redis", bool(os.environ.get("TEST_REDIS_URL"))),

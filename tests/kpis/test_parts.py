@@ -12,7 +12,7 @@ from kpis.points import Point
 from kpis.recording import PART, Conflict, Receipt, record
 from tests.kpis.factories import NOW, make_kpi
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 MANY = 4 * PART + 7
 
 

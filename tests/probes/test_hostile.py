@@ -97,6 +97,9 @@ ANSWERED = {
 }  # fmt: skip
 """Answers that are whole HTTP: their time can be told, what they say cannot."""
 
+IN_EVERY_RUN = {"http", "cache", "json"}
+"""The other kinds read by the same clients: they are tried with the slow tests."""
+
 ONLY_TIMED = {"http", "warmth"}
 """A redirect is an answer, but none that a cache could have given: warmth takes it for a failure."""
 
@@ -130,7 +133,7 @@ def probed(url: str, kind: str, params: dict[str, Any], policy: AddressPolicy = 
 
 @pytest.mark.usefixtures("bounded")
 @pytest.mark.parametrize("hostile", HOSTILE)
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", [name if name in IN_EVERY_RUN else pytest.param(name, marks=pytest.mark.slow) for name in KINDS])
 def test_a_hostile_server_is_cut_off_with_a_reason(scripted: Any, name: str, hostile: str) -> None:
     kind, params = KINDS[name]
     began = time.monotonic()
