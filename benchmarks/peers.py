@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from kpis.models import KPI, CurrentValue, Measurement, Rollup, Series
-from kpis.standing import remember
+from kpis.remembering import remember
 
 BUCKETS = {"hour": {"minute": 0, "second": 0}, "day": {"hour": 0, "minute": 0, "second": 0}}
 
