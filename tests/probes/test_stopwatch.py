@@ -59,8 +59,7 @@ def test_requests_are_timed_and_the_warm_up_is_left_out(service_url: str) -> Non
 
 def test_the_time_is_that_of_the_service(service_url: str) -> None:
     result = timed(service_url, "/slow/50", requests=4)
-    assert min(result.times_ms) >= 50
-    assert min(result.times_ms) < 500  # milliseconds, whatever else the machine does
+    assert all(50 <= ms < 90 for ms in result.times_ms)
 
 
 def test_users_work_side_by_side(service_url: str) -> None:

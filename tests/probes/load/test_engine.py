@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from kpis.stats.histogram import Histogram
+from kpis.stats.histogram import RELATIVE_ERROR, Histogram
 from outgoing import tls
 from outgoing.addresses import Refused
 from probes.load import guard
@@ -32,29 +32,26 @@ def one(path: str, url: str, **fields: object) -> Total:
     return total
 
 
-# Bounds leave room for the bucket of a histogram below, and for a busy machine above.
-
-
 def test_closed_users_read_what_the_target_takes(target: str) -> None:
     total = one("/fixed/50", target, users=5, seconds=1.5)
     assert (set(total.statuses), total.errors, total.label) == ({200}, {}, "5 users")
     assert response(total).count == total.ended == total.sent
-    assert 49.5 <= response(total).percentile(50) < 150
+    assert 50 <= response(total).percentile(50) < 65
     assert Histogram.from_bytes(total.connect).count == 5
 
 
 def test_two_kinds_of_answers_are_told_apart(target: str) -> None:
     times = response(one("/two/10/200/5", target, users=4, seconds=2))
-    assert 9.9 <= times.percentile(50) < 100
-    assert 199 <= times.percentile(95) < 400
+    assert 10 <= times.percentile(50) < 30
+    assert 200 <= times.percentile(95) < 230
     assert times.share_above(100) == pytest.approx(0.2, abs=0.04)
 
 
 def test_an_open_rate_is_kept_though_the_target_is_slow(target: str) -> None:
     total = one("/fixed/300", target, rate=100, seconds=1.5)
     assert total.sent == pytest.approx(150, abs=2)
-    assert total.gauge.achieved >= 0.95
-    assert response(total).percentile(50) >= 299
+    assert total.gauge.achieved >= 0.99
+    assert response(total).percentile(50) >= 300
 
 
 def test_a_mix_comes_by_its_weights(target: str) -> None:
@@ -94,7 +91,7 @@ def test_a_time_out_counts_at_its_full_time(target: str) -> None:
 
 
 def test_a_slow_body_is_timed_to_its_last_byte(target: str) -> None:
-    assert 99.5 <= response(one("/slow-body", target, users=2)).percentile(50) < 250
+    assert 100 * (1 - RELATIVE_ERROR) <= response(one("/slow-body", target, users=2)).percentile(50) < 130
 
 
 def test_a_dead_port_is_an_error_without_a_time(dead_url: str) -> None:
@@ -105,7 +102,7 @@ def test_a_dead_port_is_an_error_without_a_time(dead_url: str) -> None:
 
 def test_the_warm_up_is_left_out(target: str) -> None:
     result, rows = put(target, profile(users=4, seconds=2, warm_up_s=1))
-    assert result.totals[0].seconds == pytest.approx(1, abs=0.3)
+    assert result.totals[0].seconds == pytest.approx(1, abs=0.1)
     assert result.totals[0].ended < sum(row.ended for row in rows)
     assert Histogram.from_bytes(result.totals[0].connect).count == 0
 
@@ -183,7 +180,7 @@ def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def test_tls_is_spoken(secure: str) -> None:
     result, _ = put(secure, profile(users=3))
     assert (set(result.totals[0].statuses), result.totals[0].errors) == ({200}, {})
-    assert 49.5 <= response(result.totals[0]).percentile(50) < 150
+    assert 50 <= response(result.totals[0]).percentile(50) < 65
     assert result.kernel_stamps
 
 
