@@ -143,12 +143,12 @@ class RuleAdminForm(forms.ModelForm):
 @admin.register(Rule)
 class RuleAdmin(AuditedAdmin):
     form = RuleAdminForm
-    list_display = ("__str__", "kind", "severity", "scorecard", "kpi", "service", "enabled")
-    list_filter = ("kind", "severity", "enabled", "scorecard")
+    list_display = ("__str__", "kind", "severity", "scorecard", "kpi", "service", "enabled", "fault")
+    list_filter = ("kind", "severity", "enabled", ("fault", admin.EmptyFieldListFilter), "scorecard")
     list_select_related = ("scorecard", "kpi")
     search_fields = ("kpi__name", "scorecard__name", "service")
     autocomplete_fields = ("scorecard", "kpi")
-    readonly_fields = ("created_by", "created_at", "version")
+    readonly_fields = ("fault", "fault_at", "created_by", "created_at", "version")
 
 
 @admin.register(Incident)

@@ -10,7 +10,7 @@ from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Q,
 
 from kpis import waivers
 from kpis.alerting import State
-from kpis.models import KPI, Delivery, Incident, Kind, Message, MessageState, Silence, Transition
+from kpis.models import KPI, Delivery, Incident, Kind, Message, MessageState, Rule, Silence, Transition
 from kpis.routing import silenced_until
 
 SHOWS = {
@@ -44,6 +44,7 @@ class Watch:
     acknowledged: int
     silenced: int
     dead: int
+    faulty: int
     mttr: timedelta | None
     outages: int
     recovery: timedelta | None
@@ -109,6 +110,7 @@ def watch(*, now: datetime) -> Watch:
         acknowledged=states.count(State.ACKNOWLEDGED),
         silenced=sum(silenced_until(one, silences, now) is not None for one in open_ones),
         dead=Message.objects.filter(state=MessageState.DEAD).exclude(deliveries=None).count(),
+        faulty=Rule.objects.filter(enabled=True).exclude(fault="").count(),
         **told,
     )
 

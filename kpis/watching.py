@@ -5,6 +5,7 @@ Every look says how it is now, and moves nothing where that is known already; so
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -24,6 +25,7 @@ from kpis.rules import is_share
 from kpis.standing import Standing, standings
 from kpis.units import factor
 
+logger = logging.getLogger(__name__)
 AVAILABILITY = "availability"
 FAILED_BELOW = 0.5
 """An attempt has failed when most of its requests did."""
@@ -69,19 +71,37 @@ def watch_rules(*, now: datetime) -> None:
     """Look at everything that rules name, and again at what is open: a rule may be off, a KPI archived, a clock right again.
 
     Looking takes long where much is watched, so only what follows from it is written in transactions: SQLite has one writer.
+    A rule that cannot be followed stops no other one: what is wrong is written on it, and its open alerts stay as they are.
     """
     rules = list(Rule.objects.filter(enabled=True).select_related("kpi__scorecard", "scorecard"))
     kpis = list(KPI.objects.active().select_related("scorecard"))
     stand = {one.kpi.pk: one for one in standings(kpis, now=now)}
-    sights = [sight for rule in rules for sight in _sights(rule, stand, now)]
-    seen = {sight.key for sight in sights}
+    sights = {rule.pk: _looked(rule, stand, now) for rule in rules}
+    seen = {sight.key for found in sights.values() for sight in found or ()}
+    blind = {pk for pk, found in sights.items() if found is None}
     left = list(Incident.objects.exclude(state=State.RESOLVED).select_related("kpi__scorecard"))
     by_itself = [one for one in left if one.kind in (Kind.THRESHOLD, Kind.OUTAGE) and one.kpi_id in stand]
-    sights += [_ended(one, now) for one in left if one.key not in seen and one not in by_itself]
-    incidents.follow(sights, now=now)
+    ended = [one for one in left if one.key not in seen and one.rule_id not in blind and one not in by_itself]
+    looked = [sight for found in sights.values() for sight in found or ()]
+    incidents.follow([*looked, *(_ended(one, now) for one in ended)], now=now)
     if again := [one.kpi for one in by_itself if one.kind == Kind.THRESHOLD and one.kpi]:
         with transaction.atomic():
             remember(again, now=now, look_again=True)
+
+
+def _looked(rule: Rule, stand: dict[int, Standing], now: datetime) -> list[Sight] | None:
+    """What a rule sees; None where it cannot be followed, which is then written on it, and taken off when it can again."""
+    try:
+        found = list(_sights(rule, stand, now))
+    except Exception as error:
+        logger.exception("the alert rule %s cannot be followed", rule.pk)
+        fault = f"{type(error).__name__}: {error}"[:300]
+        if rule.fault != fault:
+            Rule.objects.filter(pk=rule.pk).update(fault=fault, fault_at=rule.fault_at or now)
+        return None
+    if rule.fault:
+        Rule.objects.filter(pk=rule.pk).update(fault="", fault_at=None)
+    return found
 
 
 def _sights(rule: Rule, stand: dict[int, Standing], now: datetime) -> Iterable[Sight]:

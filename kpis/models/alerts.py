@@ -43,6 +43,8 @@ class Rule(models.Model):
     objective = models.FloatField(null=True, blank=True, help_text="The share of good events that is promised, such as 0.999.")
     min_events = models.PositiveIntegerField(default=100, help_text="With fewer events a burn rate tells nothing.")
     enabled = models.BooleanField(default=True)
+    fault = models.CharField(max_length=300, blank=True, editable=False, help_text="Why the last look at it failed.")
+    fault_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Since when it cannot be followed.")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     version = models.PositiveIntegerField(default=1)

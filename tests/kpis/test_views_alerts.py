@@ -56,7 +56,7 @@ def test_alerts_are_listed_by_what_is_to_be_done(as_viewer: Client) -> None:
 @pytest.mark.parametrize("how_many", [1, 30])
 def test_queries_of_the_list_do_not_grow(as_viewer: Client, how_many: int, django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
     fire(how_many)
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(13):
         as_viewer.get("/alerts/")
 
 
@@ -231,6 +231,13 @@ def test_rule_is_made_and_switched_off(as_engineer: Client) -> None:
     assert rule.enabled is False
     told = as_engineer.post("/alerts/rules/", fields | {"kind": "burn_rate"})
     assert (told.status_code, "A share between 0 and 1" in told.content.decode()) == (422, True)
+
+
+def test_a_rule_that_cannot_be_followed_is_shown_with_what_is_wrong(as_viewer: Client) -> None:
+    Rule.objects.create(kind="stale", kpi=make_kpi(), fault="ZeroDivisionError: <b>", fault_at=timezone.now())
+    told = as_viewer.get("/alerts/rules/").content.decode()
+    assert ("Cannot be followed" in told, "ZeroDivisionError: &lt;b&gt;" in told) == (True, True)
+    assert "1 rule cannot be followed." in as_viewer.get("/alerts/").content.decode()
 
 
 def test_mail_without_a_server_says_that_it_reaches_nobody(as_engineer: Client, settings) -> None:  # type: ignore[no-untyped-def]

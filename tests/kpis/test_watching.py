@@ -193,3 +193,30 @@ def test_rule_that_is_off_ends_its_alerts() -> None:
     watch_rules(now=NOW + timedelta(minutes=1))
     assert Incident.objects.get().state == "resolved"
     assert Measurement.objects.count() == 0
+
+
+def test_a_rule_that_cannot_be_followed_stops_no_other_one() -> None:
+    kpi, silent = make_kpi(metric="error_rate", unit="%", aggregation="mean"), make_kpi(name="Tickets")
+    KPI.objects.update(created_at=NOW)
+    record([Point(kpi=kpi, subject="orders", at=NOW, value=2, count=1000, origin="run:1")], now=NOW)
+    broken = Rule.objects.create(kind="burn_rate", kpi=kpi, objective=1)  # no budget at all: nothing to divide by
+    Rule.objects.create(kind="no_data", kpi=silent)
+    for minute in (1, 2):
+        watch_rules(now=NOW + timedelta(minutes=minute))
+    broken.refresh_from_db()
+    assert [one.title for one in Incident.objects.open()] == ["Tickets was never measured"]
+    assert (broken.fault, broken.fault_at) == ("ZeroDivisionError: float division by zero", NOW + timedelta(minutes=1))
+    Rule.objects.filter(pk=broken.pk).update(objective=0.5)
+    watch_rules(now=NOW + timedelta(minutes=3))
+    broken.refresh_from_db()
+    assert (broken.fault, broken.fault_at) == ("", None)
+
+
+def test_open_alerts_of_a_rule_that_cannot_be_followed_stay() -> None:
+    kpi = make_kpi(metric="error_rate", unit="%", aggregation="mean")
+    record([Point(kpi=kpi, subject="orders", at=NOW, value=50, count=1000, origin="run:1")], now=NOW)
+    Rule.objects.create(kind="burn_rate", kpi=kpi, objective=0.9)
+    watch_rules(now=NOW)
+    Rule.objects.update(objective=1)
+    watch_rules(now=NOW + timedelta(minutes=1))
+    assert states() == ["firing"]
