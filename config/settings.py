@@ -250,9 +250,10 @@ EMAIL_USE_TLS = env_bool("EMAIL_USE_TLS", not EMAIL_USE_SSL)
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "milepost@localhost")
 
-# How long measurements and hourly rollups are kept; daily rollups stay for good.
+# How long measurements, hourly rollups and alerts that are over are kept; daily rollups stay for good.
 KEEP_RAW_DAYS = env_int("KEEP_RAW_DAYS", 90)
 KEEP_HOURS_DAYS = env_int("KEEP_HOURS_DAYS", 730)
+KEEP_ALERTS_DAYS = env_int("KEEP_ALERTS_DAYS", 730)
 
 RESULTS_MAX_BYTES = env_int("RESULTS_MAX_BYTES", 20_000_000)
 # No request may be larger: the largest result with its envelope around it.

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from accounts import audit
@@ -134,9 +134,20 @@ def resend(*, message: Message, actor: User, now: datetime) -> Message:
     if message.state != MessageState.DEAD:
         raise Refused(f"This message is {message.get_state_display()}.")
     message.state, message.attempts, message.next_at, message.created_at = MessageState.WAITING, 0, None, now
-    message.save(update_fields=["state", "attempts", "next_at", "created_at"])
+    message.seen_at, message.seen_by = None, ""
+    message.save(update_fields=["state", "attempts", "next_at", "created_at", "seen_at", "seen_by"])
     audit.record(actor=actor, action="message.resend", subject=message.channel, after={"message": message.title})
     return message
+
+
+@transaction.atomic
+def put_aside(*, messages: QuerySet[Message], actor: User, now: datetime) -> int:
+    """Somebody has seen that these could not be delivered; returns how many that were. They may still be sent again."""
+    found = list(messages.undelivered().select_for_update(of=("self",)).select_related("channel").order_by("pk"))  # type: ignore[attr-defined]
+    Message.objects.filter(pk__in=[one.pk for one in found]).update(seen_at=now, seen_by=str(actor)[:200])
+    for one in found:
+        audit.record(actor=actor, action="message.aside", subject=one.channel, after={"message": one.title})
+    return len(found)
 
 
 def test(*, channel: Channel, actor: User, now: datetime) -> Message:

@@ -109,7 +109,7 @@ def watch(*, now: datetime) -> Watch:
         firing=states.count(State.FIRING),
         acknowledged=states.count(State.ACKNOWLEDGED),
         silenced=sum(silenced_until(one, silences, now) is not None for one in open_ones),
-        dead=Message.objects.filter(state=MessageState.DEAD).exclude(deliveries=None).count(),
+        dead=Message.objects.undelivered().count(),
         faulty=Rule.objects.filter(enabled=True).exclude(fault="").count(),
         **told,
     )
@@ -122,11 +122,9 @@ def open_counts() -> dict[str, int]:
 
 
 def undelivered_counts() -> dict[str, int]:
-    """How many messages wait to be taken, and how many were given up."""
-    rows = Message.objects.exclude(state=MessageState.SENT).exclude(deliveries=None).values_list("state")
-    found = dict(rows.annotate(Count("pk", distinct=True)).order_by())
-    waiting = found.get(MessageState.WAITING, 0) + found.get(MessageState.SENDING, 0)
-    return {"waiting": waiting, "dead": found.get(MessageState.DEAD, 0)}
+    """How many messages wait to be taken, and how many were given up and not yet put aside."""
+    waiting = Message.objects.filter(state__in=(MessageState.WAITING, MessageState.SENDING)).exclude(deliveries=None)
+    return {"waiting": waiting.count(), "dead": Message.objects.undelivered().count()}
 
 
 def firing_count() -> int:

@@ -1,4 +1,4 @@
-"""How long measurements are kept at each resolution; what is older lives on in the coarser one."""
+"""How long measurements are kept at each resolution, what is older living on in the coarser one; and how long alerts are."""
 
 from __future__ import annotations
 
@@ -7,9 +7,22 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, Q, QuerySet
 
-from kpis.models import IngestReceipt, Measurement, Rollup, Series
+from kpis.alerting import State
+from kpis.models import (
+    Delivery,
+    Incident,
+    IngestReceipt,
+    Kind,
+    Measurement,
+    Message,
+    MessageState,
+    Outbox,
+    Rollup,
+    Series,
+    Transition,
+)
 from kpis.rollups import bucket
 
 CHUNK = 2000
@@ -23,6 +36,8 @@ class Pruned:
     measurements: int
     hours: int
     receipts: int
+    incidents: int
+    messages: int
 
 
 def raw_from(now: datetime) -> datetime:
@@ -31,7 +46,7 @@ def raw_from(now: datetime) -> datetime:
 
 
 def prune(*, now: datetime) -> Pruned:
-    """Delete raw measurements and hourly rollups that are past their time; days stay for good.
+    """Delete raw measurements, hourly rollups and alerts that are past their time; days stay for good.
 
     The day of the newest measurement of every series is kept whatever its age: a stale KPI still says what it was, and its
     rollups can be made anew from a day that is whole.
@@ -43,7 +58,26 @@ def prune(*, now: datetime) -> Pruned:
     hour = bucket(now - timedelta(days=getattr(settings, "KEEP_HOURS_DAYS", 730)), "day")
     hours = _delete(Rollup.objects.filter(resolution="hour", at__lt=hour))
     receipts = _delete(IngestReceipt.objects.filter(at__lt=now - RECEIPTS_KEPT))
-    return Pruned(measurements, hours, receipts)
+    since = now - timedelta(days=getattr(settings, "KEEP_ALERTS_DAYS", 730))
+    incidents = _delete(_past_alerts(since))
+    alone = Message.objects.filter(deliveries=None, created_at__lt=since, state__in=(MessageState.SENT, MessageState.DEAD))
+    return Pruned(measurements, hours, receipts, incidents, _delete(alone))
+
+
+def _past_alerts(since: datetime) -> QuerySet[Incident]:
+    """Alerts that were over before a time; never one that something is still to be told or written down of.
+
+    What could not be delivered is kept until a person has put it aside, whatever its age.
+    """
+    untold = Transition.objects.filter(outbox__in=(Outbox.DUE, Outbox.HELD))
+    waits = Q(message=None, channel__archived_at=None) | Q(message__state__in=(MessageState.WAITING, MessageState.SENDING))
+    on_its_way = Delivery.objects.filter(waits | Q(message__state=MessageState.DEAD, message__seen_at=None))
+    over = Incident.objects.filter(state=State.RESOLVED, resolved_at__lt=since)
+    return (
+        over.exclude(kind=Kind.OUTAGE, counted_at=None, fired_at__isnull=False)
+        .exclude(pk__in=untold.values("incident"))
+        .exclude(pk__in=on_its_way.values("transition__incident"))
+    )
 
 
 def _delete(rows: object) -> int:

@@ -63,6 +63,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("alerts/channels/<int:pk>/routes/", channels.channel_route, name="channel-route"),
     path("alerts/routes/<int:pk>/remove/", channels.channel_unroute, name="channel-unroute"),
     path("alerts/messages/<int:pk>/resend/", channels.message_resend, name="message-resend"),
+    path("alerts/messages/aside/", channels.message_aside, name="message-aside"),
     path("alerts/silences/", quiet.silence_list, name="silence-list"),
     path("alerts/silences/<int:pk>/end/", quiet.silence_end, name="silence-end"),
     path("alerts/rules/", quiet.rule_list, name="rule-list"),

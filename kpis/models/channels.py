@@ -131,6 +131,12 @@ class MessageState(models.TextChoices):
     DEAD = "dead", "given up"
 
 
+class MessageQuerySet(models.QuerySet["Message"]):
+    def undelivered(self) -> Self:
+        """Dead letters that nobody has put aside yet; a test that failed was seen by whoever asked for it."""
+        return self.filter(state=MessageState.DEAD, seen_at=None).exclude(deliveries=None)
+
+
 class Message(models.Model):
     """One message to one channel, sent in the order of their ids. Its key stays the same at every attempt."""
 
@@ -146,6 +152,10 @@ class Message(models.Model):
     error = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)
+    seen_at = models.DateTimeField(null=True, blank=True, help_text="When a person put it aside after it was given up.")
+    seen_by = models.CharField(max_length=200, blank=True)
+
+    objects = MessageQuerySet.as_manager()
 
     class Meta:
         ordering = ["-pk"]

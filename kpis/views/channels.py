@@ -21,7 +21,7 @@ from kpis.models import Channel, Message, MessageState, Route
 from kpis.sending import KINDS, BadConfig
 from kpis.views.pages import page
 
-MOST_MESSAGES = 50
+MOST_MESSAGES, MOST_DEAD = 50, 200
 
 
 @require(Scope.READ)
@@ -29,15 +29,17 @@ MOST_MESSAGES = 50
 def channel_list(request: PageRequest) -> HttpResponse:
     rows = Channel.objects.filter(archived_at=None).defer("config").prefetch_related("routes__scorecard")
     waiting = Q(messages__state__in=(MessageState.WAITING, MessageState.SENDING))
-    dead = Q(messages__state=MessageState.DEAD) & Q(messages__deliveries__isnull=False)
+    dead = Q(messages__state=MessageState.DEAD, messages__seen_at=None, messages__deliveries__isnull=False)
     rows = rows.annotate(
         waiting=Count("messages", filter=waiting, distinct=True),
         dead=Count("messages", filter=dead, distinct=True),
         last_at=Max("messages__sent_at"),
     )
-    told = Message.objects.select_related("channel").defer("channel__config", "body", "event")[:MOST_MESSAGES]
+    listed = Message.objects.select_related("channel").defer("channel__config", "body", "event")
     kinds = [(name, kind.LABEL) for name, kind in KINDS.items()]
-    return page(request, "kpis/channel_list.html", {"channels": list(rows), "told": list(told), "kinds": kinds})
+    context = {"channels": list(rows), "told": list(listed[:MOST_MESSAGES]), "kinds": kinds}
+    context["dead"] = list(listed.undelivered().order_by("pk")[:MOST_DEAD])
+    return page(request, "kpis/channel_list.html", context)
 
 
 @require(Scope.ALERTS_WRITE)
@@ -128,6 +130,16 @@ def message_resend(request: PageRequest, pk: int) -> HttpResponse:
         messages.error(request, str(refused))
     else:
         messages.success(request, "The message is on its way again.")
+    return redirect("kpis:channel-list")
+
+
+@require(Scope.ALERTS_WRITE)
+@require_POST
+def message_aside(request: PageRequest) -> HttpResponse:
+    """Those that the person was shown: a message that was given up meanwhile stays to be seen."""
+    shown = [int(pk) for pk in request.POST.getlist("message") if pk.isdigit() and len(pk) < 16]
+    many = delivering.put_aside(messages=Message.objects.filter(pk__in=shown), actor=request.user, now=timezone.now())
+    messages.success(request, f"{many} message{'s are' if many != 1 else ' is'} put aside: they stay in the list below.")
     return redirect("kpis:channel-list")
 
 

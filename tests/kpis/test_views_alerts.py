@@ -66,7 +66,7 @@ def test_queries_of_channels_do_not_grow(as_viewer: Client, how_many: int, djang
         channel = Channel.objects.create(name=f"duty {number}", kind="mail", shown="duty@example.com")
         channel.routes.create()
         Message.objects.create(channel=channel, title="t", body="b", state="dead", created_at=timezone.now())
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         as_viewer.get("/alerts/channels/")
 
 
@@ -200,6 +200,18 @@ def test_dead_letter_is_seen_and_sent_again(as_engineer: Client, channel: Channe
     as_engineer.post(f"/alerts/messages/{message.pk}/resend/")
     tell(timezone.now() + timedelta(minutes=2))
     assert (receiver.taken[0][0]["webhook-id"], Delivery.objects.count()) == (str(message.key), 1)
+
+
+def test_dead_letter_is_put_aside_and_counted_no_more(as_engineer: Client, channel: Channel, receiver: Receiver, tell) -> None:  # type: ignore[no-untyped-def]
+    receiver.status = 410
+    fire()
+    tell(timezone.now() + timedelta(minutes=1))
+    dead = Message.objects.get()
+    as_engineer.post("/alerts/messages/aside/", {"message": [dead.pk, "9" * 15, "x"]}, follow=True)
+    dead.refresh_from_db()
+    assert (dead.seen_by, dead.state, AuditEntry.objects.filter(action="message.aside").count()) == ("Engineer", "dead", 1)
+    assert "could not be delivered" not in as_engineer.get("/alerts/").content.decode()
+    assert "put aside by Engineer" in as_engineer.get("/alerts/channels/").content.decode()
 
 
 def test_quiet_is_planned_and_ended(as_engineer: Client) -> None:
