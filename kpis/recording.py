@@ -11,7 +11,8 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from kpis import current, rollups, storing
-from kpis.models import PERCENTILES, Measurement, Rollup, Series
+from kpis.actual import PERCENTILES
+from kpis.models import Measurement, Rollup, Series
 from kpis.points import Point, Rejected, faults, reduced
 from kpis.remembering import make_states, remember
 from kpis.rollups import Row
@@ -119,7 +120,7 @@ def _write(points: Sequence[Point], now: datetime, then: Then | None) -> tuple[R
         known = current.newest(kpis)
         rows = _fresh(points, series, known, now)
         if rows:
-            sampled = {pk for pk, kpi in kpis.items() if kpi.aggregation in PERCENTILES}
+            sampled = {pk: PERCENTILES[kpi.aggregation] for pk, kpi in kpis.items() if kpi.aggregation in PERCENTILES}
             storing.insert(Measurement, rollups.ROW_NAMES, rows)
             rollups.add(rows, sampled=sampled)
             current.advance(rows, kpis, known)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter, mul
 from typing import Any, NamedTuple
@@ -76,16 +76,21 @@ class Sums(NamedTuple):
     last_at: datetime
     reported: bool
     histogram: bytes | None
+    percentile: float | None
+    sample_low: float | None
+    sample_high: float | None
 
 
 ROW_NAMES = ["series", "at", "origin", "value", "count", "histogram", "reported", "raw", "note", "recorded_at"]
 UNIQUE = ["series", "resolution", "at"]
 FIELDS = ["points", "count", "total", "plain_total", "low", "high", "last", "last_at", "reported", "histogram"]
+READ = ["percentile", "sample_low", "sample_high"]
+FIELDS += READ
 """The fields of models that the tuples above stand for, in their order."""
 
 
-def summed(rows: Iterable[Row], *, sampled: Collection[int]) -> list[Sums]:
-    """Measurements by hour and by day. `sampled` are the series of percentiles, where a bare value is a sample of its own."""
+def summed(rows: Iterable[Row], *, sampled: Mapping[int, float]) -> list[Sums]:
+    """Measurements by hour and by day. `sampled` says which percentile is that of a series; there a bare value is a sample."""
     hours: dict[tuple[int, int], list[Row]] = {}
     for row in rows:
         hours.setdefault((row.series_id, int(row.at.timestamp() // 3600)), []).append(row)
@@ -93,27 +98,34 @@ def summed(rows: Iterable[Row], *, sampled: Collection[int]) -> list[Sums]:
     result = []
     for (series_id, hour), group in hours.items():
         at = datetime.fromtimestamp(hour * 3600, UTC)
-        sums, histogram = _hour(group, at, sampled=series_id in sampled)
+        sums, histogram = _hour(group, at, sampled.get(series_id))
         result.append(sums)
         days.setdefault((series_id, at.replace(hour=0)), []).append((sums, histogram))
-    return result + [_day(at, parts) for (_, at), parts in days.items()]
+    return result + [_day(at, parts, sampled.get(series_id)) for (series_id, at), parts in days.items()]
 
 
-def _hour(rows: Sequence[Row], at: datetime, *, sampled: bool) -> tuple[Sums, Histogram | None]:
+def _hour(rows: Sequence[Row], at: datetime, percent: float | None) -> tuple[Sums, Histogram | None]:
     values, samples = [row.value for row in rows], [row.samples for row in rows]
     newest = max(rows, key=itemgetter(1, 3))  # by time and value: of the same moment, one rule for any order of arrival
     parts = [Histogram.from_bytes(row.histogram) for row in rows if row.histogram is not None]
-    if sampled:
+    if percent is not None:
         parts.append(Histogram.from_values([row.value for row in rows if row.histogram is None and not row.reported]))
     histogram = Histogram.merge(parts) if any(part.count for part in parts) else None
     found = Sums(
         newest.series_id, "hour", at, len(rows), sum(samples), sum(map(mul, values, samples)), sum(values), min(values),
-        max(values), newest.value, newest.at, any(row.reported for row in rows), histogram.to_bytes() if histogram else None,
+        max(values), newest.value, newest.at, any(row.reported for row in rows), *_read(histogram, percent),
     )  # fmt: skip
     return found, histogram
 
 
-def _day(at: datetime, parts: Sequence[tuple[Sums, Histogram | None]]) -> Sums:
+def _read(histogram: Histogram | None, percent: float | None) -> tuple[bytes | None, float | None, float | None, float | None]:
+    """A histogram as it is kept, beside what is read of it most: the percentile of its KPI, its lowest and highest sample."""
+    if histogram is None:
+        return None, None, None, None
+    return histogram.to_bytes(), None if percent is None else histogram.percentile(percent), *histogram.ends
+
+
+def _day(at: datetime, parts: Sequence[tuple[Sums, Histogram | None]], percent: float | None) -> Sums:
     hours = [sums for sums, _ in parts]
     newest = max(hours, key=lambda sums: (sums.last_at, sums.last))
     histograms = [histogram for _, histogram in parts if histogram is not None]
@@ -123,26 +135,27 @@ def _day(at: datetime, parts: Sequence[tuple[Sums, Histogram | None]]) -> Sums:
         newest.series_id, "day", at, sum(one.points for one in hours), sum(one.samples for one in hours),
         sum(one.total for one in hours), sum(one.plain_total for one in hours), min(one.low for one in hours),
         max(one.high for one in hours), newest.last, newest.last_at, any(one.reported for one in hours),
-        Histogram.merge(histograms).to_bytes() if histograms else None,
+        *_read(Histogram.merge(histograms) if histograms else None, percent),
     )  # fmt: skip
 
 
-def add(rows: Iterable[Row], *, sampled: Collection[int]) -> None:
+def add(rows: Iterable[Row], *, sampled: Mapping[int, float]) -> None:
     """Add new measurements to their buckets. The caller holds the locks of their series.
 
     Sums and extremes are added up by the database; histograms are merged here.
     """
     parts = summed(rows, sampled=sampled)
     known = _histograms([part for part in parts if part.histogram is not None])
-    merged = [_with_histogram(part, known.get(part[:3])) for part in parts]
+    merged = [_with_histogram(part, known.get(part[:3]), sampled.get(part.series_id)) for part in parts]
     storing.upsert(Rollup, UNIQUE + FIELDS, sorted(merged, key=lambda part: part[:3]), unique=UNIQUE, changes=_added())
 
 
-def _with_histogram(part: Sums, known: bytes | None) -> Sums:
+def _with_histogram(part: Sums, known: bytes | None, percent: float | None) -> Sums:
     if known is None or part.histogram is None:
         return part
     both = Histogram.merge([Histogram.from_bytes(known), Histogram.from_bytes(part.histogram)])
-    return part._replace(histogram=both.to_bytes())
+    data, percentile, low, high = _read(both, percent)
+    return part._replace(histogram=data, percentile=percentile, sample_low=low, sample_high=high)
 
 
 def _histograms(parts: Sequence[Sums]) -> dict[tuple[int, str, datetime], bytes]:
@@ -162,12 +175,13 @@ def _added() -> dict[str, str]:
         "high": f"{high}(old.high, excluded.high)",
         **{name: f"CASE WHEN {later} THEN excluded.{name} ELSE old.{name} END" for name in ("last", "last_at")},
         "reported": "old.reported OR excluded.reported",
-        "histogram": "COALESCE(excluded.histogram, old.histogram)",
+        **{name: f"COALESCE(excluded.{name}, old.{name})" for name in ("histogram", *READ)},
     }
 
 
-def _sampled(series: Series) -> frozenset[int]:
-    return frozenset([series.pk]) if series.kpi.aggregation in PERCENTILES else frozenset()
+def _sampled(series: Series) -> dict[int, float]:
+    percent = PERCENTILES.get(series.kpi.aggregation)
+    return {} if percent is None else {series.pk: percent}
 
 
 def rebuild(series: Series, *, since: datetime | None = None) -> int:

@@ -63,6 +63,9 @@ class Rollup(models.Model):
     last_at = models.DateTimeField()
     reported = models.BooleanField(default=False)
     histogram = models.BinaryField(null=True, blank=True)
+    percentile = models.FloatField(null=True, blank=True, help_text="The KPI's percentile as read from the histogram.")
+    sample_low = models.FloatField(null=True, blank=True, help_text="Lowest sample of the histogram.")
+    sample_high = models.FloatField(null=True, blank=True, help_text="Highest sample of the histogram.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["series", "resolution", "at"], name="rollup_identity")]

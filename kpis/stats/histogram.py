@@ -96,6 +96,11 @@ class Histogram:
     def count(self) -> int:
         return int(self._counts.sum())
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Midpoints of the buckets of the lowest and the highest sample: percentiles 0 and 100. Raises IndexError when empty."""
+        return _midpoint(int(self._indices[0])), _midpoint(int(self._indices[-1]))
+
     def mean(self) -> float:
         """Mean of the bucket midpoints. Raises ValueError when empty."""
         if not len(self._counts):

@@ -12,7 +12,8 @@ from kpis.models import KPI, CurrentValue, Measurement, Rollup, Series
 from kpis.points import Point
 from kpis.recording import Conflict, Receipt, record
 from kpis.retention import prune
-from tests.kpis.factories import NOW, make_kpi, record_values
+from kpis.stats.histogram import Histogram
+from tests.kpis.factories import NOW, latency_point, make_kpi, record_values
 
 databases = pytest.mark.databases
 
@@ -97,3 +98,21 @@ def test_contradicting_writers_leave_one_value() -> None:
     with ThreadPoolExecutor(10) as pool:
         assert sum(pool.map(contradict, range(10))) == 1
     assert Measurement.objects.count() == 1
+
+
+@databases
+@pytest.mark.django_db
+def test_what_is_read_of_a_histogram_stands_beside_it_in_any_order_of_arrival() -> None:
+    kpi = make_kpi(aggregation="p95")
+    start = rollups.bucket(NOW, "day")
+    for hour, samples in ((5, [10.0] * 20), (1, [30.0] * 400), (5, [80.0] * 30), (2, [2.0])):
+        at = start + timedelta(hours=hour, seconds=len(samples))
+        record([latency_point(kpi, samples, at, origin=f"run:{len(samples)}")], now=NOW)
+    ready = Point(kpi=kpi, subject="orders", at=start + timedelta(hours=5), value=900, count=9, reported=True, origin="ready")
+    record([ready], now=NOW)
+    rows = list(Rollup.objects.exclude(histogram=None))
+    assert len(rows) == 4
+    for row in rows:
+        histogram = Histogram.from_bytes(row.histogram)
+        assert (row.percentile, row.sample_low, row.sample_high) == (histogram.percentile(95), *histogram.ends)
+    assert rollups.differences(Series.objects.get()) == []
