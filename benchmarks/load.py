@@ -1,116 +1,146 @@
-"""The load engine beside wrk, each on a core of its own against the same target on another; and how true its figures are."""
+"""The load engine beside wrk, each on a core of its own against the same target on another; and how true its figures are.
+
+The target tells how long its answers truly took, so that what the machine takes from the target is not laid at the generator.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import re
-import resource
 import shutil
-import subprocess
-import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks import truth
 from benchmarks.table import Line
 from kpis.stats.histogram import Histogram
 from probes.load.driving import Crew, specs
 from probes.load.merging import Result, times
 from probes.load.profile import Ask, Profile, Stage, Think
+from probes.load.report import Row
 from probes.load.spec import Spec
+from tests.probes import certificates
 
-ROOT = Path(__file__).resolve().parent.parent
-SECONDS, WARM_UP = 5.0, 1.0
-TARGET_CORE, GENERATOR_CORE = 0, 1
+SECONDS, WARM_UP = 5.0, 2.0
+THINKING = {1_000: (0, 1_900), 8_000: (0, 150), 16_000: (0, 25)}
+"""Offered rate of 1,000 users on a target of 50 ms, and between which bounds (ms) wrk's connections wait for it."""
 
 Lines = list[Line]
 
 
 def measure() -> Lines:
-    with target() as url:
+    if not truth.can_build():
+        return [Line("the load engine", "not measured", "a C compiler is absent")]
+    with truth.target() as url:
         rows = [row for connections in (50, 1000) for row in beside_wrk(url, connections)]
-        return [*rows, *true_figures(url), *many_shards(url)]
+        rows += [row for rate in THINKING for row in paced(url, rate)]
+        rows += [*thoughtless(url), *open_model(url), *many_shards(url)]
+    if truth.can_build(tls=True):
+        with certificate() as chain, truth.target(chain) as url:
+            rows += [row for connections in (50, 1000) for row in beside_wrk(url, connections)]
+    return rows
 
 
 @contextmanager
-def target() -> Iterator[str]:
-    command = [sys.executable, "-m", "tests.probes.load.targets", "0"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
-    pin(process.pid, TARGET_CORE)
-    assert process.stdout is not None
-    yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-    process.kill()
-    process.wait()
-
-
-def pin(process: int, core: int) -> None:
-    if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
-        os.sched_setaffinity(process, {core})
+def certificate() -> Iterator[Path]:
+    """A server's certificate, whose authority is trusted meanwhile."""
+    before = os.environ.get("SSL_CERT_FILE")
+    with tempfile.TemporaryDirectory() as folder:
+        authority, _ = certificates.make(Path(folder))
+        os.environ["SSL_CERT_FILE"] = str(authority)
+        try:
+            yield Path(folder) / "server.pem"
+        finally:
+            os.environ.pop("SSL_CERT_FILE")
+            os.environ.update({"SSL_CERT_FILE": before} if before else {})
 
 
 def put(url: str, path: str, *, think: Think | None = None, shards: int = 1, seconds: float = SECONDS, **stage: float) -> Result:
+    """The target's memory of its answers begins anew where the warm-up ends."""
     profile = Profile(
         stages=(Stage(seconds=seconds + WARM_UP, warm_up_s=WARM_UP, **stage),),  # type: ignore[arg-type]
         requests=(Ask(path),), think=think or Think(), timeout_s=5,
     )  # fmt: skip
-    order = Spec(base_url=url, profile=profile, allow=["127.0.0.0/8"])
-    crew = Crew(specs(order, shards), profile, lambda row: None)
+
+    def second(row: Row) -> None:
+        if row.second == WARM_UP - 1 and url.startswith("http:"):
+            truth.told(url)
+
+    crew = Crew(specs(Spec(base_url=url, profile=profile, allow=["127.0.0.0/8"]), shards), profile, second)
 
     async def start() -> float:
         for process in crew.processes:
-            pin(process.pid, GENERATOR_CORE)
+            truth.pin(process.pid, truth.GENERATOR_CORE)
         return time.time() + 0.5
 
     return asyncio.run(crew.run(start))
 
 
 def beside_wrk(url: str, connections: int) -> Lines:
+    secure = url.startswith("https:")
     result = put(url, "/fast", users=connections)
     (stage,) = result.totals
-    rate, name = stage.ended / stage.seconds, f"{connections:,} connections, small answers"
-    each = stage.gauge.cpu / rate * 1e6
-    memory = result.memory_bytes / 2**20
-    lines = [
-        Line(f"processor time of a request, {name}", f"{each:.1f} µs", wanted="≤ 25 µs", met=each <= 25),
-        Line(f"memory, {name}", f"{memory:.0f} MiB", wanted="≤ 80 MiB", met=memory <= 80),
-    ]
+    rate, name = stage.ended / stage.seconds, f"{connections:,} connections, small answers{' over TLS' if secure else ''}"
+    each, memory = stage.gauge.cpu / rate * 1e6, result.memory_bytes / 2**20
+    lines = [Line(f"memory, {name}", f"{memory:.0f} MiB", wanted="≤ 80 MiB", met=memory <= 80)]
     if not shutil.which("wrk"):
         return [*lines, Line(f"requests/s, {name}", f"{rate:,.0f}", "wrk is absent (apt install wrk)")]
-    other, cpu = wrk(f"{url}/fast", connections)
-    beside = f"wrk {other:,.0f}, {cpu / (other * SECONDS) * 1e6:.1f} µs each"
-    found = Line(f"requests/s, {name}", f"{rate:,.0f}", beside, f"{rate / other:.2f}", "≥ 0.60 of wrk", rate / other >= 0.6)
-    return [*lines, found]
+    other = truth.wrk(f"{url}/fast", connections, SECONDS)
+    ratio = rate / other.rate
+    wanted, met = ("", None) if secure else ("≤ 25 µs", each <= 25)
+    return [
+        *lines,
+        Line(
+            f"processor time of a request, {name}", f"{each:.1f} µs", f"wrk {other.each_s * 1e6:.1f} µs", wanted=wanted, met=met
+        ),
+        Line(f"requests/s, {name}", f"{rate:,.0f}", f"wrk {other.rate:,.0f}", f"{ratio:.2f}", "≥ 0.60 of wrk", ratio >= 0.6),
+    ]
 
 
-def wrk(url: str, connections: int) -> tuple[float, float]:
-    """Requests a second, and seconds of processor time."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = ["taskset", "-c", str(GENERATOR_CORE), "wrk", "-t1", f"-c{connections}", f"-d{SECONDS:.0f}s", url]
-    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    found = re.search(r"Requests/sec:\s+([\d.]+)", text)
-    assert found is not None, text
-    return float(found[1]), after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+def p95_beside_truth(url: str, result: Result) -> tuple[float, float, str]:
+    """The p95 that was read, the one that the target tells of the same answers, and the generator's own state."""
+    (stage,) = result.totals
+    gauge = f"generator's lag {stage.gauge.lag_p95_ms:.1f} ms"
+    return Histogram.from_bytes(stage.service).percentile(95), truth.told(url)["p95"], gauge
 
 
-def true_figures(url: str) -> Lines:
-    rows: Lines = []
-    for rate in (1_000, 8_000):
-        (stage,) = put(url, "/fixed/50", think=Think("paced", 1_000 / rate), users=1_000).totals
-        p95 = Histogram.from_bytes(stage.service).percentile(95)
-        asked = f"{stage.ended / stage.seconds:,.0f} of {rate:,}/s"
-        off = abs(p95 / 50 - 1)
-        rows.append(
-            Line(
-                f"p95 of 1,000 paced users, {asked}", f"{p95:.1f} ms", "target 50 ms", f"{p95 / 50:.3f}", "≤ 2 % off", off <= 0.02
-            )
-        )
-    (stage,) = put(url, "/fixed/50", rate=10_000).totals
+def paced(url: str, rate: int) -> Lines:
+    result = put(url, "/fixed/50", think=Think("paced", 1_000 / rate), users=1_000)
+    read, true, gauge = p95_beside_truth(url, result)
+    asked = f"{result.totals[0].ended / result.totals[0].seconds:,.0f} of {rate:,}/s"
+    beside = f"the target's own {true:.1f} ms, {gauge}"
+    if shutil.which("wrk"):
+        other = truth.wrk(f"{url}/fixed/50", 1_000, SECONDS, think_ms=THINKING[rate])
+        beside += f"; wrk {other.p95_ms:.1f} against {truth.told(url)['p95']:.1f} ms at {other.rate:,.0f}/s"
+    off = abs(read / true - 1)
+    return [Line(f"p95 of 1,000 paced users, {asked}", f"{read:.1f} ms", beside, f"{read / true:.3f}", "≤ 2 % off", off <= 0.02)]
+
+
+def thoughtless(url: str) -> Lines:
+    """1,000 users who never wait offer 20,000/s to a target of 50 ms."""
+    result = put(url, "/fixed/50", users=1_000)
+    read, true, gauge = p95_beside_truth(url, result)
+    asked = f"{result.totals[0].ended / result.totals[0].seconds:,.0f} of 20,000/s"
+    beside, off = f"the target's own {true:.1f} ms, {gauge}", abs(read / true - 1)
+    return [
+        Line(f"p95 of 1,000 users at once, {asked}", f"{read:.1f} ms", beside, f"{read / true:.3f}", "≤ 5 % off", off <= 0.05)
+    ]
+
+
+def open_model(url: str) -> Lines:
+    result = put(url, "/fixed/50", rate=10_000)
+    (stage,) = result.totals
     achieved = stage.gauge.achieved
-    rows.append(Line("open model at 10,000/s, sent", f"{stage.sent:,}", "", f"{achieved:.4f}", "≥ 0.995", achieved >= 0.995))
-    return rows
+    read, true, gauge = p95_beside_truth(url, result)
+    response = Histogram.from_bytes(stage.response).percentile(95)
+    beside, off = f"the target's own {true:.1f} ms, {gauge}; from the intended start {response:.1f} ms", abs(read / true - 1)
+    return [
+        Line("open model at 10,000/s, sent", f"{stage.sent:,}", "", f"{achieved:.4f}", "≥ 0.995", achieved >= 0.995),
+        Line("p95 of service, open model at 10,000/s", f"{read:.1f} ms", beside, f"{read / true:.3f}", "≤ 2 % off", off <= 0.02),
+    ]
 
 
 def many_shards(url: str) -> Lines:
