@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
 
 from django import forms
 
@@ -13,6 +11,7 @@ from accounts.forms import Styled
 from kpis import channels
 from kpis.models import KPI, Channel, Kind, Route, Rule, Scorecard, Silence
 from kpis.models.alerts import RULED
+from kpis.planned_form import PlannedForm, ZoneField
 
 
 class AcknowledgeForm(Styled, forms.Form):
@@ -20,19 +19,6 @@ class AcknowledgeForm(Styled, forms.Form):
         max_length=2000, required=False, label="Note",
         widget=forms.Textarea(attrs={"rows": 2, "placeholder": "What you know, what you do about it"}),
     )  # fmt: skip
-
-
-class ZoneField(forms.CharField):
-    """A time zone by its name."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(initial="UTC", max_length=60, help_text="Such as UTC or Europe/Berlin.", **kwargs)
-
-    def clean(self, value: Any) -> str:
-        name = str(super().clean(value))
-        if name not in available_timezones():
-            raise forms.ValidationError("Write a time zone such as Europe/Berlin.")
-        return name
 
 
 class RouteForm(Styled, forms.ModelForm):
@@ -126,19 +112,7 @@ class ChatForm(ChannelForm):
 FORMS: Mapping[str, type[ChannelForm]] = {"mail": MailForm, "webhook": WebhookForm, "chat": ChatForm}
 
 
-class SilenceForm(Styled, forms.ModelForm):
-    REPEATS = (
-        ("", "once"), ("FREQ=DAILY", "every day"), ("FREQ=WEEKLY", "every week on this day"),
-        ("FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", "on weekdays"), ("FREQ=MONTHLY", "every month on this day"),
-    )  # fmt: skip
-    starts_at = forms.DateTimeField(label="From", widget=forms.DateTimeInput(attrs={"type": "datetime-local"}))
-    ends_at = forms.DateTimeField(label="Until", widget=forms.DateTimeInput(attrs={"type": "datetime-local"}))
-    repeat = forms.ChoiceField(choices=REPEATS, required=False, label="Repeats")
-    rule = forms.CharField(
-        max_length=200, required=False, label="Or by a rule", help_text="RFC 5545, such as FREQ=MONTHLY;BYDAY=1SU."
-    )
-    zone = ZoneField(label="Time zone")
-
+class SilenceForm(PlannedForm):
     class Meta:
         model = Silence
         fields = ["reason", "starts_at", "ends_at", "zone", "repeat", "rule", "scorecard", "kpi", "service"]
@@ -149,21 +123,6 @@ class SilenceForm(Styled, forms.ModelForm):
         super().__init__(*args, auto_id="silence-%s", **kwargs)
         _choose_scorecard(self.fields["scorecard"])
         _choose_kpi(self.fields["kpi"])
-
-    def clean(self) -> dict[str, Any]:
-        """Times are those of the clock in the zone."""
-        data = super().clean() or self.cleaned_data
-        if zone := data.get("zone"):
-            for name in ("starts_at", "ends_at"):
-                if isinstance(data.get(name), datetime):
-                    data[name] = data[name].replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
-        return data
-
-    def changes(self) -> dict[str, Any]:
-        data = dict(self.cleaned_data)
-        data["rule"] = data.pop("repeat") or data["rule"] if not data["rule"] else data["rule"]
-        data.pop("repeat", None)
-        return data
 
 
 class RuleForm(Styled, forms.ModelForm):

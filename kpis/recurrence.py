@@ -56,6 +56,29 @@ class Window:
         return found
 
 
+def faults(window: Window, now: datetime) -> dict[str, str]:
+    """What is wrong with planned time, by field."""
+    errors: dict[str, str] = {}
+    if window.ends_at <= window.starts_at:
+        errors["ends_at"] = "It ends after it begins."
+    elif window.length > LONGEST:
+        errors["ends_at"] = f"At most {LONGEST.days} days at a time."
+    elif not window.rule and window.ends_at <= now:
+        errors["ends_at"] = "It ends in the future."
+    try:
+        place = ZoneInfo(window.zone)
+    except (KeyError, ValueError, OSError):
+        return errors | {"zone": "Write a time zone such as Europe/Berlin."}
+    if window.rule:
+        try:
+            parsed(window.rule, window.starts_at.astimezone(place).replace(tzinfo=None))
+        except BadRecurrence as error:
+            return errors | {"rule": str(error)}
+        if not errors and not window.between(now, now + timedelta(days=400), most=1):
+            errors["rule"] = "It never holds in the next year."
+    return errors
+
+
 def parsed(rule: str, first: datetime) -> rrule:
     """The rule, beginning at a local time. Raises BadRecurrence."""
     parts = dict(part.partition("=")[::2] for part in rule.upper().removeprefix("RRULE:").split(";") if part)

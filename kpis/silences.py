@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
 from accounts import audit
 from accounts.models import User
 from accounts.versions import figures
+from kpis import recurrence
 from kpis.models import Silence
-from kpis.recurrence import LONGEST, BadRecurrence, parsed
 
 FIELDS = ("reason", "starts_at", "ends_at", "rule", "zone", "scorecard", "kpi", "service", "ended_at")
 
@@ -49,26 +48,5 @@ def end(*, silence: Silence, actor: User, now: datetime, token: str = "") -> Sil
 
 
 def faults(silence: Silence, now: datetime) -> dict[str, str]:
-    errors: dict[str, str] = {}
-    if not silence.reason.strip():
-        errors["reason"] = "Say why it is quiet."
-    if silence.ends_at <= silence.starts_at:
-        errors["ends_at"] = "It ends after it begins."
-    elif silence.ends_at - silence.starts_at > LONGEST:
-        errors["ends_at"] = f"At most {LONGEST.days} days at a time."
-    elif not silence.rule and silence.ends_at <= now:
-        errors["ends_at"] = "It ends in the future."
-    try:
-        place = ZoneInfo(silence.zone)
-    except (KeyError, ValueError, OSError):
-        errors["zone"] = "Write a time zone such as Europe/Berlin."
-        return errors
-    if silence.rule:
-        try:
-            parsed(silence.rule, silence.starts_at.astimezone(place).replace(tzinfo=None))
-        except BadRecurrence as error:
-            errors["rule"] = str(error)
-        else:
-            if not errors and not silence.window.between(now, now + timedelta(days=400), most=1):
-                errors["rule"] = "It never holds in the next year."
-    return errors
+    said = {} if silence.reason.strip() else {"reason": "Say why it is quiet."}
+    return said | recurrence.faults(silence.window, now)

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.administration import WHY, AuditedAdmin, ReadOnlyAdmin, ReadOnlyInline, actor
 from probes import fleet
-from probes.models import Feed, Heartbeat, LoadPart, LoadRow, LoadSecond, Probe, Run, Service
+from probes.models import Feed, Heartbeat, LoadPart, LoadRow, LoadSecond, Maintenance, Probe, Run, Service
 from probes.registering import SECRETS
 from probes.running import CannotRun, ask
 
@@ -86,6 +86,16 @@ class RunAdmin(ReadOnlyAdmin):
     search_fields = ("probe__service__name", "error")
     date_hierarchy = "due_at"
     list_select_related = ("probe__service",)
+
+
+@admin.register(Maintenance)
+class MaintenanceAdmin(ReadOnlyAdmin):
+    """Planned and ended on its page, which checks it."""
+
+    list_display = ("reason", "service", "tag", "begins_at", "until", "rule", "zone", "ended_at", "created_by")
+    list_filter = (("ended_at", admin.EmptyFieldListFilter), "service")
+    list_select_related = ("service", "created_by")
+    search_fields = ("reason", "service__name", "tag")
 
 
 @admin.register(Heartbeat)

@@ -10,7 +10,7 @@ from types import ModuleType
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
-from probes import heartbeat
+from probes import heartbeat, maintenance
 from probes.kinds import kinds
 from probes.kinds.base import Outcome
 from probes.models import Probe, Run, RunState
@@ -25,7 +25,7 @@ LEASE = timedelta(seconds=100)
 
 BACK_OFF_AFTER, BACK_OFF_MOST, BACK_OFF_LONGEST_S = 2, 6, 900
 MOST_DELAY_MS = 2**31 - 1
-STARTED = ["state", "started_at", "queue_delay_ms"]
+STARTED = ["state", "started_at", "queue_delay_ms", "details"]
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,9 @@ def claim(*, now: datetime, most: int = BATCH) -> list[Claim]:
     if not _due(now).exists():
         return []
     with transaction.atomic():
-        chosen = _one_timed_each(_locked(_due(now))[:most], now)
-        waiting = _waiting(chosen)
+        found = _one_timed_each(_locked(_due(now))[:most], now)
+        waiting = _waiting(found)
+        chosen = _outside_windows(found, waiting, now)
         runs = [_started(waiting.get(probe.pk) or Run(probe=probe, due_at=probe.next_run_at), now) for probe in chosen]
         Run.objects.bulk_create([run for run in runs if run.probe_id not in waiting])
         renew([run for run in runs if run.probe_id in waiting], STARTED)
@@ -89,6 +90,24 @@ def _one_timed_each(rows: QuerySet[Probe], now: datetime) -> list[Probe]:
             busy.add(probe.service_id)
         chosen.append(probe)
     return chosen
+
+
+def _outside_windows(probes: list[Probe], waiting: dict[int, Run], now: datetime) -> list[Probe]:
+    """Without those whose service is maintained, which are moved behind the window; what was asked for runs marked."""
+    windows = maintenance.holding(now)
+    if not windows:
+        return probes
+    resting = []
+    for probe in probes:
+        if window := maintenance.over(windows, probe.service):
+            if probe.pk in waiting:
+                waiting[probe.pk].details["maintenance"] = window.reason
+            else:
+                maintenance.put_off(probe, window)
+                resting.append(probe)
+    renew(resting, ["next_run_at"])
+    left = {probe.pk for probe in resting}
+    return [probe for probe in probes if probe.pk not in left]
 
 
 def _waiting(probes: list[Probe]) -> dict[int, Run]:

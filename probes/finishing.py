@@ -13,6 +13,7 @@ from kpis.points import Point, Rejected, point_of
 from kpis.readings import Reading
 from kpis.recording import Conflict, record
 from kpis.units import UnitMismatch
+from probes import maintenance
 from probes.claiming import Claim
 from probes.kinds.base import Measured, Outcome
 from probes.models import Feed, Run, RunState
@@ -38,6 +39,7 @@ def finish(ended: Sequence[Ended], *, now: datetime) -> int:
     """
     ours = _still_ours(ended)
     feeds = _feeds(ours)
+    _mark_maintained([claimed for claimed, _ in ours], now)
     told = [_told(claimed, measured, feeds.get(claimed.probe.pk, [])) for claimed, measured in ours]
     _store(told, now)
     for (claimed, measured), said in zip(ours, told, strict=True):
@@ -55,6 +57,14 @@ def _still_ours(ended: Sequence[Ended]) -> list[Ended]:
     return [(claimed, measured) for claimed, measured in ended if claimed.run.pk in running]
 
 
+def _mark_maintained(claims: Sequence[Claim], now: datetime) -> None:
+    """A window that began while a run was under way holds for it too."""
+    windows = maintenance.holding(now)
+    for claimed in claims if windows else ():
+        if window := maintenance.over(windows, claimed.probe.service):
+            claimed.run.details.setdefault("maintenance", window.reason)
+
+
 def _feeds(ended: Sequence[Ended]) -> dict[int, list[Feed]]:
     found: dict[int, list[Feed]] = {}
     probes = [claimed.probe.pk for claimed, _ in ended]
@@ -67,6 +77,7 @@ def _told(claimed: Claim, measured: Measured, feeds: Sequence[Feed]) -> _Told:
     """What reaches a KPI, and why something does not."""
     service, told = claimed.probe.service, _Told()
     by_metric = {reading.metric: reading for reading in measured.readings}
+    maintained = claimed.run.details.get("maintenance")
     for feed in feeds:
         row: dict[str, Any] = {"metric": feed.metric, "kpi": f"{feed.kpi.scorecard.slug}/{feed.kpi.key}"}
         told.rows.append(row)
@@ -74,8 +85,8 @@ def _told(claimed: Claim, measured: Measured, feeds: Sequence[Feed]) -> _Told:
         if reading is None:
             row["why_not"] = measured.error or measured.reason or "this run did not read it"
             continue
-        if feed.kpi.is_archived:
-            row["why_not"] = "this KPI is archived"
+        if maintained or feed.kpi.is_archived:
+            row["why_not"] = f"in a maintenance window: {maintained}" if maintained else "this KPI is archived"
             continue
         try:
             point = point_of(
@@ -110,6 +121,8 @@ def _fill(claimed: Claim, measured: Measured, told: _Told, now: datetime) -> Non
     run.readings = [reading_row(reading) for reading in measured.readings]
     run.recorded = told.rows
     probe.claimed_until, probe.memory = None, measured.memory
+    if "maintenance" in run.details:
+        return
     probe.failures = 0 if measured.outcome in (Outcome.OK, Outcome.INVALID) else probe.failures + 1
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
 
 from kpis.models import KPI
+from kpis.recurrence import Window
 from outgoing.secrets import EncryptedJSONField, EncryptedTextField
 from probes.kinds import kind_choices
 from probes.kinds.base import Outcome
@@ -69,6 +72,49 @@ class Probe(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} of {self.service}"
+
+
+class Maintenance(models.Model):
+    """Planned time in which a service, or all that have a tag, are not measured: it tells nothing of how they do.
+
+    `begins_at` and `until` are the occurrence that holds or comes next; empty once it is over.
+    """
+
+    reason = models.CharField(max_length=200)
+    service = models.ForeignKey(Service, null=True, blank=True, on_delete=models.CASCADE, related_name="maintenances")
+    tag = models.CharField(max_length=60, blank=True, help_text="Instead of one service: all that have it.")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    rule = models.CharField(max_length=200, blank=True, help_text="RFC 5545, such as FREQ=WEEKLY;BYDAY=SA.")
+    zone = models.CharField(max_length=60, default="UTC")
+    begins_at = models.DateTimeField(null=True, blank=True)
+    until = models.DateTimeField(null=True, blank=True, db_index=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True, blank=True, help_text="When somebody ended it before its time.")
+
+    class Meta:
+        ordering = ["-starts_at", "-pk"]
+
+    def __str__(self) -> str:
+        return self.reason
+
+    @property
+    def window(self) -> Window:
+        return Window(self.starts_at, self.ends_at, self.rule, self.zone)
+
+    def covers(self, service: Service) -> bool:
+        return self.service_id == service.pk if self.service_id else self.tag in service.tags
+
+    def holds_until(self, at: datetime) -> datetime | None:
+        """When the occurrence that holds at a time ends; None where none holds."""
+        return self.until if self.begins_at and self.until and self.begins_at <= at < self.until else None
+
+    def next_at(self, now: datetime) -> datetime | None:
+        """When it begins the next time; None where it does not come again."""
+        if self.until is None:
+            return None
+        return next((begin for begin, _ in self.window.between(now, now + timedelta(days=400), most=3) if begin > now), None)
 
 
 class Feed(models.Model):

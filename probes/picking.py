@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Self
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
+from probes import maintenance
 from probes.models import Service
 
 STATES = {
     "": "Every state", "measured": "Measured", "failing": "With a failing probe", "unmeasured": "Without a probe",
-    "paused": "Paused", "confirmed": "Confirmed for load", "archived": "Archived",
+    "paused": "Paused", "maintenance": "In maintenance", "confirmed": "Confirmed for load", "archived": "Archived",
 }  # fmt: skip
 
 
@@ -56,4 +58,11 @@ class Choice:
             return found.exclude(probes__enabled=True)
         if self.state == "paused":
             return found.exclude(paused_at=None)
+        if self.state == "maintenance":
+            return found.filter(pk__in=_maintained(found))
         return found.exclude(confirmed_at=None) if self.state == "confirmed" else found
+
+
+def _maintained(services: QuerySet[Service]) -> list[int]:
+    windows = maintenance.holding(timezone.now())
+    return [one.pk for one in services if maintenance.over(windows, one)] if windows else []

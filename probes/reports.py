@@ -14,8 +14,9 @@ from accounts.templatetags.ui import plain, unit_word
 from kpis.drawing import Distribution, distribution
 from kpis.stats.histogram import Histogram
 from kpis.units import FAMILIES
+from probes import maintenance
 from probes.kinds.base import Outcome
-from probes.models import Probe, Run, RunState, Service
+from probes.models import Maintenance, Probe, Run, RunState, Service
 
 LOOKS = {
     "ok": ("circle-check", "met", "OK"),
@@ -34,8 +35,11 @@ FAILING_SHARE = 0.05
 """From this share of failed requests on a service counts as failing."""
 
 SHOWN_RUNS = 20
+Health = tuple[str, str, str, str, str]
+"""Its name, icon, look and word, and why."""
+
 NAMES = {"error_rate": "errors"}
-UNTOLD = ("histogram", "stages", "p50_ms", "p95_ms", "p99_ms")
+UNTOLD = ("histogram", "stages", "maintenance", "p50_ms", "p95_ms", "p99_ms")
 SHOWN_UNITS = {"ratio": ("%", 100.0), "bytes": ("MB", 1e-6)}
 
 
@@ -61,7 +65,8 @@ class ProbeRow:
 
 @dataclass(frozen=True)
 class ServiceRow:
-    """`health` is healthy, impaired, failing, silent, unknown or paused: never healthy without data or while requests fail."""
+    """`health` is healthy, impaired, failing, silent, unknown, maintained, paused or archived: never healthy without data or
+    while requests fail."""
 
     service: Service
     health: str
@@ -116,27 +121,35 @@ def services(listed: Iterable[Service], *, now: datetime) -> list[ServiceRow]:
         last = run_row(runs[probe.newest]) if probe.newest in runs else None
         late = probe.enabled and now - probe.next_run_at > timedelta(seconds=max(30, probe.interval_s))
         by_service.setdefault(probe.service_id, []).append(ProbeRow(probe, last, late))
-    return [service_row(one, by_service.get(one.pk, []), now) for one in rows]
+    windows = maintenance.holding(now)
+    return [service_row(one, by_service.get(one.pk, []), now, maintenance.over(windows, one)) for one in rows]
 
 
-def service_row(service: Service, probes: list[ProbeRow], now: datetime) -> ServiceRow:
+def service_row(service: Service, probes: list[ProbeRow], now: datetime, window: Maintenance | None = None) -> ServiceRow:
     """Judge health by the newest run of each enabled probe: silence is not health, and a failure outweighs any success."""
     last = [row.last for row in probes if row.probe.enabled and row.last]
     at = max((row.run.finished_at for row in last if row.run.finished_at), default=None)
-    return ServiceRow(service, *_health(service, probes, now), at, _figures(last), probes)
+    health = _resting(service, window) or _health(probes, now)
+    return ServiceRow(service, *health, at, _figures(last), probes)
 
 
-def _health(service: Service, probes: Sequence[ProbeRow], now: datetime) -> tuple[str, str, str, str, str]:
-    """Health, its icon, look and word, and why."""
+def _resting(service: Service, window: Maintenance | None) -> Health | None:
+    """Why it is not measured on purpose."""
+    if service.archived_at:
+        return "archived", "archive", "nodata", "Archived", "It is measured no more; what was measured stays."
+    if service.paused_at:
+        return "paused", "player-pause", "nodata", "Paused", service.paused_why or "Nothing is measured until it is resumed."
+    if window and window.until:
+        return "maintained", "clock-pause", "waived", "Maintenance", f"{window.reason} (until {window.until:%-d %b %H:%M} UTC)"
+    return None
+
+
+def _health(probes: Sequence[ProbeRow], now: datetime) -> Health:
     last = [row for row in probes if row.probe.enabled and row.last]
     fresh = [row.last for row in last if row.last and _is_fresh(row, now)]
     silent = [row.probe.get_kind_display() for row in last if not _is_fresh(row, now)]
     failing = next((row for row in fresh if row.run.outcome in FAILURES or (row.error_share or 0) >= FAILING_SHARE), None)
     some = max((row.error_share or 0 for row in fresh), default=0)
-    if service.archived_at:
-        return "archived", "archive", "nodata", "Archived", "It is measured no more; what was measured stays."
-    if service.paused_at:
-        return "paused", "player-pause", "nodata", "Paused", service.paused_why or "Nothing is measured until it is resumed."
     if not probes:
         return "unknown", "circle-dashed", "nodata", "Not measured", "It has no probe yet."
     if not last:
@@ -200,6 +213,7 @@ def headline(rows: Sequence[ServiceRow]) -> str:
     for count, one, more in (
         (counted["failing"], "fails", "fail"),
         (counted["impaired"], "is impaired", "are impaired"),
+        (counted["maintained"], "is in maintenance", "are in maintenance"),
         (unseen, "without fresh data", "without fresh data"),
     ):
         if count:
@@ -219,6 +233,7 @@ def service(one: Service, *, now: datetime, only: int | None = None) -> ServiceR
         "impaired": f"{one.name} answers, but {row.why}.",
         "silent": f"{one.name} was not measured lately.",
         "paused": f"{one.name} is paused.",
+        "maintained": f"{one.name} is in maintenance.",
         "archived": f"{one.name} is archived.",
     }.get(row.health, f"{one.name} has not been measured yet.")
     return ServiceReport(row, [run_row(run) for run in runs[:SHOWN_RUNS]], sentence, "" if row.health == "healthy" else row.why)

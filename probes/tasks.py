@@ -3,13 +3,14 @@
 from celery import shared_task
 from django.utils import timezone
 
-from probes import heartbeat, loading, running
+from probes import heartbeat, loading, maintenance, running
 
 
 @shared_task(name="probes.tick", ignore_result=True, soft_time_limit=120, time_limit=150)
 def tick() -> None:
     """Look for what is due, and measure it."""
     heartbeat.beat("worker", now=timezone.now())
+    maintenance.look_ahead(now=timezone.now())
     running.work()
 
 

@@ -2,7 +2,18 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from probes import api, files, fleet_views, guided, load_api, load_views, registering_api, views
+from probes import (
+    api,
+    files,
+    fleet_views,
+    guided,
+    load_api,
+    load_views,
+    maintenance_api,
+    maintenance_views,
+    registering_api,
+    views,
+)
 
 app_name = "probes"
 
@@ -16,6 +27,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("services/<slug:slug>/edit/", views.service_edit, name="service-edit"),
     path("services/<slug:slug>/confirm/", fleet_views.service_confirm, name="service-confirm"),
     path("services/<slug:slug>/probes/new/<slug:kind>/", views.probe_create, name="probe-create"),
+    path("maintenance/", maintenance_views.maintenance_list, name="maintenance-list"),
+    path("maintenance/<int:pk>/end/", maintenance_views.maintenance_end, name="maintenance-end"),
     path("probes/<int:pk>/edit/", views.probe_edit, name="probe-edit"),
     path("probes/<int:pk>/run/", views.probe_run, name="probe-run"),
     path("runs/<int:pk>/", views.run_detail, name="run-detail"),
@@ -31,6 +44,8 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
     path("services/<slug:slug>/confirm/", registering_api.confirm, name="service-confirm"),
     path("services/<slug:slug>/", api.service, name="service-detail"),
     path("services/<slug:slug>/probes/", api.probes, name="probe-list"),
+    path("maintenance/", maintenance_api.window_list, name="maintenance-list"),
+    path("maintenance/<int:pk>/end/", maintenance_api.window_end, name="maintenance-end"),
     path("probes/<int:pk>/", api.probe, name="probe-detail"),
     path("probes/<int:pk>/run/", api.probe_run, name="probe-run"),
     path("runs/", api.runs, name="run-list"),

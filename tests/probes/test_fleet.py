@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import AuditEntry
-from probes import heartbeat
+from probes import heartbeat, maintenance
 from probes.fleet import TooMany, run_now
 from probes.models import Probe, Run, RunState, Service
 from probes.picking import Choice
@@ -106,14 +108,18 @@ def test_who_only_reads_acts_on_nothing(as_viewer: Client, three: list[Service])
         ({}, {"a", "b", "c"}), ({"q": "B"}, {"b"}), ({"q": "b.example"}, {"b"}), ({"q": "\x00"}, {"a", "b", "c"}),
         ({"tag": "x"}, {"b"}), ({"tag": 'x"'}, set()), ({"state": "failing"}, {"a"}), ({"state": "measured"}, {"a"}),
         ({"state": "unmeasured"}, {"b", "c"}), ({"state": "paused"}, {"c"}), ({"state": "confirmed"}, {"b"}),
-        ({"state": "archived"}, {"d"}), ({"state": "nonsense"}, {"a", "b", "c"}), ({"environment": "test"}, {"a", "b", "c"}),
+        ({"state": "archived"}, {"d"}), ({"state": "maintenance"}, {"b"}),
+        ({"state": "nonsense"}, {"a", "b", "c"}), ({"environment": "test"}, {"a", "b", "c"}),
     ],
 )  # fmt: skip
-def test_a_list_shows_what_its_address_says(asked: dict[str, str], shown: set[str]) -> None:
+def test_a_list_shows_what_its_address_says(people: Any, asked: dict[str, str], shown: set[str]) -> None:
     make_probe(make_service(slug="a"), failures=3)
     make_service("http://b.example", slug="b", tags=["x", "xy"], confirmed_at=NOW)
     make_service(slug="c", paused_at=NOW, tags=["xy"])
     make_service(slug="d", archived_at=NOW)
+    now = timezone.now()
+    window = {"tag": "x", "starts_at": now, "ends_at": now + timedelta(hours=1)}
+    maintenance.plan(fields=window | {"reason": "r"}, actor=people.engineer, now=now)
     assert {one.slug for one in Choice.of(asked).apply(Service.objects.all())} == shown
 
 
@@ -162,5 +168,5 @@ def test_the_page_of_a_service_takes_the_same_few_queries(
     for _ in range(how_many):
         make_run(make_probe(service))
     as_engineer.get("/services/a/")
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         as_engineer.get("/services/a/")

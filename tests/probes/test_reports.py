@@ -90,11 +90,11 @@ def test_the_headline_counts_every_service_once() -> None:
 
 
 @pytest.mark.parametrize("how_many", [1, 30])
-def test_services_take_two_queries(how_many: int, django_assert_num_queries: Any) -> None:
+def test_services_take_three_queries(how_many: int, django_assert_num_queries: Any) -> None:
     services = [make_service() for _ in range(how_many)]
     for service in services:
         make_run(make_probe(service))
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         assert len(reports.services(services, now=NOW)) == how_many
 
 
