@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 
-from accounts.forms import Styled
+from accounts.forms import Styled, VersionedForm
 from kpis import channels
 from kpis.models import KPI, Channel, Kind, Route, Rule, Scorecard, Silence
 from kpis.models.alerts import RULED
@@ -125,30 +125,41 @@ class SilenceForm(PlannedForm):
         _choose_kpi(self.fields["kpi"])
 
 
-class RuleForm(Styled, forms.ModelForm):
+class RuleForm(VersionedForm):
     kind = forms.ChoiceField(choices=[(kind.value, kind.label) for kind in RULED], label="Alert when it is")
-    for_min = forms.IntegerField(min_value=0, max_value=525600, initial=0, label="For at least, minutes")
+    for_min = forms.FloatField(min_value=0, max_value=525600, initial=0, label="For at least, minutes")
+    recover_min = forms.FloatField(
+        min_value=0, max_value=525600, initial=0, label="Over when it was good for, minutes",
+        help_text="Within it (five minutes at least), it is the same alert again.",
+    )  # fmt: skip
     every_h = forms.FloatField(
         min_value=0.1, max_value=8784, required=False, label="Expected every, hours", help_text="For what did not arrive.",
     )  # fmt: skip
 
     class Meta:
         model = Rule
-        fields = ["kind", "scorecard", "kpi", "severity", "for_min", "every_h", "service", "branch", "objective", "min_events"]
+        fields = [
+            "kind", "scorecard", "kpi", "severity", "for_min", "recover_min", "every_h", "service", "branch", "objective",
+            "min_events",
+        ]  # fmt: skip
         labels = {"kpi": "KPI", "objective": "Promised share of good events", "min_events": "Fewest events"}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, auto_id="rule-%s", **kwargs)
         _choose_scorecard(self.fields["scorecard"])
         _choose_kpi(self.fields["kpi"])
+        if self.instance.pk:
+            stated = [("for_min", self.instance.for_s, 60), ("recover_min", self.instance.recover_s, 60)]
+            for name, seconds, part in [*stated, ("every_h", self.instance.every_s, 3600)]:
+                self.initial[name] = None if seconds is None else f"{seconds / part:g}" if seconds % part == 0 else seconds / part
 
     def _post_clean(self) -> None:
         """The verb judges what fits together, and says it field by field."""
 
     def changes(self) -> dict[str, Any]:
-        data = dict(self.cleaned_data)
+        data = {name: value for name, value in self.cleaned_data.items() if name != "version"}
         every_h = data.pop("every_h")
-        data["for_s"] = data.pop("for_min") * 60
+        data["for_s"], data["recover_s"] = round(data.pop("for_min") * 60), round(data.pop("recover_min") * 60)
         data["every_s"] = round(every_h * 3600) if every_h and data["kind"] == Kind.ABSENT else None
         return data
 

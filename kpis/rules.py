@@ -1,4 +1,4 @@
-"""Rules beyond thresholds: made, switched off and on by people."""
+"""Rules beyond thresholds: made, changed and removed by people."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.db import transaction
 
 from accounts import audit
 from accounts.models import User
-from accounts.versions import figures
+from accounts.versions import figures, locked
 from kpis.models import KPI, Kind, Rule
 from kpis.units import UnitMismatch, family
 
@@ -28,26 +28,39 @@ class BadRule(ValueError):
 
 
 @transaction.atomic
-def create(*, fields: Mapping[str, Any], actor: User) -> Rule:
+def create(*, fields: Mapping[str, Any], actor: User, token: str = "") -> Rule:
     """Raises BadRule."""
     rule = Rule(created_by=actor, **fields)
     if errors := faults(rule):
         raise BadRule(errors)
     rule.save()
-    audit.record(actor=actor, action="rule.create", subject=rule, after=figures(rule, FIELDS))
+    audit.record(actor=actor, action="rule.create", subject=rule, after=figures(rule, FIELDS), token=token)
     return rule
 
 
 @transaction.atomic
-def switch(*, rule: Rule, enabled: bool, actor: User) -> Rule:
-    """Off, its open alerts end at the next look; on, it watches again."""
-    rule = Rule.objects.select_for_update(of=("self",)).get(pk=rule.pk)
-    if rule.enabled != enabled:
-        rule.enabled = enabled
-        rule.version += 1
-        rule.save(update_fields=["enabled", "version"])
-        audit.record(actor=actor, action="rule.switch", subject=rule, after={"enabled": enabled})
-    return rule
+def change(*, rule: Rule, changes: Mapping[str, Any], actor: User, version: int | None = None, token: str = "") -> Rule:
+    """What it watches from the next look on; switched off, its open alerts end then. Raises BadRule or StaleEdit."""
+    current = locked(rule, version)
+    before = figures(current, changes)
+    for name, value in changes.items():
+        setattr(current, name, value)
+    if errors := faults(current):
+        raise BadRule(errors)
+    after = figures(current, changes)
+    if before != after:
+        current.version += 1
+        current.save(update_fields=[*changes, "version"])
+        audit.record(actor=actor, action="rule.change", subject=current, before=before, after=after, token=token)
+    return current
+
+
+@transaction.atomic
+def remove(*, rule: Rule, actor: User, version: int | None = None, token: str = "") -> None:
+    """Its open alerts end at the next look; those that it opened stay. Raises StaleEdit."""
+    current = locked(rule, version, removing=True)
+    audit.record(actor=actor, action="rule.delete", subject=current, before=figures(current, FIELDS), token=token)
+    current.delete()
 
 
 def faults(rule: Rule) -> dict[str, str]:

@@ -14,6 +14,7 @@ from kpis.views import (
     kpis,
     quiet,
     reviews,
+    rules,
     scorecards,
     submissions,
     waivers,
@@ -66,8 +67,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("alerts/messages/aside/", channels.message_aside, name="message-aside"),
     path("alerts/silences/", quiet.silence_list, name="silence-list"),
     path("alerts/silences/<int:pk>/end/", quiet.silence_end, name="silence-end"),
-    path("alerts/rules/", quiet.rule_list, name="rule-list"),
-    path("alerts/rules/<int:pk>/switch/", quiet.rule_switch, name="rule-switch"),
+    path("alerts/rules/", rules.rule_list, name="rule-list"),
+    path("alerts/rules/<int:pk>/", rules.rule_edit, name="rule-edit"),
+    path("alerts/rules/<int:pk>/switch/", rules.rule_switch, name="rule-switch"),
+    path("alerts/rules/<int:pk>/remove/", rules.rule_remove, name="rule-remove"),
     path("badges/kpi/<slug:slug>/<slug:key>.svg", badges.kpi_badge, name="kpi-badge"),
 ]
 api_urlpatterns: list[URLPattern | URLResolver] = [

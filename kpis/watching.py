@@ -89,6 +89,17 @@ def watch_rules(*, now: datetime) -> None:
             remember(again, now=now, look_again=True)
 
 
+def look(rule: Rule, *, now: datetime) -> list[Sight]:
+    """What a rule sees now, also one that is off: nothing moves. Raises whatever keeps it from being followed."""
+    kpis = KPI.objects.active().select_related("scorecard")
+    if rule.kpi_id:
+        kpis = kpis.filter(pk=rule.kpi_id)
+    if rule.scorecard_id:
+        kpis = kpis.filter(scorecard=rule.scorecard_id)
+    chosen = [] if rule.kind == Kind.ABSENT else list(kpis)
+    return list(_sights(rule, {one.kpi.pk: one for one in standings(chosen, now=now)}, now))
+
+
 def _looked(rule: Rule, stand: dict[int, Standing], now: datetime) -> list[Sight] | None:
     """What a rule sees; None where it cannot be followed, which is then written on it, and taken off when it can again."""
     try:

@@ -20,8 +20,8 @@ from accounts.permissions import Scope, allowed_scorecards, allowed_services, sc
 from accounts.problems import Problem, invalid
 from kpis import duty, incidents, silences
 from kpis.alerting import State
-from kpis.api.lookup import Lookup, visible_scorecards
-from kpis.models import KPI, Incident, Severity, Silence, Transition
+from kpis.api.lookup import about, mine
+from kpis.models import Incident, Severity, Silence, Transition
 
 SHOWN = [State.FIRING, State.ACKNOWLEDGED, State.RESOLVED]
 
@@ -121,29 +121,12 @@ def _plan(request: Request) -> Response:
     form = SilenceIn(data=request.data)
     form.is_valid(raise_exception=True)
     actor, token = audit.actor_of(request)
-    fields = _about(request, dict(form.validated_data))
+    fields = about(request, dict(form.validated_data))
     try:
         silence = silences.plan(fields=fields, actor=actor, now=timezone.now(), token=token)
     except silences.BadSilence as bad:
         raise invalid([{"path": f"$.{name}", "detail": text} for name, text in bad.errors.items()]) from bad
     return Response(_silence(silence), status=201)
-
-
-def _about(request: Request, fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields with their rows; a token mutes nothing that it may not see."""
-    slug, name = fields.pop("scorecard"), fields.pop("kpi")
-    scorecard = visible_scorecards(request).filter(slug=slug).first() if slug else None
-    if slug and scorecard is None:
-        raise invalid([{"path": "$.scorecard", "detail": f"There is no scorecard {slug!r}."}])
-    kpi = Lookup.of(request, [name]).find(name) if name else None
-    if kpi is not None and not isinstance(kpi, KPI):
-        raise invalid([{"path": "$.kpi", **kpi}])
-    if allowed_scorecards(request) is not None and scorecard is None and kpi is None:
-        raise invalid([{"path": "$.scorecard", "detail": "Your token is for some scorecards only: name one of them, or a KPI."}])
-    allowed = allowed_services(request)
-    if allowed is not None and fields["service"] not in allowed:
-        raise invalid([{"path": "$.service", "detail": "Your token is for some services only: name one of them."}])
-    return fields | {"scorecard": scorecard, "kpi": kpi}
 
 
 def _visible(request: Request) -> QuerySet[Incident]:
@@ -161,11 +144,7 @@ def _incident(request: Request, pk: int) -> Incident:
 
 
 def _silences(request: Request) -> QuerySet[Silence]:
-    found = Silence.objects.select_related("scorecard", "kpi__scorecard", "created_by")
-    allowed, services = allowed_scorecards(request), allowed_services(request)
-    if allowed is not None:
-        found = found.filter(scorecard__slug__in=allowed) | found.filter(kpi__scorecard__slug__in=allowed)
-    return found if services is None else found.filter(service__in=services)
+    return mine(request, Silence.objects.select_related("scorecard", "kpi__scorecard", "created_by"))
 
 
 def _alert(row: duty.Row) -> dict[str, Any]:

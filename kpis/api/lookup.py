@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404
 from rest_framework.request import Request
 
-from accounts.permissions import allowed_scorecards
+from accounts.permissions import allowed_scorecards, allowed_services
+from accounts.problems import invalid
 from kpis.models import KPI, Scorecard
 from kpis.models.scorecards import KpiQuerySet
 
@@ -73,3 +74,31 @@ class Lookup:
             return {"detail": f"There is no KPI {name!r}."}
         candidates = sorted(f"{kpi.scorecard.slug}/{kpi.key}" for kpi in found)
         return {"detail": f"{name!r} is ambiguous; write one of {', '.join(candidates)}.", "candidates": candidates}
+
+
+def about(request: Request, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields that say what something is about (`scorecard`, `kpi`, `service`) with their rows.
+
+    A token mutes and watches nothing that it may not see: one that is for some scorecards or services has to name one.
+    """
+    slug, name, service = fields["scorecard"] or "", fields["kpi"] or "", fields["service"]
+    scorecard = visible_scorecards(request).filter(slug=slug).first() if slug else None
+    if slug and scorecard is None:
+        raise invalid([{"path": "$.scorecard", "detail": f"There is no scorecard {slug!r}."}])
+    kpi = Lookup.of(request, [name]).find(name) if name else None
+    if isinstance(kpi, dict):
+        raise invalid([{"path": "$.kpi", **kpi}])
+    if allowed_scorecards(request) is not None and scorecard is None and kpi is None:
+        raise invalid([{"path": "$.scorecard", "detail": "Your token is for some scorecards only: name one of them, or a KPI."}])
+    allowed = allowed_services(request)
+    if allowed is not None and service not in allowed:
+        raise invalid([{"path": "$.service", "detail": "Your token is for some services only: name one of them."}])
+    return {**fields, "scorecard": scorecard, "kpi": kpi}
+
+
+def mine(request: Request, rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Of rows that are about a scorecard, a KPI or a service: those that the token may see."""
+    allowed, services = allowed_scorecards(request), allowed_services(request)
+    if allowed is not None:
+        rows = rows.filter(Q(scorecard__slug__in=allowed) | Q(kpi__scorecard__slug__in=allowed))
+    return rows if services is None else rows.filter(service__in=services)

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from kpis.api import alerts, baselines, comparison, definitions, kpis, measurements, reviews, targets, waivers
+from kpis.api import alerts, baselines, comparison, definitions, kpis, measurements, reviews, rules, targets, waivers
 
 urlpatterns: list[URLPattern] = [
     path("scorecards/", kpis.scorecard_list, name="scorecard-list"),
@@ -32,6 +32,8 @@ urlpatterns: list[URLPattern] = [
     path("alerts/", alerts.alert_list, name="alert-list"),
     path("alerts/<int:pk>/", alerts.alert_detail, name="alert-detail"),
     path("alerts/<int:pk>/acknowledge/", alerts.alert_acknowledge, name="alert-acknowledge"),
+    path("rules/", rules.rule_list, name="rule-list"),
+    path("rules/<int:pk>/", rules.rule_detail, name="rule-detail"),
     path("silences/", alerts.silence_list, name="silence-list"),
     path("silences/<int:pk>/end/", alerts.silence_end, name="silence-end"),
 ]

@@ -19,7 +19,7 @@ from kpis import channels, delivering
 from kpis.alert_forms import FORMS, ChannelForm, RouteForm
 from kpis.models import Channel, Message, MessageState, Route
 from kpis.sending import KINDS, BadConfig
-from kpis.views.pages import page
+from kpis.views.pages import beside, page
 
 MOST_MESSAGES, MOST_DEAD = 50, 200
 
@@ -53,7 +53,7 @@ def channel_new(request: PageRequest, kind: str) -> HttpResponse:
         try:
             channel = channels.create(kind=kind, config=config, fields=form.changes(), route=route.changes(), actor=request.user)
         except BadConfig as bad:
-            _beside(form, bad)
+            beside(form, bad.errors)
         else:
             if kind == "webhook" and not form.cleaned_data.get("secret"):
                 messages.info(request, f"Copy the secret now, it is not shown again: {config['secret']}")
@@ -74,7 +74,7 @@ def channel_edit(request: PageRequest, pk: int) -> HttpResponse:
                 version=form.cleaned_data["version"],
             )  # fmt: skip
         except BadConfig as bad:
-            _beside(form, bad)
+            beside(form, bad.errors)
         except StaleEdit:
             form.add_error(None, "Somebody else changed this channel meanwhile. Open it again and change that.")
         else:
@@ -145,11 +145,6 @@ def message_aside(request: PageRequest) -> HttpResponse:
 
 def _channel(pk: int) -> Channel:
     return get_object_or_404(Channel, pk=pk, archived_at=None)
-
-
-def _beside(form: ChannelForm, bad: BadConfig) -> None:
-    for name, text in bad.errors.items():
-        form.add_error(name if name in form.fields else None, text)
 
 
 def _form(

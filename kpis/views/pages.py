@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
+from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.cache import get_conditional_response, patch_vary_headers
@@ -29,3 +31,9 @@ def live(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpRe
 def asks_for(request: HttpRequest, part: str) -> bool:
     """Whether htmx will replace only the element with this id."""
     return getattr(getattr(request, "htmx", None), "target", None) == part
+
+
+def beside(form: forms.BaseForm, errors: Mapping[str, str]) -> None:
+    """What a verb refused, beside the field that it is about, or above all of them."""
+    for name, text in errors.items():
+        form.add_error(name if name in form.fields else None, text)

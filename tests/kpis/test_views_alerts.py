@@ -232,9 +232,11 @@ def test_bad_silence_is_said_beside_the_field(as_engineer: Client) -> None:
     assert "FREQ is one of DAILY" in told.content.decode()
 
 
+FIELDS = {"kind": "stale", "severity": "low", "for_min": "10", "recover_min": "0", "min_events": "100"}
+
+
 def test_rule_is_made_and_switched_off(as_engineer: Client) -> None:
-    kpi = make_kpi()
-    fields = {"kind": "stale", "kpi": str(kpi.pk), "severity": "low", "for_min": "10", "min_events": "100"}
+    fields = FIELDS | {"kpi": str(make_kpi().pk)}
     as_engineer.post("/alerts/rules/", fields)
     rule = Rule.objects.get()
     assert (rule.for_s, rule.enabled) == (600, True)
@@ -243,6 +245,27 @@ def test_rule_is_made_and_switched_off(as_engineer: Client) -> None:
     assert rule.enabled is False
     told = as_engineer.post("/alerts/rules/", fields | {"kind": "burn_rate"})
     assert (told.status_code, "A share between 0 and 1" in told.content.decode()) == (422, True)
+
+
+def test_rule_is_changed_and_removed_beside_what_it_sees(as_engineer: Client, as_viewer: Client) -> None:
+    kpi = make_kpi(name="Tickets")
+    rule = Rule.objects.create(kind="no_data", kpi=kpi, for_s=90)
+    at = f"/alerts/rules/{rule.pk}/"
+    told = as_engineer.get(at).content.decode()
+    assert ('value="1.5"' in told, "not for long enough yet: Tickets was never measured" in told) == (True, True)
+    as_engineer.post(at, FIELDS | {"kind": "no_data", "kpi": str(kpi.pk), "for_min": "0", "version": "1"})
+    assert "an alert: Tickets was never measured" in as_engineer.get(at).content.decode()
+    late = as_engineer.post(at, FIELDS | {"kind": "stale", "kpi": str(kpi.pk), "version": "1"}).content.decode()
+    assert ("Somebody else changed this meanwhile" in late, Rule.objects.get().kind) == (True, "no_data")
+    Rule.objects.update(kind="burn_rate", objective=1)
+    kpi.unit = "%"
+    kpi.save()
+    record([Point(kpi=kpi, subject="orders", at=timezone.now(), value=2, count=1000, origin="run:1")], now=timezone.now())
+    assert "ZeroDivisionError" in as_engineer.get(at).content.decode()
+    for path in (at, f"{at}remove/"):
+        assert as_viewer.post(path).status_code == 403
+    as_engineer.post(f"{at}remove/")
+    assert (Rule.objects.count(), AuditEntry.objects.filter(action="rule.delete").count()) == (0, 1)
 
 
 def test_a_rule_that_cannot_be_followed_is_shown_with_what_is_wrong(as_viewer: Client) -> None:

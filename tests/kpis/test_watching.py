@@ -189,7 +189,7 @@ def test_rule_that_is_off_ends_its_alerts() -> None:
     rule = Rule.objects.create(kind="no_data", kpi=make_kpi())
     KPI.objects.update(created_at=NOW)
     watch_rules(now=NOW)
-    rules.switch(rule=rule, enabled=False, actor=User.objects.create(username="e"))
+    rules.change(rule=rule, changes={"enabled": False}, actor=User.objects.create(username="e"))
     watch_rules(now=NOW + timedelta(minutes=1))
     assert Incident.objects.get().state == "resolved"
     assert Measurement.objects.count() == 0

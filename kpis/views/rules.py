@@ -1,0 +1,107 @@
+"""Pages of the rules beyond thresholds: made, changed, switched off, removed, and what each sees now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts import conflicts
+from accounts.permissions import Scope, may, require
+from accounts.requests import PageRequest
+from accounts.versions import StaleEdit
+from kpis import rules
+from kpis.alert_forms import RuleForm
+from kpis.incidents import Sight
+from kpis.models import Rule
+from kpis.views.pages import beside, page
+from kpis.watching import look
+
+MOST, MOST_SEEN = 100, 50
+
+
+@require(Scope.READ)
+@require_http_methods(["GET", "HEAD", "POST"])
+def rule_list(request: PageRequest) -> HttpResponse:
+    return _make(request) if request.method == "POST" else _rules(request, RuleForm())  # type: ignore[return-value]
+
+
+@require(Scope.ALERTS_WRITE)
+def _make(request: PageRequest) -> HttpResponse:
+    form = RuleForm(request.POST)
+    if form.is_valid():
+        try:
+            rule = rules.create(fields=form.changes(), actor=request.user)
+        except rules.BadRule as bad:
+            _beside(form, bad)
+        else:
+            messages.success(request, "The rule watches from now on. This is what it sees.")
+            return redirect("kpis:rule-edit", pk=rule.pk)
+    return _rules(request, form, status=422)
+
+
+@require(Scope.ALERTS_WRITE)
+@require_http_methods(["GET", "HEAD", "POST"])
+def rule_edit(request: PageRequest, pk: int) -> HttpResponse:
+    """Its settings beside what it sees now."""
+    rule = _rule(pk)
+    form, conflict = RuleForm(request.POST or None, instance=rule), None
+    if request.method == "POST" and form.is_valid():
+        try:
+            rules.change(rule=rule, changes=form.changes(), actor=request.user, version=form.cleaned_data["version"])
+        except rules.BadRule as bad:
+            _beside(form, bad)
+        except StaleEdit as error:
+            conflict = conflicts.side_by_side(RuleForm, error.current, request)
+            form = conflicts.again(RuleForm, error.current, request)  # type: ignore[assignment]
+        else:
+            messages.success(request, "Saved. It watches so from now on.")
+            return redirect("kpis:rule-edit", pk=pk)
+    sights, fault = _seen(rule)
+    context: dict[str, Any] = {"rule": rule, "form": form, "conflict": conflict, "fault": fault}
+    context |= {"sights": sights[:MOST_SEEN], "more": max(0, len(sights) - MOST_SEEN)}
+    return page(request, "kpis/rule_form.html", context, status=422 if request.method == "POST" else 200)
+
+
+@require(Scope.ALERTS_WRITE)
+@require_POST
+def rule_switch(request: PageRequest, pk: int) -> HttpResponse:
+    enabled = request.POST.get("enabled") == "1"
+    rules.change(rule=_rule(pk), changes={"enabled": enabled}, actor=request.user)
+    messages.success(request, "The rule watches again." if enabled else "The rule is off; its open alerts end within a minute.")
+    return redirect("kpis:rule-list")
+
+
+@require(Scope.ALERTS_WRITE)
+@require_POST
+def rule_remove(request: PageRequest, pk: int) -> HttpResponse:
+    rules.remove(rule=_rule(pk), actor=request.user)
+    messages.success(request, "The rule is removed; its open alerts end within a minute.")
+    return redirect("kpis:rule-list")
+
+
+def _rule(pk: int) -> Rule:
+    return get_object_or_404(Rule.objects.select_related("scorecard", "kpi__scorecard"), pk=pk)
+
+
+def _seen(rule: Rule) -> tuple[list[Sight], str]:
+    """What it sees now, the bad first; or why it cannot be followed."""
+    try:
+        sights = look(rule, now=timezone.now())
+    except Exception as error:  # whatever stops the rule in the engine is what this page is to show
+        return [], f"{type(error).__name__}: {error}"
+    return sorted(sights, key=lambda sight: (not sight.look.lasting, not sight.look.bad, sight.title)), ""
+
+
+def _rules(request: PageRequest, form: RuleForm, status: int = 200) -> HttpResponse:
+    found = Rule.objects.select_related("scorecard", "kpi__scorecard", "created_by").order_by("-enabled", "pk")[:MOST]
+    context = {"rules": list(found), "form": form, "may_write": may(request.user, Scope.ALERTS_WRITE)}
+    return page(request, "kpis/rule_list.html", context, status=status)
+
+
+def _beside(form: RuleForm, bad: rules.BadRule) -> None:
+    beside(form, {"every_h" if name == "every_s" else name: text for name, text in bad.errors.items()})
