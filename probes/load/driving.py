@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 
 import msgspec
 
 from outgoing.addresses import Refused
 from probes.load import merging
 from probes.load.merging import Result
+from probes.load.processes import STOP_S, Process
 from probes.load.profile import Profile, share
-from probes.load.report import Final, Row, Told
+from probes.load.report import Final, Row
 from probes.load.spec import Spec
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 LEAD_S = 0.3
 READY_S = 30.0
 SILENT_S = 15.0
 """A shard that says nothing for so long, beyond its time-out, is dead."""
-
-STOP_S = 2.0
-LINE = 4_000_000
-QUIET = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 
 Start = Callable[[], Awaitable[float]]
 
@@ -51,24 +44,27 @@ class Crew:
         self.finals: dict[int, Final] = {}
         self.seconds: dict[int, list[Row]] = {}
         self.dead = ""
-        self.processes: list[asyncio.subprocess.Process] = []
+        self.processes: list[Process] = []
 
     def stop(self) -> None:
         self.stopping.set()
 
     async def run(self, start: Start | None = None) -> Result:
         """`start` is asked, once all are ready, when to begin (default: at once). Raises Refused."""
-        processes = self.processes = [await _process() for _ in self.orders]
+        processes = self.processes = [await Process.start() for _ in self.orders]
         try:
-            await self._ready(processes)
-            at = await start() if start else time.time_ns() / 1e9 + LEAD_S
-            for process in processes:
-                _say(process, f"{at!r}\n".encode())
-            ender = asyncio.create_task(self._ender(processes))
-            await asyncio.gather(*(self._listen(order, process) for order, process in zip(self.orders, processes, strict=True)))
-            ender.cancel()
+            if await self._ready():
+                at = await start() if start else time.time_ns() / 1e9 + LEAD_S
+                for process in processes:
+                    process.say(f"{at!r}\n".encode())
+                ender = asyncio.create_task(self._ender())
+                await asyncio.gather(*map(self._listen, self.orders, processes))
+                ender.cancel()
         finally:
-            await _end(processes)
+            await asyncio.gather(*(process.end() for process in processes))
+        return self._result()
+
+    def _result(self) -> Result:
         labels = [stage.label for stage in self.profile.stages]
         if not self.finals:
             return Result(totals=[], shards=len(self.orders), dead=self.dead or "no shard told a result")
@@ -76,26 +72,30 @@ class Crew:
         found.shards, found.dead = len(self.orders), self.dead
         return found
 
-    async def _ready(self, processes: Sequence[asyncio.subprocess.Process]) -> None:
-        for order, process in zip(self.orders, processes, strict=True):
-            _say(process, msgspec.json.encode(order) + b"\n")
-        for process in processes:
-            told = await self._line(process, READY_S)
-            if told is None or not told.ready:
-                raise Refused(told.refused if told else "a shard did not start")
+    async def _ready(self) -> bool:
+        for order, process in zip(self.orders, self.processes, strict=True):
+            process.say(msgspec.json.encode(order) + b"\n")
+        for order, process in zip(self.orders, self.processes, strict=True):
+            told = await process.line(READY_S)
+            if told is None:
+                self.dead = f"shard {order.shard} did not start{await process.last_words()}"
+                return False
+            if not told.ready:
+                raise Refused(told.refused)
+        return True
 
-    async def _ender(self, processes: Sequence[asyncio.subprocess.Process]) -> None:
+    async def _ender(self) -> None:
         await self.stopping.wait()
-        for process in processes:
-            if process.stdin is not None:
-                process.stdin.close()
+        for process in self.processes:
+            process.stop()
 
-    async def _listen(self, order: Spec, process: asyncio.subprocess.Process) -> None:
+    async def _listen(self, order: Spec, process: Process) -> None:
         patience = SILENT_S + order.profile.timeout_s
         while True:
-            told = await self._line(process, STOP_S if self.stopping.is_set() else patience)
+            told = await process.line(STOP_S if self.stopping.is_set() else patience)
             if told is None:
-                self.dead = self.dead or f"shard {order.shard} fell silent{await _last_words(process)}"
+                words = await process.last_words()
+                self.dead = self.dead or f"shard {order.shard} fell silent{words}"
                 self.stop()
                 return
             if told.row is not None:
@@ -110,44 +110,3 @@ class Crew:
         if len(rows) == len(self.orders):
             del self.seconds[row.second]
             self.tell(merging.row(rows))
-
-    async def _line(self, process: asyncio.subprocess.Process, patience_s: float) -> Told | None:
-        assert process.stdout is not None
-        try:
-            line = await asyncio.wait_for(process.stdout.readline(), patience_s)
-        except (TimeoutError, ValueError):
-            return None
-        return msgspec.json.decode(line, type=Told) if line.endswith(b"\n") else None
-
-
-async def _process() -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "probes.load", cwd=ROOT, env={**os.environ, **QUIET}, limit=LINE,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-
-
-def _say(process: asyncio.subprocess.Process, line: bytes) -> None:
-    if process.stdin is not None:
-        process.stdin.write(line)
-
-
-async def _last_words(process: asyncio.subprocess.Process) -> str:
-    """The end of what it wrote on standard error."""
-    if process.returncode is None:
-        process.kill()
-    assert process.stderr is not None
-    text = (await process.stderr.read()).decode("utf-8", "replace").strip()
-    return f": {text.splitlines()[-1][:200]}" if text else ""
-
-
-async def _end(processes: Sequence[asyncio.subprocess.Process]) -> None:
-    for process in processes:
-        if process.stdin is not None:
-            process.stdin.close()
-    for process in processes:
-        try:
-            await asyncio.wait_for(process.wait(), STOP_S)
-        except TimeoutError:
-            process.kill()
-            await process.wait()

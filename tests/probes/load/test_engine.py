@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 import time
@@ -153,7 +154,26 @@ def test_a_dead_shard_makes_the_run_void(target: str) -> None:
             crew.processes[1].kill()
 
     result, _ = put(target, profile(users=4, seconds=5), shards=2, act=act)
-    assert result.dead == "shard 1 fell silent"
+    assert result.dead == "shard 1 fell silent (SIGKILL)"
+
+
+def test_a_shard_that_complains_without_end_is_not_held_up_and_its_last_words_are_kept(
+    target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONVERBOSE", "1")  # some hundred kilobytes on standard error before it is ready
+
+    def act(crew: Crew, row: Row) -> None:
+        crew.processes[0].kill()
+
+    result, _ = put(target, profile(users=1, seconds=5), act=act)
+    assert re.fullmatch(r"shard 0 fell silent \(SIGKILL\): ….*import.*", result.dead)
+    assert len(result.dead) < 400
+
+
+def test_a_shard_that_cannot_start_says_why(target: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "uvloop.py").write_text("raise SystemExit('no loop on this machine')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert put(target, profile())[0].dead == "shard 0 did not start (exit code 1): no loop on this machine"
 
 
 def test_a_forbidden_address_is_refused(target: str) -> None:
