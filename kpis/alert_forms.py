@@ -126,7 +126,7 @@ class SilenceForm(PlannedForm):
 
 
 class RuleForm(VersionedForm):
-    kind = forms.ChoiceField(choices=[(kind.value, kind.label) for kind in RULED], label="Alert when it is")
+    kind = forms.ChoiceField(choices=RULED, label="Alert when it is")
     for_min = forms.FloatField(min_value=0, max_value=525600, initial=0, label="For at least, minutes")
     recover_min = forms.FloatField(
         min_value=0, max_value=525600, initial=0, label="Over when it was good for, minutes",

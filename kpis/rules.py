@@ -19,6 +19,9 @@ FIELDS = (
 )  # fmt: skip
 
 
+LONGEST_S = 366 * 86400
+
+
 class BadRule(ValueError):
     """Fields that do not fit the kind: field → what is wrong."""
 
@@ -69,6 +72,9 @@ def faults(rule: Rule) -> dict[str, str]:
         errors["kpi"] = "Choose a KPI or a scorecard."
     if rule.kpi is not None and rule.scorecard is not None and rule.kpi.scorecard_id != rule.scorecard_id:
         errors["kpi"] = "This KPI is of another scorecard."
+    for name in ("for_s", "recover_s", "every_s"):
+        if (getattr(rule, name) or 0) > LONGEST_S:
+            errors[name] = "At most a year."
     if rule.kind == Kind.ABSENT and not rule.every_s:
         errors["every_s"] = "Say in which rhythm it is expected."
     if rule.kind == Kind.ABSENT and rule.kpi is None and not rule.service:

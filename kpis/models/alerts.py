@@ -25,13 +25,13 @@ class Kind(models.TextChoices):
     ABSENT = "absent", "did not arrive"
 
 
-RULED = [Kind.STALE, Kind.NO_DATA, Kind.BURN_RATE, Kind.ABSENT]
+RULED = [(kind.value, kind.label) for kind in (Kind.STALE, Kind.NO_DATA, Kind.BURN_RATE, Kind.ABSENT)]
 
 
 class Rule(models.Model):
     """What is watched beyond thresholds and outages: on one KPI, or on every KPI of a scorecard."""
 
-    kind = models.CharField(max_length=10, choices=[(kind.value, kind.label) for kind in RULED])
+    kind = models.CharField(max_length=10, choices=RULED)
     scorecard = models.ForeignKey(Scorecard, null=True, blank=True, on_delete=models.CASCADE, related_name="alert_rules")
     kpi = models.ForeignKey(KPI, null=True, blank=True, on_delete=models.CASCADE, related_name="alert_rules")
     service = models.CharField(max_length=80, blank=True, help_text="Whose CI result is expected; empty for a manual entry.")

@@ -22,6 +22,8 @@ from kpis.views.pages import beside, page
 from kpis.watching import look
 
 MOST, MOST_SEEN = 100, 50
+TYPED = {"every_s": "every_h", "for_s": "for_min", "recover_s": "recover_min"}
+"""By which field of the form a field of the rule is typed."""
 
 
 @require(Scope.READ)
@@ -104,4 +106,4 @@ def _rules(request: PageRequest, form: RuleForm, status: int = 200) -> HttpRespo
 
 
 def _beside(form: RuleForm, bad: rules.BadRule) -> None:
-    beside(form, {"every_h" if name == "every_s" else name: text for name, text in bad.errors.items()})
+    beside(form, {TYPED.get(name, name): text for name, text in bad.errors.items()})
