@@ -169,6 +169,7 @@ def judged(
     points = [*(point for point in path if point.at < max(times)), Point(max(times), combined[0])] if combined else []
     verdict = evaluate(goal, points, now=now, previous=memory, freshness_s=kpi.freshness_s, oldest_at=min(times, default=None))
     stands = combined[2] if combined else None
+    counts = {id(figure) for figure in counting}
     return Standing(
         kpi=kpi,
         status=verdict.status,
@@ -181,7 +182,7 @@ def judged(
         stale_subjects=tuple(figure.subject for figure in counting if figure.at + limit < now),
         reported=stands.reported if stands else False,
         series=tuple(
-            SeriesStanding(figure, figure in counting, goal, kpi.freshness_s, now, waived.get(figure.subject))
+            SeriesStanding(figure, id(figure) in counts, goal, kpi.freshness_s, now, waived.get(figure.subject))
             for figure in figures
         ),
         target=target,
