@@ -16,6 +16,7 @@ from kpis.routing import silenced_until
 SHOWS = {
     "open": "Open",
     "firing": "Firing",
+    "pending": "About to fire",
     "acknowledged": "Acknowledged",
     "silenced": "Silenced",
     "resolved": "Resolved",
@@ -41,6 +42,7 @@ class Watch:
     """How it stands. Lengths are None where nothing has recovered in the last 30 days."""
 
     firing: int
+    pending: int
     acknowledged: int
     silenced: int
     dead: int
@@ -82,11 +84,22 @@ def listed() -> QuerySet[Incident]:
     return Incident.objects.exclude(fired_at=None).select_related("kpi__scorecard", "scorecard")
 
 
+def about_to_fire() -> QuerySet[Incident]:
+    """What is bad and will be an alert if it stays so, the next one first."""
+    return (
+        Incident.objects.pending()
+        .select_related("kpi__scorecard", "scorecard")
+        .order_by(F("fires_at").asc(nulls_last=True), "pk")
+    )
+
+
 def chosen(show: str, *, now: datetime) -> tuple[QuerySet[Incident], list[Row] | None]:
     """The alerts of one tab: as a query, or for the silenced ones as rows, since a recurring silence must be asked."""
     found = listed()
     if show == "resolved":
         return found.filter(state=State.RESOLVED), None
+    if show == State.PENDING:
+        return about_to_fire(), None
     if show in (State.FIRING, State.ACKNOWLEDGED):
         return found.filter(state=show), None
     if show == "silenced":
@@ -107,6 +120,7 @@ def watch(*, now: datetime) -> Watch:
     )
     return Watch(
         firing=states.count(State.FIRING),
+        pending=Incident.objects.pending().count(),
         acknowledged=states.count(State.ACKNOWLEDGED),
         silenced=sum(silenced_until(one, silences, now) is not None for one in open_ones),
         dead=Message.objects.undelivered().count(),

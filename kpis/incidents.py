@@ -25,7 +25,8 @@ class Refused(ValueError):
 class Sight:
     """One look at one thing that is watched, with the figure behind it. `key` says what it is about.
 
-    `waited_s` is the part of the recover window that whoever judged has waited before saying that it is good again.
+    `waited_s` is the part of the recover window that whoever judged has waited before saying that it is good again;
+    `fires_at` is when it will have been bad for long enough, where that is a matter of time.
     """
 
     key: str
@@ -42,6 +43,7 @@ class Sight:
     value: float | None = None
     origin: str = ""
     measured_at: datetime | None = None
+    fires_at: datetime | None = None
     note: str = ""
 
 
@@ -75,6 +77,8 @@ def _follow(seen: Mapping[str, Sight], now: datetime) -> list[Transition]:
             opened.append(sight)
         elif wanted is not None and incident is not None:
             moves += _moves(incident, wanted, sight)
+        elif incident is not None and incident.state == State.PENDING and sight.look.bad and incident.fires_at != sight.fires_at:
+            Incident.objects.filter(pk=incident.pk).update(fires_at=sight.fires_at)
     for incident in _open(opened):
         moves += _moves(incident, Step.FIRE if seen[incident.key].look.lasting else Step.OPEN, seen[incident.key])
     return _write(moves)
@@ -111,6 +115,7 @@ def _open(sights: Sequence[Sight]) -> list[Incident]:
             subject=sight.subject[:80],
             reopen_s=window_s(sight.recover_s),
             opened_at=sight.look.at,
+            fires_at=sight.fires_at,
             moved_at=sight.look.at,
         )
         for sight in sights

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -83,6 +83,7 @@ def threshold_sight(found: Standing, now: datetime) -> Sight:
     """What the judge saw of a KPI's alert threshold: its verdict, not a second comparison."""
     kpi, target, limit = found.kpi, found.target, found.alert_threshold
     bad: bool | None = None if found.status in (Status.STALE, Status.NO_DATA) else _bad(found.memory)
+    since, lasting = found.memory.bad_since, timedelta(seconds=target.for_s if target else 0)
     side = "above" if kpi.direction == Direction.LOWER else "below"
     return Sight(
         key=f"threshold:{kpi.pk}",
@@ -97,5 +98,6 @@ def threshold_sight(found: Standing, now: datetime) -> Sight:
         value=found.actual,
         origin=found.origin,
         measured_at=found.at,
+        fires_at=since + lasting if since else None,
         note="" if limit is not None else "No alert threshold is in force any more.",
     )

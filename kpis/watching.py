@@ -159,6 +159,7 @@ def _silent(rule: Rule, found: Standing, now: datetime) -> Sight:
         value=found.actual,
         origin=found.origin,
         measured_at=found.at,
+        fires_at=since + timedelta(seconds=rule.for_s) if bad else None,
         note=f"Its freshness limit is {span(timedelta(seconds=kpi.freshness_s))}." if stale and bad else "",
     )
 
@@ -182,6 +183,7 @@ def _absent(rule: Rule, now: datetime) -> Sight:
         rule=rule,
         subject=rule.service,
         measured_at=came,
+        fires_at=due + grace,
         note=f"Expected every {span(every)}; {last}.",
     )
 

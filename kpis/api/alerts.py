@@ -23,7 +23,7 @@ from kpis.alerting import State
 from kpis.api.lookup import about, mine
 from kpis.models import Incident, Severity, Silence, Transition
 
-SHOWN = [State.FIRING, State.ACKNOWLEDGED, State.RESOLVED]
+SHOWN = [State.PENDING, State.FIRING, State.ACKNOWLEDGED, State.RESOLVED]
 
 
 class AcknowledgeIn(serializers.Serializer[Any]):
@@ -44,7 +44,9 @@ class SilenceIn(serializers.Serializer[Any]):
 @extend_schema(
     responses=OpenApiTypes.OBJECT,
     parameters=[
-        OpenApiParameter("state", str, enum=["open", *[state.value for state in SHOWN]], description="Default: all."),
+        OpenApiParameter(
+            "state", str, enum=["open", *[state.value for state in SHOWN]], description="Default: all that were alerts."
+        ),
         OpenApiParameter("severity", str, enum=Severity.values),
         OpenApiParameter("scorecard", str),
         OpenApiParameter("service", str),
@@ -53,11 +55,13 @@ class SilenceIn(serializers.Serializer[Any]):
 @scopes(GET=Scope.READ)
 @api_view(["GET"])
 def alert_list(request: Request) -> Response:
-    """Alerts, newest first; those that are only pending are none yet."""
-    asked, found = request.query_params, _visible(request)
+    """Alerts, newest first. Those that are only `pending` are none yet: they are listed where they are asked for, with
+    `fires_at`."""
+    asked = request.query_params
     state = asked.get("state", "")
     if state and state not in ("open", *SHOWN):
         raise invalid([{"path": "$.state", "detail": f"Use open or one of {', '.join(SHOWN)}."}])
+    found = _visible(request, duty.about_to_fire() if state == State.PENDING else duty.listed())
     if state:
         found = found.filter(state__in=duty.OPEN if state == "open" else [state])
     for name, lookup in (("severity", "severity"), ("scorecard", "scorecard__slug"), ("service", "subject")):
@@ -129,15 +133,15 @@ def _plan(request: Request) -> Response:
     return Response(_silence(silence), status=201)
 
 
-def _visible(request: Request) -> QuerySet[Incident]:
-    found, allowed, services = duty.listed(), allowed_scorecards(request), allowed_services(request)
+def _visible(request: Request, found: QuerySet[Incident]) -> QuerySet[Incident]:
+    allowed, services = allowed_scorecards(request), allowed_services(request)
     if allowed is not None:
         found = found.filter(scorecard__slug__in=allowed)
     return found if services is None else found.filter(subject__in=services)
 
 
 def _incident(request: Request, pk: int) -> Incident:
-    incident = _visible(request).filter(pk=pk).first()
+    incident = _visible(request, duty.listed()).filter(pk=pk).first()
     if incident is None:
         raise Http404("There is no such alert.")
     return incident
@@ -162,6 +166,8 @@ def _alert(row: duty.Row) -> dict[str, Any]:
         "unit": one.kpi.unit if one.kpi else None,
         "origin": one.origin,
         "measured_at": one.measured_at,
+        "opened_at": one.opened_at,
+        "fires_at": one.fires_at if one.state == State.PENDING else None,
         "fired_at": one.fired_at,
         "acknowledged_at": one.acknowledged_at,
         "acknowledged_by": one.acknowledged_by or None,

@@ -64,6 +64,10 @@ class Rule(models.Model):
 
 
 class IncidentQuerySet(models.QuerySet["Incident"]):
+    def pending(self) -> Self:
+        """Those that are bad, but not for long enough to be alerts."""
+        return self.filter(state=State.PENDING)
+
     def open(self) -> Self:
         """Those that are alerts now: firing or acknowledged."""
         return self.filter(state__in=(State.FIRING, State.ACKNOWLEDGED))
@@ -90,6 +94,7 @@ class Incident(models.Model):
     measured_at = models.DateTimeField(null=True, blank=True)
     reopen_s = models.PositiveIntegerField(help_text="Seconds after its end in which it is the same incident again.")
     opened_at = models.DateTimeField()
+    fires_at = models.DateTimeField(null=True, blank=True, help_text="While pending: when it fires if it stays so.")
     fired_at = models.DateTimeField(null=True, blank=True)
     acknowledged_at = models.DateTimeField(null=True, blank=True)
     acknowledged_by = models.CharField(max_length=200, blank=True)

@@ -57,6 +57,15 @@ def test_list_is_filtered(engineer: Callable[..., APIClient], query: dict[str, s
     assert len(engineer().get(ALERTS, query).json()["results"]) == count
 
 
+def test_what_is_about_to_fire_is_listed_where_it_is_asked_for(engineer: Callable[..., APIClient]) -> None:
+    fire()
+    Incident.objects.update(state="pending", fired_at=None, fires_at=timezone.now())
+    client = engineer()
+    assert client.get(ALERTS).json()["results"] == []
+    found = client.get(ALERTS, {"state": "pending"}).json()["results"]
+    assert (found[0]["state"], found[0]["fires_at"] is None, found[0]["fired_at"]) == ("pending", False, None)
+
+
 def test_unknown_state_is_refused_with_its_path(engineer: Callable[..., APIClient]) -> None:
     answer = engineer().get(ALERTS, {"state": "broken"})
     assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "$.state")

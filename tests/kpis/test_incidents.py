@@ -62,6 +62,15 @@ def test_pending_fires_after_its_duration() -> None:
     assert Incident.objects.get().fired_at == NOW + timedelta(minutes=2)
 
 
+def test_pending_says_when_it_will_fire_by_the_target_in_force() -> None:
+    kpi = connections(for_s=120)
+    see(kpi, [120])
+    assert Incident.objects.pending().get().fires_at == NOW + timedelta(minutes=2)
+    make_target(kpi, "<", 50, alert_threshold=100, for_s=600)
+    see(kpi, [120], start=NOW + timedelta(minutes=1))
+    assert Incident.objects.pending().get().fires_at == NOW + timedelta(minutes=10)
+
+
 def test_short_breach_was_no_alert() -> None:
     see(connections(for_s=120), [120, 40, 120, 40])
     assert Incident.objects.count() == 0

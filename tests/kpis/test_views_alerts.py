@@ -56,7 +56,7 @@ def test_alerts_are_listed_by_what_is_to_be_done(as_viewer: Client) -> None:
 @pytest.mark.parametrize("how_many", [1, 30])
 def test_queries_of_the_list_do_not_grow(as_viewer: Client, how_many: int, django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
     fire(how_many)
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(14):
         as_viewer.get("/alerts/")
 
 
@@ -230,6 +230,15 @@ def test_bad_silence_is_said_beside_the_field(as_engineer: Client) -> None:
     told = as_engineer.post("/alerts/silences/", fields)
     assert (told.status_code, "It ends after it begins." in told.content.decode()) == (422, True)
     assert "FREQ is one of DAILY" in told.content.decode()
+
+
+def test_what_is_about_to_fire_is_shown_with_since_when_and_when_it_will(as_viewer: Client) -> None:
+    kpi, at = make_kpi(aggregation="last", name="Memory"), timezone.now()
+    make_target(kpi, "<", 50, alert_threshold=100, for_s=600)
+    record([Point(kpi=kpi, subject="orders", at=at, value=120, origin="run:7")], now=at)
+    told = as_viewer.get("/alerts/?show=pending").content.decode()
+    assert ("Memory above 100 ms" in told, f"{at + timedelta(minutes=10):%H:%M:%S}" in told) == (True, True)
+    assert "Memory above" not in as_viewer.get("/alerts/").content.decode()
 
 
 FIELDS = {"kind": "stale", "severity": "low", "for_min": "10", "recover_min": "0", "min_events": "100"}

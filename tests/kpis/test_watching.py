@@ -111,7 +111,7 @@ def test_expected_ci_result_did_not_arrive() -> None:
     Submission.objects.update(received_at=NOW)
     for hour in (23, 24.5):
         watch_rules(now=NOW + timedelta(hours=hour))
-    assert Incident.objects.get().state == "pending"
+    assert Incident.objects.pending().get().fires_at == NOW + timedelta(hours=25)
     watch_rules(now=NOW + timedelta(hours=25))
     found = Incident.objects.get()
     assert (found.state, found.title, found.rule) == ("firing", "No CI result of orders arrived for 25 h", rule)
