@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from kpis.buckets import HistoryPoint
 from kpis.comparing import Compared, Course, compare, halves, look
 from kpis.evaluation import Goal
-from kpis.history import HistoryPoint
 from kpis.models import KPI, Direction
 from kpis.sides import Sides
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from kpis.actual import PERCENTILES
+from kpis.buckets import HistoryPoint
 from kpis.evaluation import Goal
-from kpis.history import HistoryPoint
 from kpis.stats.change import Block, Change, Verdict, change
 from kpis.stats.changepoints import FEWEST_ON_A_SIDE, change_points
 from kpis.stats.histogram import Histogram

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from kpis.history import HistoryPoint
+from kpis.buckets import HistoryPoint
 
 COLUMNS = ("at", "value", "low", "high", "samples", "unit", "reported", "subject", "origin")
 

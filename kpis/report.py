@@ -13,12 +13,13 @@ from django.db.models import Min
 from accounts.differences import Line
 from accounts.templatetags.ui import unit_word
 from kpis import rollups
+from kpis.buckets import HistoryPoint
 from kpis.charts import Course, Held, chart
 from kpis.commitments import difference, holding
 from kpis.drawing import Distribution
 from kpis.drawing import distribution as drawn
 from kpis.duty import fired, quiet
-from kpis.history import History, HistoryPoint, distribution, history, versions
+from kpis.history import History, distribution, history, versions
 from kpis.models import KPI, Across, Decision, Rollup, Target, Waiver
 from kpis.rows import source_of, way_of
 from kpis.sides import DRAWN
@@ -138,14 +139,16 @@ def stands_for(stands: Standing) -> dict[str, str]:
 
 
 def _courses(kpi: KPI, rows: Sequence[SeriesStanding], start: datetime, end: datetime) -> list[tuple[str, History]]:
-    """What the KPI is judged by comes first: the series that stands for it, or all of them combined; then the others."""
-    found = [
-        (row.subject, history(kpi, start=start, end=end, points=MOST_POINTS, subject=row.subject, environment=row.environment))
-        for row in rows[:MOST_SERIES]
-    ]
-    if _alone(kpi, rows):
-        return found
-    return [(kpi.get_across_display(), history(kpi, start=start, end=end, points=MOST_POINTS)), *found] if found else []
+    """What the KPI is judged by comes first, with its samples: the series that stands for it, or all of them combined."""
+    alone = _alone(kpi, rows)
+    found = [] if alone or not rows else [(kpi.get_across_display(), history(kpi, start=start, end=end, points=MOST_POINTS))]
+    for row in rows[:MOST_SERIES]:
+        first = alone and not found
+        one = history(
+            kpi, start=start, end=end, points=MOST_POINTS, subject=row.subject, environment=row.environment, samples=first
+        )
+        found.append((row.subject, one))
+    return found
 
 
 def _chart(stands: Standing, courses: Sequence[tuple[str, History]], start: datetime, end: datetime) -> dict[str, Any]:

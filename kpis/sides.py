@@ -7,8 +7,9 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
+from kpis.buckets import HistoryPoint
 from kpis.comparing import Compared, compare
-from kpis.history import History, HistoryPoint, history, point_of
+from kpis.history import History, history, point_of
 from kpis.models import KPI, Across, Direction, Measurement, Submission
 
 MOST_RUNS = 400

@@ -131,7 +131,8 @@ def kpi_measurements(request: Request, scorecard: str, key: str) -> Response:
     if not points.isascii() or not points.isdigit() or not 1 <= int(points) <= MOST_HISTORY_POINTS:
         raise invalid([{"path": "points", "detail": f"A whole number from 1 to {MOST_HISTORY_POINTS}."}])
     found = history(
-        kpi, start=start, end=end, points=int(points), subject=asked.get("subject", ""), environment=asked.get("environment", "")
-    )
+        kpi, start=start, end=end, points=int(points), samples=False,
+        subject=asked.get("subject", ""), environment=asked.get("environment", ""),
+    )  # fmt: skip
     csv = getattr(request.accepted_renderer, "format", "") == CourseRenderer.format
     return Response(found if csv else shapes.course(found))

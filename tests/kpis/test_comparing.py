@@ -2,9 +2,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from kpis.buckets import HistoryPoint
 from kpis.comparing import Compared, compare, halves, look
 from kpis.evaluation import Goal
-from kpis.history import HistoryPoint
 from kpis.stats.histogram import Histogram
 
 START = datetime(2026, 3, 2, tzinfo=UTC)

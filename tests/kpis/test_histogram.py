@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kpis.stats.histogram import RELATIVE_ERROR, Histogram
+from kpis.stats.histogram import RELATIVE_ERROR, Histogram, Stack
 
 samples = st.lists(st.floats(0, 1e9, allow_subnormal=False), max_size=50)
 
@@ -45,3 +45,14 @@ def test_what_is_no_measurable_amount_is_refused(values: list[float]) -> None:
 def test_ten_thousand_latencies_stay_small() -> None:
     latencies = np.random.default_rng(1).lognormal(3, 0.5, 10_000)
     assert len(Histogram.from_values(latencies).to_bytes()) < 4000
+
+
+@given(st.lists(st.lists(samples, max_size=4), max_size=5), st.sampled_from([0, 50, 95, 99.9, 100]))
+def test_a_stack_says_of_each_group_what_the_merged_histogram_says(sent: list[list[list[float]]], percent: float) -> None:
+    groups = [[Histogram.from_values(values) for values in group] for group in sent]
+    stack = Stack([[one.to_bytes() for one in group] for group in groups])
+    found, counts = stack.percentiles(percent)
+    for number, group in enumerate(groups):
+        merged = Histogram.merge(group)
+        assert (stack.histogram(number), counts[number]) == (merged, merged.count)
+        assert found[number] == merged.percentile(percent) if merged.count else np.isnan(found[number])
