@@ -11,6 +11,7 @@ from django.http import HttpRequest
 
 from accounts import audit
 from accounts.models import User
+from accounts.opened import OpenedAdmin
 from accounts.versions import shown
 
 WHY = "in the admin site"
@@ -24,7 +25,7 @@ class Quick(admin.ModelAdmin):
     show_facets = admin.ShowFacets.NEVER
 
 
-class AuditedAdmin(Quick):
+class AuditedAdmin(OpenedAdmin, Quick):
     """Keeps version and audit trail; nothing is deleted here, it is archived or disabled."""
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
 from accounts.administration import AuditedAdmin, ReadOnlyAdmin, ReadOnlyInline
+from accounts.opened import OpenedForm
 from kpis import rules
 from kpis.decisions_admin import TargetAdmin, WaiverAdmin
 from kpis.definitions_admin import KpiAdmin, ScorecardAdmin
@@ -132,7 +132,7 @@ class IngestReceiptAdmin(ReadOnlyAdmin):
     search_fields = ("key", "user__username")
 
 
-class RuleAdminForm(forms.ModelForm):
+class RuleAdminForm(OpenedForm):
     def _post_clean(self) -> None:
         """What fits together is judged as for the page: a rule that cannot be followed would stop the look at all others."""
         super()._post_clean()  # type: ignore[misc]

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.administration import WHY, AuditedAdmin, ReadOnlyInline, actor, each
+from accounts.opened import OpenedForm
 from kpis import defining
 from kpis.models import KPI, Review, Scorecard, Series, Target, Waiver
 from kpis.templatetags.kpi_tags import commitment
@@ -20,13 +22,18 @@ from kpis.templatetags.kpi_tags import commitment
 class DefinedAdmin(AuditedAdmin):
     """Rows that `kpis.defining` makes, changes, archives and brings back; what is archived is looked at."""
 
+    refusals = (*AuditedAdmin.refusals, defining.Refused)
     actions = ("archive", "restore")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_change_permission(request, obj) and (obj is None or obj.archived_at is None)
 
-    def changes(self, form: Any, model: type[Model]) -> dict[str, Any]:
-        return {name: form.cleaned_data[name] for name in form.changed_data if name in defining.EDITABLE[model]}
+    def changed(self, request: HttpRequest, row: Any, form: Any) -> None:
+        """What was edited, saved over the version that the form was opened with."""
+        changes = {name: form.cleaned_data[name] for name in form.changed_data if name in defining.EDITABLE[type(row)]}
+        row = type(row)._default_manager.get(pk=row.pk)
+        opened = form.cleaned_data["opened"]
+        defining.change(row=row, changes=changes, actor=actor(request), now=timezone.now(), version=opened, why=WHY)
 
     @admin.action(description="Archive: no longer judged or counted", permissions=["change"])
     def archive(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
@@ -68,12 +75,11 @@ class ScorecardAdmin(DefinedAdmin):
         return reverse("kpis:scorecard-detail", args=[obj.slug])
 
     def save_model(self, request: HttpRequest, obj: Scorecard, form: Any, change: bool) -> None:
-        changes = self.changes(form, Scorecard)
         if change:
-            row = Scorecard.objects.get(pk=obj.pk)
-            defining.change(row=row, changes=changes, actor=actor(request), now=timezone.now(), why=WHY)
+            self.changed(request, obj, form)
         else:
-            obj.pk = defining.create_scorecard(fields={**changes, "slug": obj.slug}, actor=actor(request)).pk
+            fields = {name: form.cleaned_data[name] for name in ("slug", *defining.EDITABLE[Scorecard])}
+            obj.pk = defining.create_scorecard(fields=fields, actor=actor(request)).pk
 
 
 class TargetInline(ReadOnlyInline):
@@ -126,8 +132,17 @@ PARTS = {
 }
 
 
+class KpiAdminForm(OpenedForm):
+    def clean_scorecard(self) -> Scorecard:
+        card: Scorecard = self.cleaned_data["scorecard"]
+        if card.archived_at is not None:
+            raise ValidationError("This scorecard is archived: restore it first.")
+        return card
+
+
 @admin.register(KPI)
 class KpiAdmin(DefinedAdmin):
+    form = KpiAdminForm
     list_display = ("name", "key", "scorecard", "category", "unit", "direction", "aggregation", "across", "owner")
     list_filter = ("scorecard", "category", "direction", "aggregation", "across", ("owner", admin.RelatedOnlyFieldListFilter),
                    ("archived_at", admin.EmptyFieldListFilter))  # fmt: skip
@@ -142,7 +157,8 @@ class KpiAdmin(DefinedAdmin):
         rest = [name for name in defining.EDITABLE[KPI] if name not in named]
         sets: list[Any] = [(None, {"fields": ["scorecard", "key", *rest]})]
         sets += [(title, {"fields": list(names)}) for title, names in PARTS.items()]
-        return [*sets, *([("Kept", {"fields": ["archived_at", "version", "created_at"]})] if obj else [])]
+        kept = [("Kept", {"fields": ["archived_at", "version", "created_at"]})] if obj else []
+        return self.carrying([*sets, *kept], request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: KPI | None = None) -> tuple[str, ...]:
         """What figures and approved targets rest on stays once there are any."""
@@ -162,10 +178,7 @@ class KpiAdmin(DefinedAdmin):
 
     def save_model(self, request: HttpRequest, obj: KPI, form: Any, change: bool) -> None:
         if change:
-            row = KPI.objects.get(pk=obj.pk)
-            defining.change(
-                row=row, changes=self.changes(form, KPI), actor=actor(request), now=timezone.now(), why=WHY
-            )  # fmt: skip
+            self.changed(request, obj, form)
         else:
             fields = {name: form.cleaned_data[name] for name in ("key", *defining.EDITABLE[KPI])}
             obj.pk = defining.create_kpi(scorecard=obj.scorecard, fields=fields, actor=actor(request)).pk

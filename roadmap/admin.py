@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from accounts.administration import ReadOnlyInline
+from accounts.opened import OpenedInline
 from roadmap.models import (
     AlertRule,
     Benefit,
@@ -31,30 +32,27 @@ from roadmap.plan_admin import KeptAdmin, PlanAdmin
 __all__ = ["GateWaiverAdmin", "MitigationAdmin", "RoadmapAdmin"]
 
 
-class PhaseInline(admin.TabularInline):
+class PhaseInline(OpenedInline, admin.TabularInline):
     model = Phase
-    extra = 0
     fields = ("number", "name", "week_from", "week_to", "started_on", "finished_on")
     show_change_link = True
 
 
-class TaskInline(admin.TabularInline):
+class TaskInline(OpenedInline, admin.TabularInline):
     model = Task
-    extra = 0
     fields = ("position", "key", "title", "priority", "assignee", "due_on", "effort_planned_h", "effort_spent_h")
     autocomplete_fields = ("assignee",)
     show_change_link = True
 
 
-class ImpactInline(admin.TabularInline):
+class ImpactInline(OpenedInline, admin.TabularInline):
     model = Impact
-    extra = 0
     fields = ("position", "key", "statement", "kpi", "change_pct", "change_pct_to", "factor", "to_value", "unit")
     autocomplete_fields = ("kpi",)
     show_change_link = True
 
 
-class GateInline(admin.StackedInline):
+class GateInline(OpenedInline, admin.StackedInline):
     model = Gate
     fields = ("needs_tasks", "needs_impacts", "kpis")
     autocomplete_fields = ("kpis",)
@@ -74,9 +72,8 @@ class BenefitKpiInline(admin.TabularInline):
     autocomplete_fields = ("kpi",)
 
 
-class MitigationInline(admin.TabularInline):
+class MitigationInline(OpenedInline, admin.TabularInline):
     model = Mitigation
-    extra = 0
     fields = ("position", "key", "text", "state", "owner", "due_on")
     autocomplete_fields = ("owner",)
 

@@ -9,11 +9,12 @@ from django.http import HttpRequest
 
 from accounts import audit
 from accounts.administration import WHY, Quick
+from accounts.opened import OpenedAdmin
 from accounts.versions import shown
 from roadmap.models import Gate, Phase
 
 
-class PlanAdmin(Quick):
+class PlanAdmin(OpenedAdmin, Quick):
     """Keeps the version and the audit trail; `version` is shown and never typed."""
 
     readonly_fields: ClassVar[tuple[str, ...]] = ("version",)

@@ -80,7 +80,7 @@ def edited(w: World) -> dict[str, Any]:
 def in_admin(w: World) -> dict[str, Any]:
     none = {f"{name}-{what}_FORMS": 0 for name in ("targets", "waivers", "reviews", "series") for what in ("TOTAL", "INITIAL")}
     kept = edited(w) | {"window_s": 60, "freshness_s": 60, "position": 0}
-    return none | {name: value for name, value in kept.items() if name != "version"}
+    return none | {"opened" if name == "version" else name: value for name, value in kept.items()}
 
 
 NEW_TARGET = {"target": "< 450", "rationale": "r", "for_s": 0, "recover_s": 0, "severity": "medium"}

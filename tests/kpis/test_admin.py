@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import AuditEntry
-from kpis import targets, waivers
+from kpis import defining, targets, waivers
 from kpis.models import KPI, Decision, Rule, Scorecard, Target, Waiver
 from kpis.standing import standing
 from tests.factories import People
@@ -145,3 +145,36 @@ def test_a_rule_that_cannot_be_followed_is_refused(kpi: KPI, as_admin: Client) -
     answer = as_admin.post("/admin/kpis/rule/add/", fields | {"enabled": "on"})
     assert set(answer.context["adminform"].form.errors) == {"kpi", "objective"}
     assert Rule.objects.count() == 0
+
+
+def meanwhile(row: KPI | Scorecard, people: People, **changes: Any) -> None:
+    row.refresh_from_db()
+    defining.change(row=row, changes=changes, actor=people.manager, now=timezone.now())
+
+
+def test_who_saves_second_is_told_and_may_save_again(kpi: KPI, people: People, as_admin: Client) -> None:
+    mine = kpi_form(kpi, as_admin, description="mine")
+    meanwhile(kpi, people, name="Theirs")
+    answer = as_admin.post(f"{KPIS}{kpi.pk}/change/", mine)
+    told = answer.context["adminform"].form.non_field_errors()[0]
+    assert (answer.status_code, "Somebody else changed it meanwhile" in told) == (200, True)
+    assert "Name is now “Theirs”, you wrote “Latency”" in told
+    assert KPI.objects.values_list("name", "description").get() == ("Theirs", "")
+    opened = answer.context["adminform"].form["opened"].value()
+    assert as_admin.post(f"{KPIS}{kpi.pk}/change/", mine | {"opened": opened}).status_code == 302
+    assert KPI.objects.values_list("name", "description", "version").get() == ("Latency", "mine", 3)
+
+
+def test_scorecard_is_not_saved_over_either(kpi: KPI, people: People, as_admin: Client) -> None:
+    card, url = kpi.scorecard, f"/admin/kpis/scorecard/{kpi.scorecard_id}/change/"
+    none = {"kpis-TOTAL_FORMS": 0, "kpis-INITIAL_FORMS": 0}
+    meanwhile(card, people, name="Theirs")
+    assert as_admin.post(url, none | {"name": "Mine", "description": "", "opened": 1}).status_code == 200
+    assert as_admin.post(url, none | {"name": "Mine", "description": ""}).status_code == 200
+    assert Scorecard.objects.values_list("name", "version").get() == ("Theirs", 2)
+
+
+def test_kpi_of_an_archived_scorecard_is_refused_beside_it(kpi: KPI, people: People, as_admin: Client) -> None:
+    defining.archive(row=kpi.scorecard, actor=people.manager, now=timezone.now())
+    fields = {"scorecard": kpi.scorecard_id, "key": "new", "name": "New"}
+    assert "scorecard" in as_admin.post(f"{KPIS}add/", fields).context["adminform"].form.errors

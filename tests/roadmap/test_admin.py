@@ -4,7 +4,8 @@ import pytest
 from django.test import Client
 
 from accounts.models import AuditEntry
-from tests.roadmap.factories import make_cost
+from roadmap.models import Task
+from tests.roadmap.factories import make_cost, make_phase, make_roadmap, make_task
 
 pytestmark = pytest.mark.django_db
 
@@ -13,6 +14,7 @@ def test_saving_counts_as_an_edit(as_admin: Client) -> None:
     cost = make_cost(name="Servers")
     form = {
         "roadmap": cost.roadmap_id, "key": cost.key, "name": "Hosting", "kind": "one_off", "amount": "100.00", "position": 0,
+        "opened": 1,
         "entries-TOTAL_FORMS": 1, "entries-INITIAL_FORMS": 0, "entries-0-booked_on": "2026-10-01", "entries-0-amount": "9.90",
         "entries-0-cost": cost.pk,
     }  # fmt: skip
@@ -31,3 +33,18 @@ def test_removing_is_kept_in_the_history(as_admin: Client) -> None:
     cost = make_cost(name="Servers")
     as_admin.post(f"/admin/roadmap/cost/{cost.pk}/delete/", {"post": "yes"})
     assert AuditEntry.objects.get(action="cost.remove").subject == "Servers"
+
+
+def test_row_below_another_is_not_saved_over(as_admin: Client) -> None:
+    """Somebody ticks a task off and renames it while its phase stands open in the admin site."""
+    task = make_task(make_phase(make_roadmap()), title="Index")
+    page = as_admin.get(f"/admin/roadmap/phase/{task.phase_id}/change/")
+    sent = {}
+    for form in (page.context["adminform"].form, *(f for s in page.context["inline_admin_formsets"] for f in s.formset.forms)):
+        sent |= {form.add_prefix(name): form[name].value() for name in form.fields if form[name].value() is not None}
+    for one in page.context["inline_admin_formsets"]:
+        sent |= {one.formset.management_form.add_prefix(k): v for k, v in one.formset.management_form.initial.items()}
+    Task.objects.filter(pk=task.pk).update(title="Index, by another", version=2)
+    answer = as_admin.post(f"/admin/roadmap/phase/{task.phase_id}/change/", sent)
+    assert (answer.status_code, "Somebody else changed it meanwhile" in answer.content.decode()) == (200, True)
+    assert Task.objects.values_list("title", "version").get() == ("Index, by another", 2)
