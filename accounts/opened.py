@@ -47,10 +47,11 @@ class OpenedForm(forms.ModelForm):
         current = model._default_manager.select_for_update(of=("self",), no_key=True).filter(pk=self.instance.pk).first()
         if current is None:
             raise ValidationError("It was removed meanwhile.")
-        if current.version == opened:  # type: ignore[attr-defined]
+        if current.version == opened:
             return
-        self.data = self.data.copy()
-        self.data[self.add_prefix("opened")] = str(current.version)  # type: ignore[attr-defined, index]
+        again = self.data.copy()  # type: ignore[attr-defined]
+        again[self.add_prefix("opened")] = str(current.version)
+        self.data = again
         said = "; ".join(self._both(current, name) for name in self.changed_data if name in self.cleaned_data)
         told = f"Beside what you wrote: {said}." if said else "Nothing that you see differs from what they saved."
         raise ValidationError(f"Somebody else changed it meanwhile. {told} Save again to let yours stand.", code="stale")

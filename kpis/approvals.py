@@ -10,10 +10,11 @@ from typing import Any
 from django.conf import settings
 from django.db.models import QuerySet
 
-from accounts.differences import Line, words
+from accounts.days import ends
+from accounts.differences import Line
 from accounts.models import User
 from kpis import waivers
-from kpis.commitments import difference, goal_of
+from kpis.commitments import difference, goal_of, with_overtaken
 from kpis.evaluation import Point, Status, evaluate
 from kpis.models import KPI, Decision, Target, Waiver
 from kpis.standing import Standing, standings
@@ -25,7 +26,8 @@ MOST = 200
 
 @dataclass(frozen=True)
 class Item:
-    """One decision that waits. `would` is the status that the KPI would have now by a proposed target, where it differs."""
+    """One decision that waits. `would` is the status that the KPI would have now by a proposed target, where it differs;
+    `seen` is the version in force that it is compared with; `overtaken` is a later version that is approved already."""
 
     noun: str
     row: Any
@@ -36,6 +38,11 @@ class Item:
     own: bool
     decidable: bool
     would: Status | None = None
+    overtaken: int | None = None
+
+    @property
+    def seen(self) -> int:
+        return self.standing.target.number if self.standing.target else 0
 
     @property
     def kpi(self) -> KPI:
@@ -56,7 +63,9 @@ class Desk:
 def desk(*, user: User, may_approve: bool, now: datetime) -> Desk:
     """In a constant number of queries, whatever waits."""
     proposed = list(
-        waiting_targets().select_related("kpi__scorecard", "kpi__owner", "proposed_by").order_by("proposed_at")[:MOST]
+        with_overtaken(waiting_targets())
+        .select_related("kpi__scorecard", "kpi__owner", "proposed_by")
+        .order_by("proposed_at")[:MOST]
     )
     asked = list(
         waiting_waivers(now).select_related("kpi__scorecard", "kpi__owner", "requested_by").order_by("requested_at")[:MOST]
@@ -107,6 +116,7 @@ def _target_item(row: Target, stands: Standing, user: User, may_approve: bool, n
         own=own,
         decidable=may_approve and (not own or settings.ALLOW_SELF_APPROVAL),
         would=_would(row, stands, now),
+        overtaken=row.overtaken,  # type: ignore[attr-defined]
     )
 
 
@@ -119,7 +129,7 @@ def _waiver_item(row: Waiver, stands: Standing, running: dict[int, dict[str, dat
         standing=stands,
         lines=(
             Line("Where", "", row.subject or "everywhere"),
-            Line("Does not count until", words(until.isoformat()) if until else "", words(row.expires_at.isoformat())),
+            Line("Does not count until", ends(until) if until else "", ends(row.expires_at)),
         ),
         at=row.requested_at,
         by=row.requested_by,

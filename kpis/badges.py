@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from accounts.days import last_day
 from accounts.permissions import Scope, may
 from kpis.evaluation import Status
 from kpis.models import KPI
@@ -36,7 +37,7 @@ def kpi_badge(request: HttpRequest, slug: str, key: str) -> HttpResponse:
     now = timezone.now()
     found = standing(kpi, now=now)
     figure = "" if found.actual is None else f"{found.actual:.4g} {kpi.unit} · "
-    waived = f" · waived until {found.waived_until:%-d %b}" if found.waived_until else ""
+    waived = f" · waived until {last_day(found.waived_until):%-d %b}" if found.waived_until else ""
     colour = WAIVED if waived else COLOURS.get(found.status, GREY)
     response = HttpResponse(svg(kpi.name, f"{figure}{found.word}{waived}", colour), "image/svg+xml")
     # A copy does not outlive the waiver that it tells of.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Max, OuterRef, QuerySet, Subquery
 
 from accounts.differences import Line, words
 from accounts.templatetags.ui import unit_word
@@ -51,6 +51,27 @@ def holding(versions: Sequence[Target], at: datetime) -> Target | None:
     """Of one KPI's `approved` versions, in their order, the one in force at a time."""
     reached = [version for version in versions if version.effective_from and version.effective_from <= at]
     return reached[-1] if reached else None
+
+
+def overtaken(target: Target) -> int | None:
+    """The newest version that was proposed after this one and is approved already; this one is then approved no more."""
+    later = Target.objects.filter(kpi=target.kpi_id, decision=Decision.APPROVED, number__gt=target.number)
+    return later.aggregate(newest=Max("number"))["newest"]
+
+
+def with_overtaken(rows: QuerySet[Target]) -> QuerySet[Target]:
+    """Each with `overtaken`, in the same query."""
+    later = Target.objects.filter(kpi=OuterRef("kpi"), decision=Decision.APPROVED, number__gt=OuterRef("number"))
+    return rows.annotate(overtaken=Subquery(later.order_by("-number").values("number")[:1]))
+
+
+def with_standing(rows: QuerySet[Target], at: datetime) -> QuerySet[Target]:
+    """Each with the value `standing` and its `standing_comparator` that are in force for its KPI; null for nothing."""
+    held = Target.objects.filter(kpi=OuterRef("kpi"), decision=Decision.APPROVED, effective_from__lte=at)
+    held = held.order_by("-effective_from", "-number")
+    return rows.annotate(
+        standing=Subquery(held.values("value")[:1]), standing_comparator=Subquery(held.values("comparator")[:1])
+    )  # fmt: skip
 
 
 def figures(target: Target) -> dict[str, Any]:

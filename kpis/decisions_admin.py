@@ -12,9 +12,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.administration import WHY, Quick, actor, each
+from accounts.opened import TellingAdmin
 from kpis import targets, waivers
+from kpis.commitments import with_overtaken, with_standing
 from kpis.faults import BadTarget, Refused
-from kpis.models import Target, Waiver
+from kpis.models import KPI, Decision, Target, Waiver
 from kpis.templatetags.kpi_tags import commitment
 from kpis.thresholds import number
 
@@ -25,10 +27,9 @@ TERMS = (
 
 
 class TargetForm(forms.ModelForm):
-    """A proposal. The verb judges the figures, so it is asked here, once all fields can be read, and what it makes is kept."""
+    """A proposal: its figures are judged beside their fields; saving it is what proposes."""
 
     target = forms.CharField(max_length=targets.LONGEST, help_text="Such as < 500, p(95)<0.5s, or <= -20% of the baseline.")
-    proposer: Any = None
 
     class Meta:
         model = Target
@@ -48,21 +49,26 @@ class TargetForm(forms.ModelForm):
         kpi = found.get("kpi") or getattr(self.instance, "kpi", None)
         if self.errors or kpi is None:
             return found
+        if kpi.is_archived:
+            self.add_error("kpi" if "kpi" in self.fields else None, "This KPI is archived: restore it before its target changes.")
+            return found
         try:
-            terms = {name: found[name] for name in TERMS}
-            self.made = targets.propose(kpi=kpi, actor=self.proposer, target=found["target"], **terms)
+            targets.draft(kpi=kpi, **self.terms())
         except BadTarget as error:
             for name, text in error.errors.items():
                 self.add_error(name if name in self.fields else "target", text)
-        except Refused as error:
-            self.add_error(None, str(error))
         return found
 
+    def terms(self) -> dict[str, Any]:
+        return {name: self.cleaned_data[name] for name in ("target", *TERMS) if name != "rationale"}
 
-class DecidedAdmin(Quick):
+
+class DecidedAdmin(TellingAdmin, Quick):
     """Proposals and requests: never deleted, decided by somebody other than who made them."""
 
-    actions: Any = ("approve", "reject")
+    refusals = (*TellingAdmin.refusals, Refused, BadTarget)
+
+    actions: Any = ("approve", "reject", "withdraw")
     noun = ""
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -79,7 +85,8 @@ class TargetAdmin(DecidedAdmin):
 
     form = TargetForm
     noun = "target"
-    list_display = ("kpi", "number", "commitment", "alert_threshold", "decision", "effective_from", "due_on", "proposed_by",
+    list_display = ("kpi", "number", "commitment", "instead_of", "alert_threshold", "decision", "effective_from", "due_on",
+                    "proposed_by",
                     "decided_by", "self_approved")  # fmt: skip
     list_filter = ("decision", "severity", "self_approved", "kpi__scorecard", ("kpi", admin.RelatedOnlyFieldListFilter),
                    ("proposed_by", admin.RelatedOnlyFieldListFilter))  # fmt: skip
@@ -105,16 +112,28 @@ class TargetAdmin(DecidedAdmin):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         kwargs["fields"] = [name for name in ("kpi", *TERMS) if not (obj and name == "kpi")]
-        form = super().get_form(request, obj, change, **kwargs)
-        return type(form.__name__, (form,), {"proposer": actor(request)})
+        return super().get_form(request, obj, change, **kwargs)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Target]:
+        return with_overtaken(with_standing(super().get_queryset(request), timezone.now()))
+
+    @admin.display(description="in force now")
+    def instead_of(self, row: Any) -> str:
+        """What a proposal is held against, so that nobody approves unseen."""
+        if row.decision != Decision.PROPOSED:
+            return ""
+        held = "nothing" if row.standing is None else f"{row.standing_comparator} {number(row.standing)}"
+        return f"{held}; overtaken by version {row.overtaken}" if row.overtaken else held
 
     def view_on_site(self, obj: Target) -> str:
         return reverse("kpis:kpi-detail", args=[obj.kpi.scorecard.slug, obj.kpi.key])
 
     def save_model(self, request: HttpRequest, obj: Target, form: Any, change: bool) -> None:
-        """The form has proposed; the row that was opened stays as it is, and the new one is what is told of."""
-        obj.__dict__.update(form.made.__dict__)
-        self.message_user(request, f"Version {form.made.number} waits for approval by somebody else.")
+        """The row that was opened stays as it is, and the new one is what is told of."""
+        kpi = KPI.objects.get(pk=obj.kpi_id)
+        made = targets.propose(kpi=kpi, actor=actor(request), rationale=form.cleaned_data["rationale"], **form.terms())
+        obj.__dict__.update(made.__dict__)
+        self.message_user(request, f"Version {made.number} waits for approval by somebody else.")
 
     @admin.action(description="Approve: in force from its date, or now")
     def approve(self, request: HttpRequest, queryset: QuerySet[Target]) -> None:
@@ -124,10 +143,12 @@ class TargetAdmin(DecidedAdmin):
     def reject(self, request: HttpRequest, queryset: QuerySet[Target]) -> None:
         self.decide(request, queryset, targets.reject, "rejected")
 
+    @admin.action(description="Withdraw your own")
+    def withdraw(self, request: HttpRequest, queryset: QuerySet[Target]) -> None:
+        self.decide(request, queryset, targets.withdraw, "withdrawn")
+
 
 class WaiverAdminForm(forms.ModelForm):
-    requester: Any = None
-
     class Meta:
         model = Waiver
         fields = ("kpi", "subject", "reason", "expires_at")
@@ -136,9 +157,9 @@ class WaiverAdminForm(forms.ModelForm):
         found = super().clean() or self.cleaned_data
         if not self.errors:
             try:
-                self.made = waivers.request_waiver(actor=self.requester, now=timezone.now(), **found)
+                waivers.check_request(now=timezone.now(), **found)
             except Refused as error:
-                self.add_error("expires_at", str(error))
+                self.add_error(error.field or None, str(error))
         return found
 
 
@@ -148,7 +169,7 @@ class WaiverAdmin(DecidedAdmin):
 
     form = WaiverAdminForm
     noun = "waiver"
-    actions = ("approve", "reject", "end")
+    actions = ("approve", "reject", "withdraw", "end")
     list_display = ("kpi", "subject", "decision", "expires_at", "requested_by", "decided_by", "self_approved", "ended_by")
     list_filter = ("decision", "self_approved", "kpi__scorecard", "expires_at")
     list_select_related = ("kpi", "requested_by", "decided_by", "ended_by")
@@ -168,11 +189,12 @@ class WaiverAdmin(DecidedAdmin):
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         if obj is None:
             kwargs["fields"] = self.get_fields(request)
-        form = super().get_form(request, obj, change, **kwargs)
-        return type(form.__name__, (form,), {"requester": actor(request)})
+        return super().get_form(request, obj, change, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Waiver, form: Any, change: bool) -> None:
-        obj.__dict__.update(form.made.__dict__)
+        made = waivers.request_waiver(actor=actor(request), now=timezone.now(), **form.cleaned_data)
+        obj.__dict__.update(made.__dict__)
+        self.message_user(request, "The waiver waits for approval by somebody else.")
 
     @admin.action(description="Approve: it counts from now on")
     def approve(self, request: HttpRequest, queryset: QuerySet[Waiver]) -> None:
@@ -181,6 +203,10 @@ class WaiverAdmin(DecidedAdmin):
     @admin.action(description="Reject")
     def reject(self, request: HttpRequest, queryset: QuerySet[Waiver]) -> None:
         self.decide(request, queryset, waivers.reject_waiver, "rejected")
+
+    @admin.action(description="Withdraw your own")
+    def withdraw(self, request: HttpRequest, queryset: QuerySet[Waiver]) -> None:
+        self.decide(request, queryset, waivers.withdraw_waiver, "withdrawn")
 
     @admin.action(description="End now")
     def end(self, request: HttpRequest, queryset: QuerySet[Waiver]) -> None:

@@ -14,7 +14,11 @@ from kpis.units import convert, family
 
 
 class Refused(ValueError):
-    """A decision that may not be made, in words for the person who tried."""
+    """A decision that may not be made, in words for the person who tried; `field` is what they wrote wrong, if anything."""
+
+    def __init__(self, why: str, field: str = "") -> None:
+        super().__init__(why)
+        self.field = field
 
 
 class BadTarget(ValueError):

@@ -183,12 +183,15 @@ def _chart(stands: Standing, courses: Sequence[tuple[str, History]], start: date
 @dataclass(frozen=True)
 class Version:
     """A target version as its history shows it: `until` is when the next one took over, `lines` are what it changes of the
-    version before it: of one that waits, against what is in force."""
+    version before it: of one that waits, against what is in force (`seen`, 0 for nothing). `overtaken` is the later version
+    that was approved already, so that this one is approved no more."""
 
     target: Target
     state: str
     until: datetime | None
     lines: tuple[Line, ...]
+    seen: int
+    overtaken: int | None
 
 
 def target_history(kpi: KPI, *, now: datetime) -> list[Version]:
@@ -199,9 +202,16 @@ def target_history(kpi: KPI, *, now: datetime) -> list[Version]:
     before = {later.pk: row for row, later in pairwise(approved)}
     current = holding(approved, now)
     before |= {row.pk: current for row in rows if row.decision == Decision.PROPOSED and current}
-    in_force = current.pk if current else None
+    newest, seen = max((row.number for row in approved), default=0), current.number if current else 0
     return [
-        Version(row, _state(row, in_force, now), followers.get(row.pk), _lines(before.get(row.pk), row, kpi))
+        Version(
+            target=row,
+            state=_state(row, current, now),
+            until=followers.get(row.pk),
+            lines=_lines(before.get(row.pk), row, kpi),
+            seen=seen,
+            overtaken=newest if row.decision == Decision.PROPOSED and newest > row.number else None,
+        )
         for row in reversed(rows)
     ]
 
@@ -217,12 +227,12 @@ def _order(row: Target) -> tuple[float, int]:
     return (row.effective_from.timestamp() if row.effective_from else 0.0, row.number)
 
 
-def _state(row: Target, in_force: int | None, now: datetime) -> str:
+def _state(row: Target, in_force: Target | None, now: datetime) -> str:
     if row.decision == Decision.PROPOSED:
         return "waits"
     if row.decision != Decision.APPROVED:
         return str(row.decision)
-    if row.pk == in_force:
+    if row == in_force:
         return "in force"
     return "later" if row.effective_from and row.effective_from > now else "past"
 

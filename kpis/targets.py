@@ -11,7 +11,7 @@ from django.db.models import Max
 
 from accounts import audit
 from accounts.models import User
-from kpis.commitments import approved, figures, in_force
+from kpis.commitments import approved, figures, in_force, overtaken
 from kpis.faults import BadTarget, check
 from kpis.faults import Refused as Refused
 from kpis.models import KPI, Decision, Target
@@ -25,10 +25,22 @@ MEASURED = ("baseline", "baseline_on", "baseline_stated", "baseline_since", "bas
 
 
 @transaction.atomic
-def propose(
+def propose(*, kpi: KPI, actor: User | None, rationale: str = "", token: str = "", **terms: Any) -> Target:
+    """Store a new version that waits for approval; `terms` are those of `draft`.
+
+    Raises BadTarget by field, and Refused where the KPI is archived.
+    """
+    kpi = _locked(kpi)
+    fields = draft(kpi=kpi, **terms)
+    number = (kpi.targets.aggregate(newest=Max("number"))["newest"] or 0) + 1
+    row = Target.objects.create(kpi=kpi, number=number, rationale=rationale, proposed_by=actor, **fields)
+    audit.record(actor=actor, action="target.propose", subject=row, after=figures(row), why=rationale, token=token)
+    return row
+
+
+def draft(
     *,
     kpi: KPI,
-    actor: User | None,
     target: str = "",
     comparator: str = "",
     value: float | None = None,
@@ -36,18 +48,14 @@ def propose(
     baseline: float | None = None,
     baseline_on: date | None = None,
     due_on: date | None = None,
-    effective_from: datetime | None = None,
-    rationale: str = "",
-    token: str = "",
     **more: Any,
-) -> Target:
-    """Store a new version that waits for approval; `more` takes the other fields of Target (for_s, severity, stated …).
+) -> dict[str, Any]:
+    """The fields of the version that these terms would make; `more` takes the others of Target (for_s, severity, stated …).
 
     `target` is the text as typed (`p(95)<500`, `<= +10%`) and stands for comparator and value. A relative one needs a
     baseline: that of the proposal, or where it states none, that of the newest approved version, which it takes over.
-    Raises BadTarget by field, and Refused where the KPI is archived.
+    Raises BadTarget by field.
     """
-    kpi = _locked(kpi)
     stated: dict[str, Any] = {"baseline": baseline, "baseline_on": baseline_on, **more}
     if target:
         comparator, value, stated = _read(kpi, target, stated)
@@ -57,32 +65,29 @@ def propose(
         check(kpi, comparator=comparator, value=value, alert_threshold=alert_threshold, due_on=due_on, **_base(stated))
     except BadTarget as error:
         raise BadTarget(_beside_text(error.errors) if target else error.errors) from error
-    number = (kpi.targets.aggregate(newest=Max("number"))["newest"] or 0) + 1
-    row = Target.objects.create(
-        kpi=kpi,
-        number=number,
-        comparator=comparator,
-        value=value,
-        typed=target.strip(),
-        alert_threshold=alert_threshold,
-        due_on=due_on,
-        effective_from=effective_from,
-        rationale=rationale,
-        proposed_by=actor,
-        **stated,
-    )
-    audit.record(actor=actor, action="target.propose", subject=row, after=figures(row), why=rationale, token=token)
-    return row
+    said = {"comparator": comparator, "value": value, "alert_threshold": alert_threshold, "due_on": due_on}
+    return {**said, "typed": target.strip(), **stated}
 
 
 @transaction.atomic
-def approve(*, target: Target, actor: User, now: datetime, note: str = "", token: str = "") -> Target:
-    """Put a proposed version in force, from its own date or from now; never backwards. Raises Refused."""
+def approve(*, target: Target, actor: User, now: datetime, note: str = "", seen: int | None = None, token: str = "") -> Target:
+    """Put a proposed version in force, from its own date or from now; never backwards.
+
+    `seen` is the number of the version that the approver saw in force (0: none). Raises Refused for one's own, where another
+    version took force since, and for one that a later proposal has overtaken: it was never compared with what holds now.
+    """
     target = _waiting(target)
     own = target.proposed_by_id == actor.pk
     if own and not settings.ALLOW_SELF_APPROVAL:
         raise Refused("Somebody other than the proposer approves a target.")
+    if later := overtaken(target):
+        raise Refused(
+            f"Version {later}, proposed later, was approved already: reject version {target.number} or propose it anew."
+        )
     before = in_force([target.kpi], now).get(target.kpi_id)
+    if seen is not None and seen != (before.number if before else 0):
+        held = f"Version {before.number} is" if before else "No version is"
+        raise Refused(f"{held} in force by now: look at the difference again before you approve version {target.number}.")
     target.effective_from = max(target.effective_from or now, now)
     target.self_approved = own
     target = _decide(target, Decision.APPROVED, actor, now, note, figures(before) if before else {}, token)

@@ -16,6 +16,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from accounts.days import last_day
 from kpis.actual import PERCENTILES
 from kpis.evaluation import Goal, Point, Status, evaluate
 from kpis.formats.base import ParsedSample
@@ -190,7 +191,7 @@ def judge(sample: ParsedSample, terms: Terms, figure: Figure, history: Sequence[
     by_history = Verdict.FAIL if against.verdict == Verdict.WARN and goal is None else against.verdict
     verdict = worst([by_target, by_history])
     if verdict == Verdict.FAIL and terms.waived_until is not None:
-        verdict, words = Verdict.WARN, f"{words}; waived until {terms.waived_until:%Y-%m-%d}"
+        verdict, words = Verdict.WARN, f"{words}; waived until {last_day(terms.waived_until):%Y-%m-%d}"
     found = _objective(sample, terms, figure, verdict, judged.status, f"{words}; {against.reason}")
     return replace(
         found,

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import date
 from typing import Any
 
 from django import forms
 from django.utils import timezone
 
+from accounts.days import day_end
 from accounts.forms import Styled
 from accounts.models import User
 from kpis import waivers
-from kpis.models import KPI, Series, Waiver
-from kpis.targets import Refused
+from kpis.faults import Refused
+from kpis.models import KPI, Waiver
 
 
 class KpiChoice(forms.ModelChoiceField):
@@ -47,14 +48,6 @@ class WaiverForm(Styled, forms.Form):
             raise forms.ValidationError("A waiver ends in the future.")
         return day
 
-    def clean(self) -> dict[str, Any]:
-        found = super().clean() or self.cleaned_data
-        kpi, subject = found.get("kpi"), found.get("subject")
-        if kpi and subject and not Series.objects.filter(kpi=kpi, subject=subject).exists():
-            known = ", ".join(subjects_of(kpi)) or "nothing yet"
-            self.add_error("subject", f"This KPI is not measured there. It is measured on: {known}.")
-        return found
-
     def request(self, *, actor: User) -> Waiver | None:
         """Ask for the waiver; None with the error on the form where it is refused."""
         asked = self.cleaned_data
@@ -63,14 +56,11 @@ class WaiverForm(Styled, forms.Form):
                 kpi=asked["kpi"],
                 subject=asked["subject"],
                 reason=asked["reason"],
-                expires_at=datetime.combine(asked["last_day"], time(23, 59, 59), UTC),
+                expires_at=day_end(asked["last_day"]),
                 actor=actor,
                 now=timezone.now(),
             )
         except Refused as error:
-            self.add_error(None, str(error))
+            name = {"expires_at": "last_day"}.get(error.field, error.field)
+            self.add_error(name if name in self.fields else None, str(error))
             return None
-
-
-def subjects_of(kpi: KPI) -> list[str]:
-    return sorted(set(Series.objects.filter(kpi=kpi).values_list("subject", flat=True)))

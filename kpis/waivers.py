@@ -13,7 +13,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from accounts import audit
 from accounts.models import User
 from kpis.faults import Refused
-from kpis.models import KPI, Decision, Waiver
+from kpis.models import KPI, Decision, Series, Waiver
 
 SOON = timedelta(days=3)
 """How long before its end a waiver is called to mind."""
@@ -21,9 +21,10 @@ SOON = timedelta(days=3)
 LAPSED = timedelta(days=7)
 """How long a waiver that ran out is told of, unless another one follows it."""
 
-
 LONGEST = timedelta(days=366)
 """A waiver that outlives a year is a target that nobody wants to change."""
+
+ARCHIVED = "This KPI is archived: restore it before its waivers change."
 
 STATES = ("running", "waiting", "over", "refused")
 
@@ -32,16 +33,31 @@ STATES = ("running", "waiting", "over", "refused")
 def request_waiver(
     *, kpi: KPI, actor: User, reason: str, expires_at: datetime, now: datetime, subject: str = "", token: str = ""
 ) -> Waiver:
-    """Ask that the KPI (on one subject, or everywhere) does not count until a day. Raises Refused."""
-    if not reason.strip():
-        raise Refused("A waiver needs a reason.")
-    if expires_at <= now:
-        raise Refused("A waiver ends in the future.")
-    if expires_at > now + LONGEST:
-        raise Refused(f"A waiver lasts at most {LONGEST.days} days: ask again when it ends.")
+    """Ask that the KPI (on one subject, or everywhere) does not count until a day. Raises Refused, naming the field."""
+    check_request(kpi=kpi, reason=reason, expires_at=expires_at, now=now, subject=subject)
     waiver = Waiver.objects.create(kpi=kpi, subject=subject, reason=reason, expires_at=expires_at, requested_by=actor)
     audit.record(actor=actor, action="waiver.request", subject=waiver, after=figures(waiver), why=reason, token=token)
     return waiver
+
+
+def check_request(*, kpi: KPI, reason: str, expires_at: datetime, now: datetime, subject: str = "") -> None:
+    """Raise Refused, naming the field, for a request that could not be made."""
+    if kpi.is_archived:
+        raise Refused(ARCHIVED, "kpi")
+    if not reason.strip():
+        raise Refused("A waiver needs a reason.", "reason")
+    if expires_at <= now:
+        raise Refused("A waiver ends in the future.", "expires_at")
+    if expires_at > now + LONGEST:
+        raise Refused(f"A waiver lasts at most {LONGEST.days} days: ask again when it ends.", "expires_at")
+    known = subjects_of(kpi) if subject else [subject]
+    if subject not in known:
+        raise Refused(f"This KPI is not measured there. It is measured on: {', '.join(known) or 'nothing yet'}.", "subject")
+
+
+def subjects_of(kpi: KPI) -> list[str]:
+    """Where it is measured."""
+    return sorted(set(Series.objects.filter(kpi=kpi).values_list("subject", flat=True)))
 
 
 def approve_waiver(*, waiver: Waiver, actor: User, now: datetime, note: str = "", token: str = "") -> Waiver:
@@ -64,7 +80,7 @@ def withdraw_waiver(*, waiver: Waiver, actor: User, now: datetime, note: str = "
 @transaction.atomic
 def end_waiver(*, waiver: Waiver, actor: User, now: datetime, note: str = "", token: str = "") -> Waiver:
     """End an approved waiver before its date. Raises Refused."""
-    waiver = Waiver.objects.select_for_update(of=("self",)).select_related("kpi").get(pk=waiver.pk)
+    waiver = _locked(waiver)
     if waiver.decision != Decision.APPROVED or waiver.expires_at <= now:
         raise Refused("Only a waiver that counts can be ended.")
     before = figures(waiver)
@@ -128,9 +144,18 @@ def figures(waiver: Waiver) -> dict[str, Any]:
     }
 
 
+def _locked(waiver: Waiver) -> Waiver:
+    """The row, locked. Raises Refused where its KPI is archived."""
+    rows = Waiver.objects.select_for_update(of=("self",)).select_related("kpi__scorecard", "decided_by")
+    waiver = rows.get(pk=waiver.pk)
+    if waiver.kpi.is_archived:
+        raise Refused(ARCHIVED)
+    return waiver
+
+
 @transaction.atomic
 def _decide(waiver: Waiver, decision: Decision, actor: User, now: datetime, note: str, token: str) -> Waiver:
-    waiver = Waiver.objects.select_for_update(of=("self",)).select_related("kpi", "decided_by").get(pk=waiver.pk)
+    waiver = _locked(waiver)
     if waiver.decision != Decision.PROPOSED:
         raise Refused(f"{waiver.decided_by} was first: this waiver is already {waiver.get_decision_display()}.")
     if decision == Decision.APPROVED:

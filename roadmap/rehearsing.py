@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from accounts import audit
+from accounts.days import day_end
 from accounts.models import User
 from kpis.models import KPI, Decision
 from roadmap import working
@@ -107,7 +108,7 @@ class _Stage:
             gate.closed_by = self.people[waiver["by"]]
             GateWaiver.objects.create(
                 gate=gate, reason=f"{LABEL}: {waiver['reason']}", decision=Decision.APPROVED,
-                expires_at=datetime.combine(self.day(waiver["until_day"]), time(23, 59), UTC),
+                expires_at=day_end(self.day(waiver["until_day"])),
                 requested_by=gate.closed_by, decided_by=self.people[waiver["approved_by"]], decided_at=moment,
             )  # fmt: skip
         gate.save()

@@ -13,6 +13,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 
+from accounts.days import ends
+
 register = template.Library()
 
 MARKDOWN = MarkdownIt("js-default", {"html": False, "linkify": False}).disable("image")
@@ -112,6 +114,12 @@ def time(moment: datetime | date | None, form: str = "") -> SafeString:
         return format_html('<time datetime="{}">{}</time>', moment.isoformat(), f"{moment:%-d %b %Y}")
     shown = f"{moment:{form}}" if form else f"{moment:%-d %b %Y %H:%M:%S}"
     return format_html('<time datetime="{}" title="{} UTC">{}</time>', moment.isoformat(), f"{moment:%Y-%m-%d %H:%M:%S}", shown)
+
+
+@register.simple_tag
+def until(moment: datetime) -> SafeString:
+    """When something ends: its last day, and the time where that is not the end of the day."""
+    return format_html('<time datetime="{}" title="{} UTC">{}</time>', moment.isoformat(), f"{moment:%Y-%m-%d %H:%M:%S}", ends(moment))  # fmt: skip  # noqa: E501
 
 
 @register.filter

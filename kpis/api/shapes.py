@@ -222,6 +222,12 @@ class DecisionIn(serializers.Serializer[Any]):
     note = serializers.CharField(required=False, allow_blank=True, default="")
 
 
+class ApprovalIn(DecisionIn):
+    """`seen`: the version that was in force when the difference was looked at, 0 for none; 409 where another one is by now."""
+
+    seen = serializers.IntegerField(required=False, min_value=0)
+
+
 class WaiverIn(serializers.Serializer[Any]):
     kpi = serializers.CharField()
     reason = serializers.CharField()

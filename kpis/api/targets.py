@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 from django.http import Http404
 from django.utils import timezone
@@ -19,6 +18,7 @@ from accounts.permissions import Scope, scopes
 from accounts.problems import Problem, invalid
 from kpis import targets
 from kpis.api import shapes
+from kpis.api.deciding import decision
 from kpis.api.lookup import kpi_or_404, visible_kpis
 from kpis.commitments import in_force
 from kpis.faults import BadTarget
@@ -60,29 +60,6 @@ def _propose(request: Request, kpi: KPI) -> Response:
     return Response(shapes.target(target), status=201)
 
 
-@extend_schema(request=shapes.DecisionIn, responses=OpenApiTypes.OBJECT)
-@scopes(POST=Scope.APPROVE)
-@api_view(["POST"])
-def target_approve(request: Request, pk: int) -> Response:
-    """Put a proposed version in force. For people only, and not for the proposer."""
-    return decided(request, _target(request, pk), "target", targets.approve, shapes.target)
-
-
-@extend_schema(request=shapes.DecisionIn, responses=OpenApiTypes.OBJECT)
-@scopes(POST=Scope.APPROVE)
-@api_view(["POST"])
-def target_reject(request: Request, pk: int) -> Response:
-    return decided(request, _target(request, pk), "target", targets.reject, shapes.target)
-
-
-@extend_schema(request=shapes.DecisionIn, responses=OpenApiTypes.OBJECT)
-@scopes(POST=Scope.TARGETS_PROPOSE)
-@api_view(["POST"])
-def target_withdraw(request: Request, pk: int) -> Response:
-    """Take one's own proposal back."""
-    return decided(request, _target(request, pk), "target", targets.withdraw, shapes.target)
-
-
 def _target(request: Request, pk: int) -> Target:
     target = Target.objects.filter(kpi__in=visible_kpis(request), pk=pk).select_related("kpi").first()
     if target is None:
@@ -90,13 +67,7 @@ def _target(request: Request, pk: int) -> Target:
     return target
 
 
-def decided(request: Request, row: Any, name: str, verb: Callable[..., Any], show: Callable[[Any], dict[str, Any]]) -> Response:
-    """Call the verb for the row; 409 where it is refused, such as when somebody else was first."""
-    form = shapes.DecisionIn(data=request.data)
-    form.is_valid(raise_exception=True)
-    actor, token = audit.actor_of(request)
-    try:
-        done = verb(**{name: row}, actor=actor, now=timezone.now(), note=form.validated_data["note"], token=token)
-    except targets.Refused as error:
-        raise Problem(409, "refused", "Refused", str(error)) from error
-    return Response(show(done))
+_decision = partial(decision, noun="target", find=_target, show=shapes.target)
+target_approve = _decision(targets.approve, scope=Scope.APPROVE, takes=shapes.ApprovalIn)
+target_reject = _decision(targets.reject, scope=Scope.APPROVE)
+target_withdraw = _decision(targets.withdraw, scope=Scope.TARGETS_PROPOSE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
@@ -17,8 +19,8 @@ from accounts.permissions import Scope, granted, scopes
 from accounts.problems import Problem, invalid
 from kpis import waivers
 from kpis.api import shapes
+from kpis.api.deciding import decided, decision
 from kpis.api.lookup import Lookup, visible_kpis
-from kpis.api.targets import decided
 from kpis.faults import Refused
 from kpis.models import KPI, Waiver
 
@@ -68,7 +70,7 @@ def _request_waiver(request: Request) -> Response:
     try:
         waiver = waivers.request_waiver(kpi=kpi, actor=actor, token=token, now=timezone.now(), **fields)
     except Refused as error:
-        raise invalid([{"path": "$.expires_at", "detail": str(error)}]) from error
+        raise invalid([{"path": f"$.{error.field}" if error.field else "$", "detail": str(error)}]) from error
     return Response(shapes.waiver(waiver), status=201)
 
 
@@ -77,40 +79,6 @@ def _request_waiver(request: Request) -> Response:
 @api_view(["GET"])
 def waiver_detail(request: Request, pk: int) -> Response:
     return Response(shapes.waiver(_waiver(request, pk)))
-
-
-@extend_schema(request=shapes.DecisionIn, responses=OpenApiTypes.OBJECT)
-@scopes(POST=Scope.APPROVE)
-@api_view(["POST"])
-def waiver_approve(request: Request, pk: int) -> Response:
-    """Let a waiver count. For people only, and not for the one who asked."""
-    return decided(request, _waiver(request, pk), "waiver", waivers.approve_waiver, shapes.waiver)
-
-
-@extend_schema(request=shapes.DecisionIn, responses=OpenApiTypes.OBJECT)
-@scopes(POST=Scope.APPROVE)
-@api_view(["POST"])
-def waiver_reject(request: Request, pk: int) -> Response:
-    return decided(request, _waiver(request, pk), "waiver", waivers.reject_waiver, shapes.waiver)
-
-
-@extend_schema(request=shapes.DecisionIn, responses=OpenApiTypes.OBJECT)
-@scopes(POST=Scope.TARGETS_PROPOSE)
-@api_view(["POST"])
-def waiver_withdraw(request: Request, pk: int) -> Response:
-    """Take one's own request back."""
-    return decided(request, _waiver(request, pk), "waiver", waivers.withdraw_waiver, shapes.waiver)
-
-
-@extend_schema(request=shapes.DecisionIn, responses=OpenApiTypes.OBJECT)
-@scopes(POST=Scope.TARGETS_PROPOSE)
-@api_view(["POST"])
-def waiver_end(request: Request, pk: int) -> Response:
-    """End a waiver before its day: for the one who asked, and for people who may approve."""
-    waiver = _waiver(request, pk)
-    if waiver.requested_by_id != request.user.pk and Scope.APPROVE not in granted(request):
-        raise Problem(403, "missing-scope", "Missing scope", f"This needs the scope {Scope.APPROVE}.", scope=Scope.APPROVE)
-    return decided(request, waiver, "waiver", waivers.end_waiver, shapes.waiver)
 
 
 def _waivers(request: Request) -> QuerySet[Waiver]:
@@ -122,3 +90,20 @@ def _waiver(request: Request, pk: int) -> Waiver:
     if waiver is None:
         raise Http404("There is no such waiver.")
     return waiver
+
+
+_decision = partial(decision, noun="waiver", find=_waiver, show=shapes.waiver)
+waiver_approve = _decision(waivers.approve_waiver, scope=Scope.APPROVE)
+waiver_reject = _decision(waivers.reject_waiver, scope=Scope.APPROVE)
+waiver_withdraw = _decision(waivers.withdraw_waiver, scope=Scope.TARGETS_PROPOSE)
+
+
+@extend_schema(request=shapes.DecisionIn, responses=OpenApiTypes.OBJECT)
+@scopes(POST=Scope.TARGETS_PROPOSE)
+@api_view(["POST"])
+def waiver_end(request: Request, pk: int) -> Response:
+    """End a waiver before its day: for the one who asked, and for people who may approve."""
+    waiver = _waiver(request, pk)
+    if waiver.requested_by_id != request.user.pk and Scope.APPROVE not in granted(request):
+        raise Problem(403, "missing-scope", "Missing scope", f"This needs the scope {Scope.APPROVE}.", scope=Scope.APPROVE)
+    return decided(request, waiver, "waiver", waivers.end_waiver, shapes.waiver)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
+from accounts.days import last_day
 from kpis.models.scorecards import KPI
 
 
@@ -84,4 +85,4 @@ class Waiver(models.Model):
         ordering = ["-requested_at"]
 
     def __str__(self) -> str:
-        return f"{self.kpi} waived until {self.expires_at:%Y-%m-%d}"
+        return f"{self.kpi} waived until {last_day(self.expires_at):%Y-%m-%d}"

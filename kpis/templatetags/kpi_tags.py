@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from accounts.days import last_day
 from accounts.templatetags.ui import icon, percent, plain, span
 from kpis import headlines
 from kpis.drawing import segments, spark, way
@@ -41,7 +42,7 @@ def status_chip(status: str, waived_until: datetime | None = None, filled: bool 
     """Icon and word; a waiver stands beside the measured status, never instead of it."""
     name, word = LOOKS[str(status)]
     classes = f"s-{status}{' fill' if filled or status == 'breached' else ''}"
-    waived = format_html(' <span class="st s-waived">{}waived until {}</span>', icon("shield-half"), f"{waived_until:%-d %b}") if waived_until else ""  # fmt: skip  # noqa: E501
+    waived = format_html(' <span class="st s-waived">{}waived until {}</span>', icon("shield-half"), f"{last_day(waived_until):%-d %b}") if waived_until else ""  # fmt: skip  # noqa: E501
     return format_html('<span class="st {}">{}{}</span>{}', classes, icon(name), word, waived)
 
 

@@ -84,10 +84,10 @@ def target_decide(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _decide(request: HttpRequest, target: Target, verb: str) -> HttpResponse:
+    note, seen = request.POST.get("note", "").strip()[:2000], request.POST.get("seen", "")
+    more: dict[str, Any] = {"seen": int(seen)} if verb == "approve" and seen.isdecimal() else {}
     try:
-        done = VERBS[verb](
-            target=target, actor=actor_of(request)[0], now=timezone.now(), note=request.POST.get("note", "").strip()[:2000]
-        )
+        done = VERBS[verb](target=target, actor=actor_of(request)[0], now=timezone.now(), note=note, **more)
     except targets.Refused as error:
         messages.error(request, str(error))
     else:

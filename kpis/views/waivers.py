@@ -20,7 +20,7 @@ from kpis import waivers
 from kpis.models import KPI, Waiver
 from kpis.targets import Refused
 from kpis.views.pages import page
-from kpis.waiver_form import WaiverForm, subjects_of
+from kpis.waiver_form import WaiverForm
 
 STATES = {"all": "All", "running": "Count now", "waiting": "Wait for approval", "over": "Over", "refused": "Refused"}
 VERBS = {
@@ -61,7 +61,7 @@ def waiver_new(request: PageRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid() and (made := form.request(actor=request.user)):
         messages.success(request, f"{made.kpi.name}: the waiver waits for approval by somebody else.")
         return redirect(f"{reverse('kpis:approval-list')}#waiver-{made.pk}")
-    context = {"form": form, "kpi": kpi, "extends": initial.get("extends"), "subjects": subjects_of(kpi) if kpi else []}
+    context = {"form": form, "kpi": kpi, "extends": initial.get("extends"), "subjects": waivers.subjects_of(kpi) if kpi else []}
     return page(request, "kpis/waiver_form.html", context, status=422 if form.errors else 200)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
+from accounts.days import last_day
 from kpis.models import KPI, Decision
 from roadmap.models.plan import Phase
 
@@ -47,4 +48,4 @@ class GateWaiver(models.Model):
         ordering = ["-requested_at"]
 
     def __str__(self) -> str:
-        return f"{self.gate} waived until {self.expires_at:%Y-%m-%d}"
+        return f"{self.gate} waived until {last_day(self.expires_at):%Y-%m-%d}"

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.urls import reverse
 
+from accounts.days import last_day
 from kpis import waivers
 from kpis.approvals import waiting_targets, waiting_waivers
 from kpis.models import Decision, Waiver
@@ -65,7 +66,7 @@ def needs(
 
 def _breach_line(roadmap: Roadmap, found: Standing) -> Line:
     """A waiver mutes nothing: the breach stays in the list, marked."""
-    waived = f", waived until {day(found.waived_until.date())}" if found.waived_until else ""
+    waived = f", waived until {day(last_day(found.waived_until))}" if found.waived_until else ""
     return Line(
         icon="alert-octagon",
         look="s-waived" if waived else "s-breached",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.audit import actor_of
+from accounts.days import day_end
 from accounts.permissions import Scope, require
 from accounts.requests import back_to
 from roadmap import closing
@@ -76,7 +77,7 @@ def waiver_request(request: HttpRequest, slug: str, number: int) -> HttpResponse
 
 def _end_of(text: str) -> datetime:
     try:
-        return datetime.combine(date.fromisoformat(text), time(23, 59, 59), UTC)
+        return day_end(date.fromisoformat(text))
     except ValueError as error:
         raise ValidationError({"expires_at": "Write the last day as YYYY-MM-DD."}) from error
 

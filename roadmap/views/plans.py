@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts.days import last_day
 from roadmap import headlines
 from roadmap.judging import standings_of
 from roadmap.models import Phase, Roadmap, Task, TaskState
@@ -142,5 +143,5 @@ def _phase_headline(report: PhaseReport, today: Any) -> str:
         gate=report.gate.state,
         held=report.gate.held,
         criteria=len(report.gate.criteria),
-        waived_days=(waived.date() - today).days if waived else None,
+        waived_days=(last_day(waived) - today).days if waived else None,
     )

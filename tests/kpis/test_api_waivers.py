@@ -76,3 +76,12 @@ def test_other_scorecards_do_not_exist_for_a_restricted_token(
     assert robot.get(URL).json()["results"] == []
     assert [robot.get(f"{URL}{pk}/").status_code, robot.post(f"{URL}{pk}/withdraw/").status_code] == [404, 404]
     assert Waiver.objects.get().decision == "proposed"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "path"), [({"subject": "nowhere"}, "$.subject"), ({"expires_at": "2020-01-01T00:00:00Z"}, "$.expires_at")]
+)
+def test_what_is_wrong_stands_at_its_field(kpi: KPI, as_engineer: Client, wrong: dict[str, str], path: str) -> None:
+    answer = ask(as_engineer, **wrong)
+    assert (answer.status_code, [one["path"] for one in answer.json()["errors"]]) == (422, [path])
+    assert not Waiver.objects.exists()

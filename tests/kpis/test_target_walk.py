@@ -108,3 +108,38 @@ def test_self_approval_is_told_in_the_history(kpi: KPI, as_approver: Client, set
     as_approver.post(f"/targets/{version.pk}/decide/", {"decision": "approve"})
     assert AuditEntry.objects.get(action="target.approved").after["self_approved"] is True
     assert "(their own)" in as_approver.get(PAGE).content.decode()
+
+
+def test_overtaken_proposal_is_told_and_approved_nowhere(
+    kpi: KPI, people: People, log_in: Callable[..., Client], as_engineer: Client
+) -> None:
+    asker, decider = log_in(people.approver), log_in(people.administrator)
+    for _ in range(2):
+        by_api(asker)
+    older, newer = kpi.targets.filter(number__gt=1).order_by("number")
+    assert decider.post(f"/api/v1/targets/{newer.pk}/approve/").status_code == 200
+    for url in (PAGE, "/approvals/"):
+        page = decider.get(url).content.decode()
+        assert ("Version 3, proposed later, is approved already" in page, 'value="approve"' in page) == (True, False)
+    assert "overtaken by version 3" in decider.get("/admin/kpis/target/").content.decode()
+    decider.post(f"/targets/{older.pk}/decide/", {"decision": "approve"})
+    assert decider.post(f"/api/v1/targets/{older.pk}/approve/").status_code == 409
+    decider.post("/admin/kpis/target/", {"action": "approve", "_selected_action": [older.pk]})
+    older.refresh_from_db()
+    assert older.decision == "proposed"
+
+
+def test_difference_that_was_looked_at_is_the_one_that_is_approved(
+    kpi: KPI, people: People, log_in: Callable[..., Client]
+) -> None:
+    asker, decider = log_in(people.approver), log_in(people.administrator)
+    for _ in range(2):
+        by_api(asker)
+    first, second = kpi.targets.filter(number__gt=1).order_by("number")
+    decider.post(f"/api/v1/targets/{first.pk}/approve/", {"seen": 1}, content_type="application/json")
+    late = decider.post(f"/api/v1/targets/{second.pk}/approve/", {"seen": 1}, content_type="application/json")
+    assert (late.status_code, "Version 2 is in force by now" in late.json()["detail"]) == (409, True)
+    decider.post(f"/targets/{second.pk}/decide/", {"decision": "approve", "seen": "1"})
+    second.refresh_from_db()
+    assert second.decision == "proposed"
+    assert 'name="seen" value="2"' in decider.get(PAGE).content.decode()

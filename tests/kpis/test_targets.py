@@ -188,3 +188,25 @@ def test_of_ten_approvers_at_once_one_wins() -> None:
     assert sorted(told)[1:] == [f"{version.decided_by} was first: version 1 is already approved."] * 9
     assert people[told.index("")] == version.decided_by
     assert AuditEntry.objects.filter(action="target.approved").count() == 1
+
+
+def test_overtaken_proposal_is_approved_no_more(proposer: User, decider: User) -> None:
+    """Approved late, it would take force over what was agreed later, and nobody had compared the two."""
+    kpi = make_kpi()
+    older, newer = (targets.propose(kpi=kpi, actor=proposer, target=text) for text in ("< 500", "< 450"))
+    targets.approve(target=newer, actor=decider, now=NOW)
+    with pytest.raises(targets.Refused, match="Version 2, proposed later, was approved already"):
+        targets.approve(target=older, actor=decider, now=NOW)
+    assert targets.reject(target=older, actor=decider, now=NOW).decision == Decision.REJECTED
+
+
+@pytest.mark.parametrize(("seen", "told"), [(0, "Version 1 is in force by now"), (1, "")])
+def test_approver_is_told_what_took_force_since_they_looked(proposer: User, decider: User, seen: int, told: str) -> None:
+    kpi = make_kpi()
+    first, second = (targets.propose(kpi=kpi, actor=proposer, target=text) for text in ("< 500", "< 450"))
+    targets.approve(target=first, actor=decider, now=NOW, seen=0)
+    if told:
+        with pytest.raises(targets.Refused, match=told):
+            targets.approve(target=second, actor=decider, now=NOW, seen=seen)
+    else:
+        assert targets.approve(target=second, actor=decider, now=NOW, seen=seen).decision == Decision.APPROVED

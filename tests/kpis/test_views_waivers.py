@@ -39,7 +39,8 @@ def test_request_waits_for_somebody_else(kpi: KPI, as_engineer: Client, people: 
     answer = as_engineer.post("/waivers/new/", form(kpi))
     row = Waiver.objects.get()
     assert (answer.status_code, answer["Location"]) == (302, f"/approvals/#waiver-{row.pk}")
-    assert (row.requested_by, row.decision, f"{row.expires_at:%H:%M:%S}") == (people.engineer, "proposed", "23:59:59")
+    assert (row.requested_by, row.decision, f"{row.expires_at:%H:%M:%S}") == (people.engineer, "proposed", "00:00:00")
+    assert f"{row.expires_at - timedelta(days=1):%Y-%m-%d}" == form(kpi)["last_day"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import settings as trials
 from hypothesis import strategies as st
 
 from accounts.models import AuditEntry
-from kpis import waivers
+from kpis import defining, waivers
 from kpis.evaluation import Status
 from kpis.models import KPI, Decision, Waiver
 from kpis.standing import counts, standing
@@ -117,3 +117,17 @@ def test_what_may_not_be_done_is_refused(kpi: KPI, people: People, verb: Any, wh
     with pytest.raises(Refused, match=why):
         verb(waiver=row, actor=getattr(people, who), now=NOW)
     assert Waiver.objects.get().decision == Decision.PROPOSED
+
+
+def test_waivers_of_an_archived_kpi_stay_as_they_are(kpi: KPI, people: People) -> None:
+    asked = {"kpi": kpi, "actor": people.manager, "reason": "rebuilt", "expires_at": UNTIL, "now": NOW}
+    row, running = waivers.request_waiver(**asked), waive(kpi, people)
+    defining.archive(row=kpi, actor=people.manager, now=NOW)
+    kpi.refresh_from_db()
+    for verb in (waivers.approve_waiver, waivers.reject_waiver, waivers.withdraw_waiver):
+        with pytest.raises(Refused, match="archived"):
+            verb(waiver=row, actor=people.manager if verb is waivers.withdraw_waiver else people.approver, now=NOW)
+    with pytest.raises(Refused, match="archived"):
+        waivers.end_waiver(waiver=running, actor=people.approver, now=NOW)
+    with pytest.raises(Refused, match="archived"):
+        waivers.request_waiver(**asked)
