@@ -291,6 +291,8 @@ CHANNEL_ALLOW = env_list("CHANNEL_ALLOW")
 # How many processes put the load of a run together, and what no load run may exceed.
 LOAD_SHARDS = env_int("LOAD_SHARDS", 1)
 LOAD_WORKERS = env_int("LOAD_WORKERS", 1)  # so many workers on the queue `load` share the shards of a run
+LOAD_MAX_SHARDS = env_int("LOAD_MAX_SHARDS", max(LOAD_SHARDS, (os.cpu_count() or 1) * LOAD_WORKERS))
+LOAD_RERUN = env_bool("LOAD_RERUN", False)  # run again at once, with more shards, where the generator was the bottleneck
 LOAD_MAX_USERS = env_int("LOAD_MAX_USERS", 1_000)
 LOAD_MAX_RATE = env_int("LOAD_MAX_RATE", 10_000)
 LOAD_MAX_SECONDS = env_int("LOAD_MAX_SECONDS", 1_800)

@@ -7,6 +7,7 @@ finishes makes the run void.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -17,6 +18,7 @@ import msgspec
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import connection
+from django.db.models import Q
 from django.utils import timezone
 
 from outgoing.addresses import Refused
@@ -34,6 +36,7 @@ LEAD_S = 1.5
 
 TAKEN_UP = timedelta(seconds=30)
 LOOK_AGAIN_S = 0.2
+DRAIN_S = 2.0
 Told = tuple[Row, Profile, float]
 
 
@@ -60,22 +63,30 @@ def in_thread(call: Callable[[], Any]) -> Any:
     return sync_to_async(closing, thread_sensitive=False)()
 
 
+class Stopped(Exception):
+    """Stopped before all were ready."""
+
+
 class Others:
     """The parts of a run that other workers carry out."""
 
-    def __init__(self, run: Run, profile: Profile, others: Sequence[tuple[int, int]]) -> None:
-        self.run, self.profile, self.others = run, profile, others
+    def __init__(self, run: Run, profile: Profile, shares: Sequence[tuple[int, int]]) -> None:
+        """`shares` are all, the first one our own."""
+        self.run, self.profile, self.others = run, profile, shares[1:]
+        self.shards, self.workers = sum(size for _, size in shares), len(shares)
         self.parts: list[int] = []
         self.seconds: dict[int, list[Row]] = {}
-        self.stopping = False
 
     async def beside(self, crew: Crew) -> Result:
         """Run the crew together with the other parts. A part that is missing is said in `dead`."""
+        self.crew = crew
         await in_thread(self._create)
         try:
             own = await crew.run(self._barrier)
         except NotTogether as error:
-            return Result(totals=[], shards=settings.LOAD_SHARDS, dead=str(error))
+            return Result(totals=[], shards=self.shards, dead=str(error))
+        except Stopped:
+            return Result(totals=[], shards=self.shards, stopped=True)
         until = time.monotonic() + SILENT_S + self.profile.timeout_s
         results: list[Result | None] = []
         while time.monotonic() < until:
@@ -91,15 +102,19 @@ class Others:
         """Wait for all parts, then say when to begin."""
         until = time.monotonic() + TAKEN_UP.total_seconds()
         while not await in_thread(lambda: LoadPart.objects.filter(pk__in=self.parts, ready_at=None).count() == 0):
-            if time.monotonic() > until or self.stopping:
-                raise NotTogether(f"fewer than {settings.LOAD_WORKERS} workers took up this run")
+            if failed := next((one.dead for one in await in_thread(self._results) if one), ""):
+                raise NotTogether(failed)
+            if self.crew.stopping.is_set():
+                raise Stopped
+            if time.monotonic() > until:
+                raise NotTogether(f"fewer than {self.workers} workers took up this run")
             await asyncio.sleep(LOOK_AGAIN_S)
         start_at = time.time_ns() / 1e9 + LEAD_S
         await in_thread(lambda: LoadPart.objects.filter(pk__in=self.parts).update(start_at=start_at))
         return start_at
 
     def _create(self) -> None:
-        of, profile = settings.LOAD_SHARDS, msgspec.to_builtins(self.profile)
+        of, profile = self.shards, msgspec.to_builtins(self.profile)
         for first, size in self.others:
             part = LoadPart.objects.create(run=self.run, profile=profile, first=first, shards=size, of=of)
             self.parts.append(part.pk)
@@ -109,9 +124,8 @@ class Others:
         return [msgspec.msgpack.decode(bytes(part), type=Result) if part else None for part in parts]
 
     def stop(self) -> None:
-        """The other workers look at the run."""
-        self.stopping = True
-        Run.objects.filter(pk=self.run.pk, stop_asked_at=None).update(stop_asked_at=timezone.now())
+        """The other workers look at their parts; where somebody stopped the whole run, at that."""
+        LoadPart.objects.filter(pk__in=self.parts, stop_asked_at=None).update(stop_asked_at=timezone.now())
 
     def merged(self, told: Told) -> list[Told]:
         """This second, or earlier ones, that every part has told by now."""
@@ -168,15 +182,21 @@ async def _beside(part: LoadPart, order: Spec, profile: Profile) -> Result:
         while True:
             keep = partial(LoadRow.objects.create, part=part, row=msgspec.msgpack.encode(await rows.get()))
             await in_thread(keep)
+            rows.task_done()
+
+    asked = LoadPart.objects.filter(~Q(stop_asked_at=None) | ~Q(run__stop_asked_at=None), pk=part.pk)
 
     async def look() -> None:
-        while not await in_thread(lambda: Run.objects.filter(pk=part.run_id).exclude(stop_asked_at=None).exists()):
-            await asyncio.sleep(0.5)
+        while not await in_thread(asked.exists):
+            await asyncio.sleep(LOOK_AGAIN_S)
         crew.stop()
 
     beside = [asyncio.create_task(tell()), asyncio.create_task(look())]
     try:
-        return await crew.run(start)
+        result = await crew.run(start)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(rows.join(), DRAIN_S)
+        return result
     finally:
         for task in beside:
             task.cancel()

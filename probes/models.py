@@ -190,6 +190,7 @@ class LoadPart(models.Model):
     claimed_at = models.DateTimeField(null=True, blank=True)
     ready_at = models.DateTimeField(null=True, blank=True)
     start_at = models.FloatField(null=True, blank=True, help_text="When all shards begin, in seconds of the wall clock.")
+    stop_asked_at = models.DateTimeField(null=True, blank=True)
     result = models.BinaryField(null=True, blank=True)
 
     class Meta:

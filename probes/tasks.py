@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from probes import heartbeat, loading, maintenance, running
+from probes import heartbeat, maintenance, riding, running
 
 
 @shared_task(name="probes.tick", ignore_result=True, soft_time_limit=120, time_limit=150)
@@ -22,4 +22,4 @@ def prune() -> None:
 @shared_task(name="probes.load", ignore_result=True)
 def load() -> None:
     """Carry out a load run if one is due; on the queue `load`, so that it holds up nothing else."""
-    loading.work()
+    riding.work()

@@ -13,7 +13,7 @@ import msgspec
 from kpis.readings import Reading
 from outgoing.addresses import AddressPolicy
 from probes.load.merging import Result
-from probes.load.profile import Profile
+from probes.load.profile import Caps, Profile
 from probes.load.report import Row
 
 
@@ -70,6 +70,9 @@ class Tools:
     previous: dict[str, Any] = field(default_factory=dict)
     generate: Generate | None = None
     """Carries a load profile out, telling each second; only the load worker hands it in."""
+
+    caps: Caps = field(default_factory=Caps)
+    """What no load run may exceed."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -9,16 +10,17 @@ from msgspec import Meta
 
 from kpis.readings import Reading
 from probes.kinds.base import Measured, Outcome, Target, Tools
-from probes.load import guard, judging, notation, searching
+from probes.load import guard, judging, notation
 from probes.load.judging import Figures, Limits
 from probes.load.merging import Result
 from probes.load.profile import Profile
+from probes.load.searching import Search
 from probes.load.underway import UnderLoad
 
 LABEL = "Load"
 METRICS = {
-    "latency": "ms", "error_rate": "ratio", "throughput": "1/s", "capacity_users": "count", "availability": "ratio",
-    "resident_memory": "bytes", "cpu": "ratio", "db_connections": "count", "db_query_time": "ms",
+    "latency": "ms", "error_rate": "ratio", "throughput": "1/s", "capacity_users": "count", "capacity_rate": "1/s",
+    "availability": "ratio", "resident_memory": "bytes", "cpu": "ratio", "db_connections": "count", "db_query_time": "ms",
 }  # fmt: skip
 DEFAULT_INTERVAL_S = 86400
 TIMED = True
@@ -58,15 +60,19 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 50.0
     only_2xx: Annotated[bool, Meta(title="Only 2xx is a success")] = False
     search: Annotated[
-        Literal["none", "users"],
-        Meta(title="Search for capacity", description="Of users, from the first stage upwards."),
+        Literal["none", "users", "rate"],
+        Meta(title="Search for capacity", description="Of users, or of a rate, from the first stage upwards."),
     ] = "none"
 
     def profile(self) -> Profile:
         """Raises ValueError, naming what cannot be read."""
-        return notation.profile(
+        found = notation.profile(
             self.stages, self.requests, self.think, warm_up_s=self.warm_up_s, timeout_s=self.timeout_s, only_2xx=self.only_2xx
         )
+        if self.search != "none" and not getattr(found.stages[0], self.search):
+            example = "25 users for 20s" if self.search == "users" else "50/s for 20s"
+            raise ValueError(f"a search of {self.search} begins with a stage such as “{example}”")
+        return found
 
     @property
     def limits(self) -> Limits:
@@ -81,39 +87,57 @@ async def measure(target: Target, params: Params, tools: Tools) -> Measured:
     except ValueError as error:
         return Measured(outcome=Outcome.INVALID, reason="params", error=str(error))
     under = UnderLoad(target, tools)
-    if params.search == "users":
-        results, found = await searching.users(profile, params.limits, tools.generate, under.see)
+    if params.search == "none":
+        results, search = [await under.carry(profile)], None
     else:
-        result = await tools.generate(profile, under.see)
-        results, found = [result], judging.capacity(judging.busy_stages(result, profile), params.limits)
+        search = Search(profile, params.limits, params.search, tools.caps)
+        await search.run(under.carry)
+        results = search.results
     await under.end(at_once=any(result.stopped or result.dead for result in results))
-    return judged(results, profile, params.limits, found, under, tools)
+    return judged(results, profile, params.limits, search, under, tools)
 
 
 def judged(
-    results: list[Result], profile: Profile, limits: Limits, found: tuple[int, bool] | None, under: UnderLoad, tools: Tools
+    results: list[Result], profile: Profile, limits: Limits, search: Search | None, under: UnderLoad, tools: Tools
 ) -> Measured:
-    """Readings of the heaviest stage; none where the run is void, was stopped, or the generator was the bottleneck."""
-    stages = [one for result in results for one in judging.busy_stages(result, profile)]
-    details = told(results, stages, limits) | ({"not_told": under.missing} if under.missing else {})
-    dead = "; ".join(result.dead for result in results if result.dead)
-    if dead:
-        return Measured(outcome=Outcome.INVALID, reason="a shard died", error=dead, details=details)
-    if any(result.stopped for result in results):
-        return Measured(outcome=Outcome.STOPPED, reason="stopped before its end", details=details)
-    if limited := "; ".join(filter(None, map(guard.limited, results))):
-        return Measured(
-            outcome=Outcome.GENERATOR_LIMITED, reason="the generator was the bottleneck", error=limited, details=details
-        )
-    heaviest = max(stages, key=lambda one: (one.rate, one.users)) if stages else None
+    """Readings of the heaviest stage, in a search of what was found; none where the run is void, was stopped, its target gave
+    way, or the generator was the bottleneck."""
+    stages = [one for run, result in enumerate(results) for one in judging.busy_stages(result, profile, run)]
+    details = told(results, stages, limits, under) | ({"not_told": under.missing} if under.missing else {})
+    if ended := _ended_early(results, search):
+        return replace(ended, details=details)
+    heaviest = stages[-1] if search else max(stages, key=lambda one: (one.rate, one.users), default=None)
     if heaviest is None or not heaviest.ended:
         return Measured(outcome=Outcome.FAILED, error="no request ended", details=details)
-    readings = [*_readings(heaviest, tools), *under.readings(heaviest.label), *under.availability()]
-    if found:
-        most, missed = found
-        note = "the next stage missed a limit" if missed else "at least: no stage missed a limit"
-        readings.append(Reading(metric="capacity_users", value=most, unit="count", at=tools.now(), note=note))
+    readings = [*_readings(heaviest, tools), *under.readings(heaviest.at, heaviest.label), *under.availability()]
+    readings += _capacities(stages, limits, search, tools)
     return Measured(outcome=Outcome.OK, readings=readings, details=details)
+
+
+def _ended_early(results: list[Result], search: Search | None) -> Measured | None:
+    """Why there is nothing to read."""
+    if dead := "; ".join(result.dead for result in results if result.dead):
+        return Measured(outcome=Outcome.INVALID, reason="a shard died", error=dead)
+    if search is None and results[0].down:
+        return Measured(outcome=Outcome.FAILED, reason="stopped by itself", error=results[0].down)
+    if any(result.stopped and not result.down for result in results):
+        return Measured(outcome=Outcome.STOPPED, reason="stopped before its end")
+    if limited := "; ".join(filter(None, map(guard.limited, results))):
+        return Measured(outcome=Outcome.GENERATOR_LIMITED, reason=BOTTLENECK, error=limited)
+    if search is not None and search.capacity is None:
+        return Measured(outcome=Outcome.FAILED, reason="no capacity found", error=f"The search ended: {search.why}.")
+    return None
+
+
+def _capacities(stages: list[Figures], limits: Limits, search: Search | None, tools: Tools) -> list[Reading]:
+    every = [search.capacity] if search else [judging.capacity(stages, limits, "users"), judging.capacity(stages, limits, "rate")]
+    return [
+        Reading(
+            metric=f"capacity_{found.by}", value=found.most, unit=METRICS[f"capacity_{found.by}"], at=tools.now(),
+            note="the next stage missed a limit" if found.missed else "at least: no stage missed a limit",
+        )
+        for found in every if found
+    ]  # fmt: skip
 
 
 def _readings(one: Figures, tools: Tools) -> list[Reading]:
@@ -131,11 +155,12 @@ def _readings(one: Figures, tools: Tools) -> list[Reading]:
     return found
 
 
-def told(results: list[Result], stages: list[Figures], limits: Limits) -> dict[str, Any]:
+def told(results: list[Result], stages: list[Figures], limits: Limits, under: UnderLoad) -> dict[str, Any]:
     rows = [
         {
             "stage": one.label, "requests": one.ended, "throughput": round(one.throughput, 1), "met": one.meets(limits),
             "error_share": round(one.error_share, 6), **{f"p{p}": _rounded(one.percentile(p)) for p in (50, 95, 99)},
+            "growing": one.growing, "under": under.figures(one.at),
         }
         for one in stages
     ]  # fmt: skip

@@ -21,6 +21,8 @@ class Check:
     now: str
     limit: str
     holds: bool
+    by_shards: bool = True
+    """Whether more shards would help where it fails."""
 
 
 def checks(gauge: Gauge, p95_ms: float, *, skew_ms: float = 0.0, shards: int = 1) -> list[Check]:
@@ -34,27 +36,37 @@ def checks(gauge: Gauge, p95_ms: float, *, skew_ms: float = 0.0, shards: int = 1
               gauge.late_p99_ms <= MOST_LATE_MS),
         Check("Receive lag, p95", "arrived to read", f"{gauge.lag_p95_ms:.1f} ms", f"≤ {lag:.1f} ms", gauge.lag_p95_ms <= lag),
         Check("Stolen CPU", "taken by other machines", f"{gauge.steal * 100:.1f} %", f"≤ {MOST_STEAL * 100:g} %",
-              gauge.steal <= MOST_STEAL),
+              gauge.steal <= MOST_STEAL, by_shards=False),
     ]  # fmt: skip
     if shards > 1:
         found.append(Check("Start skew", f"{shards} shards", f"{skew_ms:.1f} ms", f"≤ {MOST_SKEW_MS:g} ms",
-                           skew_ms <= MOST_SKEW_MS))  # fmt: skip
+                           skew_ms <= MOST_SKEW_MS, by_shards=False))  # fmt: skip
     return found
 
 
-def limited(result: Result) -> str:
-    """Which checks failed in which stage, in words; empty where the generator was never the bottleneck."""
+def failing(result: Result) -> list[tuple[Check, str]]:
+    """Each check that failed, and the stage in which it did."""
     found = []
     for stage in result.totals:
         if not stage.ended:
             continue
         times = Histogram.from_bytes(stage.response)
         p95 = times.percentile(95) if times.count else 0.0
-        found += [
-            f"{check.name.lower()} {check.now} (limit {check.limit}) at {stage.label}"
-            for check in checks(stage.gauge, p95, skew_ms=result.skew_ms, shards=result.shards)
-            if not check.holds
-        ]
+        every = checks(stage.gauge, p95, skew_ms=result.skew_ms, shards=result.shards)
+        found += [(check, stage.label) for check in every if not check.holds]
+    return found
+
+
+def limited(result: Result) -> str:
+    """Which checks failed in which stage, in words; empty where the generator was never the bottleneck."""
+    found = [f"{check.name.lower()} {check.now} (limit {check.limit}) at {label}" for check, label in failing(result)]
     if result.stepped:
         found.append("the clock was set while it ran")
     return "; ".join(found)
+
+
+def more_shards(result: Result, most: int) -> int:
+    """With how many shards to try again: twice as many, as far as allowed; 0 where that would not help."""
+    helps = any(check.by_shards for check, _ in failing(result))
+    more = min(most, 2 * result.shards)
+    return more if helps and more > result.shards else 0

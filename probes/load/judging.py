@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 from kpis.stats.histogram import Histogram
 from probes.load.merging import Result
 from probes.load.profile import Profile
 from probes.load.report import Total
 
+By = Literal["users", "rate"]
+MOST_LEFT = 0.02
+
 
 @dataclass(frozen=True)
 class Limits:
     p95_ms: float = 1_000.0
     error_share: float = 0.01
+
+
+class Capacity(NamedTuple):
+    """`missed`: more than that were tried and did not meet the limits."""
+
+    by: By
+    most: float
+    missed: bool
 
 
 @dataclass(frozen=True)
@@ -26,8 +39,11 @@ class Figures:
     throughput: float
     ended: int
     failed: int
+    left: int
     times: Histogram
     service: Histogram
+    at: tuple[int, int] = (0, 0)
+    """Which run of a search, and which stage of it."""
 
     @property
     def error_share(self) -> float:
@@ -36,33 +52,43 @@ class Figures:
     def percentile(self, percent: float) -> float | None:
         return self.times.percentile(percent) if self.times.count else None
 
+    @property
+    def growing(self) -> bool:
+        """Whether requests came faster than they were answered: at its end more were waiting than a steady state explains
+        (Little: rate × mean time; half as much again is forgiven, and 2 % of all)."""
+        if not self.rate or not self.times.count:
+            return False
+        return self.left > max(MOST_LEFT * self.ended, 1.5 * self.rate * self.times.mean() / 1000)
+
     def meets(self, limits: Limits) -> bool:
         """As “under”: a p95 at its limit misses it."""
         p95 = self.percentile(95)
-        return p95 is not None and p95 < limits.p95_ms and self.error_share < max(limits.error_share, 1e-12)
+        below = p95 is not None and p95 < limits.p95_ms
+        return below and self.error_share < max(limits.error_share, 1e-12) and not self.growing
 
 
-def figures(total: Total, profile: Profile) -> Figures:
+def figures(total: Total, profile: Profile, at: tuple[int, int] = (0, 0)) -> Figures:
     failed = sum(count for status, count in total.statuses.items() if profile.failed(status)) + sum(total.errors.values())
-    throughput = (total.ended - failed) / total.seconds if total.seconds else 0.0
+    good = sum(count for status, count in total.arrived.items() if not profile.failed(status))
+    throughput = good / total.seconds if total.seconds else 0.0
     return Figures(
         label=total.label, users=total.users, rate=total.rate, throughput=throughput,
-        ended=total.ended, failed=failed, times=Histogram.from_bytes(total.response), service=Histogram.from_bytes(total.service),
+        ended=total.ended, failed=failed, left=total.left, at=at,
+        times=Histogram.from_bytes(total.response), service=Histogram.from_bytes(total.service),
     )  # fmt: skip
 
 
-def busy_stages(result: Result, profile: Profile) -> list[Figures]:
+def busy_stages(result: Result, profile: Profile, run: int = 0) -> list[Figures]:
     """Every stage that asked something, in turn."""
-    return [figures(total, profile) for total in result.totals if total.users or total.rate]
+    return [figures(total, profile, (run, total.stage)) for total in result.totals if total.users or total.rate]
 
 
-def capacity(stages: list[Figures], limits: Limits) -> tuple[int, bool] | None:
-    """The most users up to which every stage met the limits, and whether more than that were tried and did not; None where no
-    stage of users met them."""
-    most, missed = 0, False
-    for one in sorted((one for one in stages if one.users), key=lambda one: one.users):
+def capacity(stages: Sequence[Figures], limits: Limits, by: By) -> Capacity | None:
+    """The most users (or the highest rate) up to which every stage met the limits; None where no such stage met them."""
+    most, missed = 0.0, False
+    for size, one in sorted(((getattr(one, by), one) for one in stages if getattr(one, by)), key=lambda pair: pair[0]):
         if not one.meets(limits):
             missed = True
             break
-        most = one.users
-    return (most, missed) if most else None
+        most = size
+    return Capacity(by, most, missed) if most else None

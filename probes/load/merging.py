@@ -12,7 +12,8 @@ from probes.load.report import Asked, Final, Gauge, Row, Total
 
 
 class Result(msgspec.Struct):
-    """A whole run. `dead` says why it is void: a shard that fell silent makes it invalid, not smaller."""
+    """A whole run. `dead` says why it is void: a shard that fell silent makes it invalid, not smaller. `down` says why it was
+    ended before its time although nobody asked: its target had given way."""
 
     totals: list[Total]
     shards: int
@@ -24,6 +25,7 @@ class Result(msgspec.Struct):
     memory_bytes: int = 0
     kernel_stamps: bool = False
     dead: str = ""
+    down: str = ""
 
 
 def times(parts: Iterable[bytes]) -> bytes:
@@ -72,6 +74,7 @@ def total(parts: Sequence[Total], label: str) -> Total:
         stage=parts[0].stage, label=label, users=sum(one.users for one in parts), rate=sum(one.rate for one in parts),
         seconds=max(one.seconds for one in parts), sent=sum(one.sent for one in parts), size=sum(one.size for one in parts),
         statuses=counted(one.statuses for one in parts), errors=named(one.errors for one in parts),
+        arrived=counted(one.arrived for one in parts), left=sum(one.left for one in parts),
         response=times(one.response for one in parts), service=times(one.service for one in parts),
         connect=times(one.connect for one in parts), requests=asked, gauge=gauge(one.gauge for one in parts),
     )  # fmt: skip

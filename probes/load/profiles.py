@@ -35,5 +35,9 @@ READY: dict[str, tuple[str, str, dict[str, Any]]] = {
         "Capacity", "The most users that still meet the limits, by steps with confirmation.",
         {"stages": ["25 users for 20s"], "search": "users"},
     ),
+    "capacity-rate": (
+        "Capacity, by rate", "The highest rate that still meets the limits and leaves no growing backlog.",
+        {"stages": ["50/s for 20s"], "search": "rate"},
+    ),
 }  # fmt: skip
 """Name, what it is for, and parameters of the kind `load`."""

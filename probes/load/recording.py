@@ -34,8 +34,9 @@ class Record:
         self.service, self.response, self.connect = array("q"), array("q"), array("q")
         self.lag, self.late, self.asked = array("q"), array("q"), array("b")
         self.statuses: Counter[int] = Counter()
+        self.arrived: Counter[int] = Counter()
         self.errors: Counter[str] = Counter()
-        self.sent = self.size = self.wanted = self.lost_ns = self.user_ns = 0
+        self.sent = self.size = self.wanted = self.lost_ns = self.user_ns = self.left = self.held = 0
         self.times = Times()
         self.by_request = [Recorder() for _ in names] if len(names) > 1 else []
         self.counts = [0] * len(names)
@@ -77,9 +78,9 @@ class Record:
         response = self.times.response.histogram() if self.open else service
         return Total(
             stage=self.number, label=self.stage.label, users=self.stage.users, rate=self.stage.rate, seconds=seconds,
-            sent=self.sent, size=self.size, statuses=dict(self.statuses), errors=dict(self.errors),
-            response=response.to_bytes(), service=service.to_bytes(), connect=self.times.connect.histogram().to_bytes(),
-            requests=self._requests(), gauge=self.gauge(seconds),
+            sent=self.sent, size=self.size, statuses=dict(self.statuses), errors=dict(self.errors), arrived=dict(self.arrived),
+            left=self.left, response=response.to_bytes(), service=service.to_bytes(),
+            connect=self.times.connect.histogram().to_bytes(), requests=self._requests(), gauge=self.gauge(seconds),
         )  # fmt: skip
 
     def _requests(self) -> list[Asked]:
@@ -90,9 +91,10 @@ class Record:
         ]
 
     def gauge(self, seconds: float) -> Gauge:
-        """Open model: sent of what was due. Closed: what of the users' time was not lost to this process."""
+        """Open model: sent of what was due, or held back since the service left every connection waiting. Closed: what of the
+        users' time was not lost to this process."""
         if self.open:
-            achieved = self.sent / self.wanted if self.wanted else 1.0
+            achieved = (self.sent + self.held) / self.wanted if self.wanted else 1.0
         else:
             achieved = 1 - self.lost_ns / self.user_ns if self.user_ns else 1.0
         return Gauge(

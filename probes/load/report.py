@@ -51,7 +51,10 @@ class Asked(msgspec.Struct):
 
 
 class Total(msgspec.Struct):
-    """A stage without its warm-up, by when requests began. `seconds` is how long it was measured."""
+    """A stage without its warm-up, by when requests began. `seconds` is how long it was measured.
+
+    `arrived` counts answers by when they came; `left` is what had been asked for and had no answer yet at its end.
+    """
 
     stage: int
     label: str
@@ -62,6 +65,8 @@ class Total(msgspec.Struct):
     size: int = 0
     statuses: dict[int, int] = {}
     errors: dict[str, int] = {}
+    arrived: dict[int, int] = {}
+    left: int = 0
     response: bytes = EMPTY
     service: bytes = EMPTY
     connect: bytes = EMPTY

@@ -97,6 +97,7 @@ class Sender:
         record.lag.append(lag_ns)
         record.lost_ns += lag_ns
         record.statuses[wire.status] += 1
+        self.record.arrived[wire.status] += 1
         record.counts[wire.index] += 1
         record.size += wire.size
         self.free(wire.user, None if wire.closed else wire, False)

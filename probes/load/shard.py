@@ -155,6 +155,10 @@ class Shard:
         old = self.sender.record
         old.close(now)
         old.user_ns = old.stage.users * (now - old.began)
+        old.left = self.sender.under_way + len(self.arrivals.backlog)
+        if old.number != number or stage is None:
+            self.arrivals.give_up(now)
+        old.held = len(self.arrivals.backlog)
         if stage is None:
             self._end = now
             stage = Stage(seconds=1)
@@ -189,7 +193,7 @@ class Seconds:
         self.at = shard.start
         self.statuses: Counter[int] = Counter()
         self.errors: Counter[str] = Counter()
-        self.sums = [0, 0, 0, 0]
+        self.sums = [0, 0, 0, 0, 0]
         self.processor, self.machine = time.process_time(), machine_time()
         self.offset = time_ns() - time.monotonic_ns()
 
@@ -201,7 +205,8 @@ class Seconds:
         statuses = sum((one.statuses for one in shard.records), Counter[int]())
         errors = sum((one.errors for one in shard.records), Counter[str]())
         sums = [sum(getattr(one, name) for one in shard.records) for name in ("sent", "size", "wanted", "lost_ns")]
-        sent, size, wanted, lost = (after - before for before, after in zip(self.sums, sums, strict=True))
+        sums.append(len(shard.arrivals.backlog))
+        sent, size, wanted, lost, held = (after - before for before, after in zip(self.sums, sums, strict=True))
         times = shard.second
         service = times.service.histogram()
         response = times.response.histogram() if record.open else service
@@ -211,7 +216,7 @@ class Seconds:
                 users=record.stage.users or shard.sender.under_way, sent=sent, backlog=len(shard.arrivals.backlog), size=size,
                 statuses=dict(statuses - self.statuses), errors=dict(errors - self.errors),
                 response=response.to_bytes(), service=service.to_bytes(), connect=times.connect.histogram().to_bytes(),
-                gauge=self._gauge(now, record, sent, wanted, lost),
+                gauge=self._gauge(now, record, sent + max(0, held), wanted, lost),
             )
         )  # fmt: skip
         times.clear()

@@ -15,6 +15,9 @@ SPREAD_S = 1.0
 """Users who do not think start over so long: a crowd that starts as one stays one, and queues behind itself."""
 
 
+NO_CONNECTION = "all connections were waiting for answers"
+
+
 class User:
     __slots__ = ("due", "number", "turn", "wire")
 
@@ -102,8 +105,17 @@ class Arrivals:
     def become(self, stage: Stage, now: int) -> None:
         self.gap = 1e9 / stage.rate if stage.rate else 0.0
         self.at = now + self.gap * self.random.random()
-        if not stage.rate:
-            self.backlog.clear()
+
+    def give_up(self, now: int) -> None:
+        """What still waits for a connection at the end of its stage has had no answer: it counts as an error, at the time it
+        has waited."""
+        record = self.sender.record
+        for turn, intended in self.backlog:
+            record.sent += 1
+            record.errors[NO_CONNECTION] += 1
+            record.counts[self.sender.round[turn % len(self.sender.round)]] += 1
+            record.response.append(now - intended)
+        self.backlog.clear()
 
     def tick(self, now: int) -> None:
         record = self.sender.record

@@ -11,6 +11,8 @@ from outgoing.addresses import checked_url
 from outgoing.http import Unreachable
 from probes.kinds import memory, queries
 from probes.kinds.base import Target, Tools
+from probes.load.merging import Result
+from probes.load.profile import Profile
 from probes.load.report import Row
 from probes.metrics.reading import left_out
 from probes.metrics.scrape import Scrape, Unreadable, read
@@ -22,25 +24,34 @@ HIGHEST = ("resident_memory", "db_connections")
 """Of these the highest one counts; of what is told over a window the whole of a stage."""
 
 
+At = tuple[int, int]
+
+
 class UnderLoad:
-    """`see` every second; scrapes now and then inside a stage that is measured."""
+    """Carries profiles out, one after the other, and scrapes now and then inside each stage that is measured."""
 
     def __init__(self, target: Target, tools: Tools) -> None:
         self.target, self.tools = target, tools
         self.tasks: set[asyncio.Task[None]] = set()
-        self.scrapes: dict[int, list[Scrape]] = {}
-        self.users: dict[int, float] = {}
+        self.run = -1
+        self.scrapes: dict[At, list[Scrape]] = {}
         self.missing = ""
         self.attempts = self.answered = 0
 
+    async def carry(self, profile: Profile) -> Result:
+        assert self.tools.generate is not None
+        self.run += 1
+        return await self.tools.generate(profile, self.see)
+
     def see(self, row: Row) -> None:
+        """Told each second of the run."""
+        at = (self.run, row.stage)
         if row.second % HEALTH_EVERY_S == 0:
             self._begin(self._health())
-        if row.warm or not row.users or (row.stage in self.scrapes and row.second % EVERY_S):
+        if row.warm or not row.users or (at in self.scrapes and row.second % EVERY_S):
             return
-        self.users[row.stage] = max(self.users.get(row.stage, 0), row.users)
-        self.scrapes.setdefault(row.stage, [])
-        self._begin(self._scrape(row.stage))
+        self.scrapes.setdefault(at, [])
+        self._begin(self._scrape(at))
 
     def _begin(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -69,17 +80,20 @@ class UnderLoad:
         value = self.answered / self.attempts
         return [Reading(metric="availability", value=value, unit="ratio", at=self.tools.now(), note=note)]
 
-    async def _scrape(self, stage: int) -> None:
+    async def _scrape(self, at: At) -> None:
         try:
             page = await self.tools.scrape()
-            self.scrapes[stage].append(read(page.text, page.media_type, page.at))
+            self.scrapes[at].append(read(page.text, page.media_type, page.at))
         except (Unreachable, Unreadable, OSError) as error:
             self.missing = str(error) or "the metrics did not answer under load"
 
-    def readings(self, label: str) -> list[Reading]:
-        """Of the stage with most users."""
-        stage = max(self.users, key=lambda number: self.users[number], default=None)
-        scrapes = self.scrapes.get(stage, []) if stage is not None else []
+    def figures(self, at: At) -> dict[str, float]:
+        """What the metrics said in one stage, by name, in base units."""
+        return {one.metric: one.value for one in self.readings(at, "")}
+
+    def readings(self, at: At, label: str) -> list[Reading]:
+        """What the metrics said in one stage: over the whole of it, or the highest."""
+        scrapes = self.scrapes.get(at, [])
         if not scrapes:
             return []
         first, last = scrapes[0], scrapes[-1]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -15,12 +19,15 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from probes import claiming, fleet, heartbeat, load_parts, loading
+from kpis.models import Measurement
+from probes import claiming, fleet, heartbeat, load_parts, loading, riding
 from probes.kinds.base import Outcome
 from probes.load.merging import Result
-from probes.models import LoadPart, LoadSecond, Probe, Run, RunState
+from probes.load.report import Row
+from probes.models import Feed, LoadPart, LoadRow, LoadSecond, Probe, Run, RunState
 from probes.running import CannotRun
 from tests.factories import People
+from tests.kpis.factories import make_kpi
 from tests.probes.factories import make_probe, make_run, make_service
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("reachable")]
@@ -39,7 +46,7 @@ def start(probe: Probe) -> Run:
 
 def test_a_run_is_carried_out_and_kept_second_by_second(service_url: str) -> None:
     run = start(load_probe(service_url))
-    assert loading.work() is True
+    assert riding.work() is True
     run.refresh_from_db()
     assert run.state == RunState.DONE
     assert run.outcome in (Outcome.OK, Outcome.GENERATOR_LIMITED)  # as honest as a shared machine lets it be
@@ -51,7 +58,7 @@ def test_a_run_is_carried_out_and_kept_second_by_second(service_url: str) -> Non
 
 def test_nothing_is_done_when_nothing_is_asked() -> None:
     load_probe()
-    assert loading.work() is False
+    assert riding.work() is False
 
 
 @pytest.mark.parametrize("stages", [["11 users for 10s"], ["51/s for 10s"], ["5 users for 3m"]])
@@ -64,7 +71,7 @@ def test_more_than_a_little_needs_a_confirmed_service(stages: list[str]) -> None
 def test_what_slipped_past_is_refused_when_it_begins() -> None:
     probe = load_probe(stages=["500 users for 10s"])
     run = make_run(probe, state=RunState.QUEUED, outcome="", due_at=timezone.now(), started_at=None, finished_at=None)
-    loading.work()
+    riding.work()
     run.refresh_from_db()
     assert (run.outcome, run.reason) == (Outcome.REFUSED, "not allowed")
 
@@ -86,16 +93,16 @@ def test_other_probes_of_the_service_wait(service_url: str) -> None:
     probe = load_probe(service_url)
     make_probe(probe.service, "memory", next_run_at=timezone.now() - timedelta(seconds=5))
     start(probe)
-    assert loading.claim(now=timezone.now()) is not None
+    assert riding.claim(now=timezone.now()) is not None
     assert claiming.claim(now=timezone.now()) == []
     assert heartbeat.state(now=timezone.now()).due == 0
 
 
 def test_a_load_run_whose_worker_died_is_given_up_and_not_tried_again() -> None:
     run = start(load_probe())
-    assert loading.claim(now=timezone.now()) is not None
+    assert riding.claim(now=timezone.now()) is not None
     assert claiming.take_up_again(now=timezone.now()) == 0
-    assert claiming.take_up_again(now=timezone.now() + loading.LEASE + timedelta(seconds=1)) == 1
+    assert claiming.take_up_again(now=timezone.now() + riding.LEASE + timedelta(seconds=1)) == 1
     run.refresh_from_db()
     assert run.outcome == Outcome.ABANDONED
     assert not Run.objects.filter(state=RunState.QUEUED).exists()
@@ -113,7 +120,7 @@ def test_a_running_one_stops_within_moments_and_records_nothing(service_url: str
     run = start(load_probe(service_url, stages=["5 users for 60s"]))
     Run.objects.filter(pk=run.pk).update(stop_asked_at=timezone.now())
     began = timezone.now()
-    loading.work()
+    riding.work()
     run.refresh_from_db()
     assert (timezone.now() - began).total_seconds() < 10
     assert (run.outcome, run.readings) == (Outcome.STOPPED, [])
@@ -121,7 +128,7 @@ def test_a_running_one_stops_within_moments_and_records_nothing(service_url: str
 
 def test_a_target_that_fails_ends_its_run(service_url: str) -> None:
     run = start(load_probe(service_url, stages=["5 users for 60s"], requests=["GET /answer/503"]))
-    loading.work()
+    riding.work()
     run.refresh_from_db()
     assert (run.outcome, run.reason) == (Outcome.FAILED, "stopped by itself")
     assert run.error.startswith("100 % of the requests failed")
@@ -190,7 +197,7 @@ def test_two_workers_carry_out_four_shards_as_one(service_url: str, settings: An
 
     thread = threading.Thread(target=other)
     thread.start()
-    loading.work()
+    riding.work()
     thread.join()
     run.refresh_from_db()
     parts = list(LoadPart.objects.filter(run=run))
@@ -214,3 +221,98 @@ def test_running_all_probes_of_a_service_puts_no_load_on_it(people: People) -> N
     Probe.objects.filter(pk=probe.pk).update(enabled=True)
     assert fleet.run_now(slugs=[probe.service.slug], actor=people.engineer, now=timezone.now())
     assert not Run.objects.exists()
+
+
+def heavy(part: LoadPart, second: int) -> Row:
+    """A second in which the other worker's share failed altogether."""
+    return Row(second=second, stage=0, warm=False, users=5, sent=100, statuses={503: 100}, shard=part.first)
+
+
+def play_the_other_worker(run: Run, seconds: int) -> list[LoadPart]:
+    """Takes the part that waits, and tells nothing but failures until somebody asks it to stop."""
+    until = time.monotonic() + 10
+    while not (part := LoadPart.objects.filter(run=run).first()) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert part is not None
+    LoadPart.objects.filter(pk=part.pk).update(claimed_at=timezone.now(), ready_at=timezone.now())
+    for second in range(seconds):
+        LoadRow.objects.create(part=part, row=msgspec.msgpack.encode(heavy(part, second)))
+    until = time.monotonic() + 20
+    while LoadPart.objects.filter(pk=part.pk, stop_asked_at=None).exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    told = Result(totals=[], shards=1, stopped=True)
+    LoadPart.objects.filter(pk=part.pk).update(result=msgspec.msgpack.encode(told))
+    part.refresh_from_db()
+    connection.close()
+    return [part]
+
+
+@pytest.mark.postgres
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_errors_that_only_another_worker_sees_end_the_run(service_url: str, settings: Any) -> None:
+    settings.LOAD_SHARDS, settings.LOAD_WORKERS, settings.LOAD_MAX_SHARDS = 2, 2, 2
+    run = start(load_probe(service_url, stages=["10/s for 60s"], warm_up_s=0))
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(play_the_other_worker, run, 12)
+        riding.work()
+        (part,) = other.result()
+    run.refresh_from_db()
+    assert part.stop_asked_at is not None
+    assert (run.outcome, run.reason, run.stop_asked_at) == (Outcome.FAILED, "stopped by itself", None)
+    assert run.error == "95 % of the requests failed for 10 s"
+
+
+def test_a_search_finds_what_a_service_bears(service_url: str, settings: Any) -> None:
+    settings.LOAD_MAX_RATE, settings.LOAD_MAX_SHARDS = 8, 1
+    probe = load_probe(service_url, confirmed=True, stages=["4/s for 1s"], search="rate", warm_up_s=0.1)
+    start(probe)
+    riding.work()
+    run = probe.runs.get()
+    assert [row["stage"] for row in run.details["stages"]] == ["4/s", "8/s", "8/s"]
+    assert run.outcome in (Outcome.OK, Outcome.GENERATOR_LIMITED)
+    if run.outcome == Outcome.OK:  # as honest as a shared machine lets it be
+        assert [(row["metric"], row["value"]) for row in run.readings if "capacity" in row["metric"]] == [("capacity_rate", 8)]
+
+
+def test_a_search_by_rate_begins_with_a_rate() -> None:
+    with pytest.raises(CannotRun, match=r"a search of rate begins with a stage such as “50/s for 20s”"):
+        start(load_probe(confirmed=True, search="rate"))
+
+
+def test_metrics_of_every_stage_stand_beside_it(service_url: str) -> None:
+    probe = load_probe(service_url, stages=["2 users for 2s", "4 users for 2s"], warm_up_s=0)
+    start(probe)
+    riding.work()
+    under = [row["under"] for row in probe.runs.get().details["stages"]]
+    assert under == [{"resident_memory": 1_000_000.0}] * 2
+
+
+@pytest.fixture
+def busy_core() -> Iterator[None]:
+    """This process and what it starts have one core, and several loops that never rest beside them."""
+    before = os.sched_getaffinity(0)
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(4)]
+    for pid in (0, *(loop.pid for loop in loops)):
+        os.sched_setaffinity(pid, {0})
+    yield
+    os.sched_setaffinity(0, before)
+    for loop in loops:
+        loop.kill()
+        loop.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("busy_core")
+def test_a_starved_generator_touches_no_kpi_and_is_given_more_shards_next_time(service_url: str, settings: Any) -> None:
+    settings.LOAD_MAX_SHARDS, settings.LOAD_RERUN = 2, True
+    probe = load_probe(service_url, confirmed=True, stages=["100 users for 4s"], think="paced 100ms", warm_up_s=0.5)
+    feed = Feed.objects.create(probe=probe, kpi=make_kpi(unit="ms"), metric="latency")
+    run = start(probe)
+    riding.work()
+    run.refresh_from_db()
+    assert (run.outcome, run.readings, run.details["next_shards"]) == (Outcome.GENERATOR_LIMITED, [], 2)
+    assert [(row["metric"], "value" in row) for row in run.recorded] == [("latency", False)]
+    assert not Measurement.objects.filter(series__kpi=feed.kpi).exists()
+    probe.refresh_from_db()
+    assert (riding.shards_of(probe), probe.runs.filter(state=RunState.QUEUED).count()) == (2, 1)

@@ -55,6 +55,20 @@ def test_an_open_rate_is_kept_though_the_target_is_slow(target: str) -> None:
     assert response(total).percentile(50) >= 300
 
 
+def test_what_finds_no_connection_is_an_error_of_the_service_not_of_the_generator(target: str) -> None:
+    result, _ = put(target, profile("/fixed/200", rate=100, seconds=1.5), connections=5)
+    (total,) = result.totals
+    assert total.errors["all connections were waiting for answers"] == pytest.approx(110, abs=15)
+    assert (total.sent, total.gauge.achieved) == (total.ended, 1.0)
+    assert response(total).percentile(99) > 900
+
+
+def test_throughput_is_what_was_answered_meanwhile(target: str) -> None:
+    total = one("/fixed/400", target, rate=50, seconds=1.5)
+    assert sum(total.arrived.values()) == pytest.approx(55, abs=4)
+    assert (total.ended, total.left) == (pytest.approx(75, abs=2), pytest.approx(20, abs=4))
+
+
 def test_a_mix_comes_by_its_weights(target: str) -> None:
     total = one(
         "", target, users=2, seconds=0.6, requests=(Ask("/fixed/5", weight=3), Ask("/fixed/20", method="POST", body="{}"))

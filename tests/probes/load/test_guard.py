@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kpis.stats.histogram import Histogram
-from probes.load.guard import checks, limited
+from probes.load.guard import checks, limited, more_shards
 from probes.load.merging import Result
 from probes.load.profile import Profile, Stage
 from probes.load.report import Gauge, Row, Total
@@ -37,6 +37,22 @@ def test_a_clock_that_was_set_voids_the_run() -> None:
     total = Total(stage=0, label="1 users", users=1, rate=0, statuses={200: 1}, response=TIMES)
     assert limited(Result(totals=[total], shards=1)) == ""
     assert limited(Result(totals=[total], shards=1, stepped=True)) == "the clock was set while it ran"
+
+
+@pytest.mark.parametrize(
+    ("gauge", "shards", "more"),
+    [
+        (Gauge(), 1, 0),
+        (Gauge(cpu=0.9), 1, 2),
+        (Gauge(late_p99_ms=9), 2, 4),
+        (Gauge(lag_p95_ms=90), 3, 4),
+        (Gauge(achieved=0.5), 4, 0),
+        (Gauge(steal=0.5), 1, 0),
+    ],
+)
+def test_more_shards_are_proposed_where_they_help_and_are_allowed(gauge: Gauge, shards: int, more: int) -> None:
+    total = Total(stage=0, label="1 users", users=1, rate=0, statuses={200: 1}, response=TIMES, gauge=gauge)
+    assert more_shards(Result(totals=[total], shards=shards), 4) == more
 
 
 @pytest.mark.parametrize(("good", "bad", "stops"), [(10, 0, False), (5, 5, False), (4, 6, True), (0, 10, True)])
