@@ -57,6 +57,7 @@ def _routes(app: FastAPI, database: Database, board: Board) -> None:
     @app.get("/users")
     async def users(limit: Annotated[int, Query(ge=1, le=50)] = 4) -> reading.Rows:
         read = reading.users_at_once if board.on("single-query") else reading.users_one_by_one
+        await board.forget_a_connection()
         async with database.connect() as connection:
             return await read(connection, limit)
 

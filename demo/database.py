@@ -20,6 +20,7 @@ from probes.instrument import Instrument
 KEPT_LOGS = 20_000
 LOG_EVERY_S = 1.0
 MOST_WAITING = 5_000
+DRAIN_LOOKS, DRAIN_S = 100, 0.05
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Database:
         self.quiet = create_async_engine(url, pool_size=1, max_overflow=1)
         self.engine = self._make(PoolSize())
         self.pool = PoolSize()
+        self.forgotten: list[AsyncConnection] = []
 
     @property
     def sqlite(self) -> bool:
@@ -62,9 +64,22 @@ class Database:
         return engine
 
     async def resize(self, pool: PoolSize) -> None:
-        """Give new requests another pool; those under way finish on the old one."""
+        """Give new requests another pool; those under way finish on the old one, which is closed when they have."""
         old, self.engine, self.pool = self.engine, self._make(pool), pool
+        for _ in range(DRAIN_LOOKS):
+            if not old.pool.checkedout():  # type: ignore[attr-defined]
+                break
+            await asyncio.sleep(DRAIN_S)
         await old.dispose()
+
+    async def forget_one(self, most: int) -> None:
+        """Take a connection and never give it back, as code does that forgets to close it; `most` at a time."""
+        if len(self.forgotten) < most:
+            self.forgotten.append(await self.engine.connect())
+
+    async def close_forgotten(self) -> None:
+        while self.forgotten:
+            await self.forgotten.pop().close()
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncConnection]:
@@ -119,6 +134,7 @@ class Database:
             await connection.execute(delete(QueryLog).where(QueryLog.id <= (newest or 0) - KEPT_LOGS))
 
     async def close(self) -> None:
+        await self.close_forgotten()
         await self.engine.dispose()
         await self.quiet.dispose()
 

@@ -14,7 +14,7 @@ from demo.switches import BadParameter, Board, Switch
 
 router = APIRouter()
 LOCAL = {"127.0.0.1", "localhost", "::1", "[::1]"}
-TITLES = {1: "Phase 1: database", 2: "Phase 2: caching"}
+TITLES = {1: "Phase 1: database", 2: "Phase 2: caching", 0: "A fault, to see an alert"}
 
 STYLE = """
 :root{color-scheme:light dark;

@@ -12,6 +12,7 @@ from demo.database import Database, PoolSize
 from probes.instrument import Instrument
 
 MOST = 1_000_000
+FAULT = "connection-leak"
 
 
 class BadParameter(ValueError):
@@ -55,6 +56,10 @@ def registry(*, sqlite: bool, redis_url: str) -> dict[str, Switch]:
             {"users": 1000, "posts": 500},
         ),
         Switch("tag-invalidation", 2, "Tag invalidation", "A change forgets what carries its tag, not every entry of its kind."),
+        Switch(
+            FAULT, 0, "A connection leak",
+            "Every page of users takes one more connection and forgets it. Switched off, they are closed.", {"most": 110},
+        ),
     ]  # fmt: skip
     return {switch.name: switch for switch in switches}
 
@@ -85,10 +90,13 @@ class Board:
             if name == "indexes":
                 await self.database.set_indexes(on)
             elif name == "connection-pool" and not self.database.sqlite:
-                size = (
-                    PoolSize(wanted["size"], wanted["overflow"], wanted["timeout_s"], wanted["recycle_s"]) if on else PoolSize()
-                )
-                await self.database.resize(size)
+                await self.database.resize(_pool(wanted if on else None, self._leak()))
+            elif name == FAULT and (on or switch.on):
+                pool = self.switches["connection-pool"]
+                optimised = pool.parameters if pool.on and not self.database.sqlite else None
+                switch.on = False  # nothing leaks into the pool that comes
+                await self.database.close_forgotten()
+                await self.database.resize(_pool(optimised, wanted["most"] if on else 0))
             switch.on, switch.parameters = on, wanted
             if name in ("l1-cache", "l2-cache", "tag-invalidation"):
                 await self._renew_cache()
@@ -97,6 +105,16 @@ class Board:
                     self._warming.cancel()
                 self._warming = asyncio.create_task(self._warm()) if self.on("warming") else None
         return switch
+
+    def _leak(self) -> int:
+        """How many connections the leak may take; 0 while it is off."""
+        leak = self.switches[FAULT]
+        return leak.parameters["most"] if leak.on else 0
+
+    async def forget_a_connection(self) -> None:
+        """What the leak does on the way of a request; nothing while it is off."""
+        if most := self._leak():
+            await self.database.forget_one(most)
 
     async def turn_phase(self, phase: int, on: bool) -> list[Switch]:
         """Turn every switch of a phase, in order. Raises KeyError for a phase without switches."""
@@ -141,6 +159,13 @@ class Board:
             async with self.database.connect() as connection:
                 listed = await reading.comments(connection, post)
             await cache.set(f"comments:{post}", listed, {"comments", f"post:{post}"}, since=since)
+
+
+def _pool(optimised: dict[str, int] | None, leak: int) -> PoolSize:
+    """The pool by its switch, with room for what leaks: otherwise requests would wait for it, and nothing could be seen."""
+    if optimised is None:
+        return PoolSize(overflow=PoolSize().overflow + leak)
+    return PoolSize(optimised["size"], optimised["overflow"] + leak, optimised["timeout_s"], optimised["recycle_s"])
 
 
 def checked(switch: Switch, parameters: dict[str, Any]) -> dict[str, int]:

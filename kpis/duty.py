@@ -113,9 +113,8 @@ def watch(*, now: datetime) -> Watch:
     open_ones = list(Incident.objects.open().select_related(None)[:MOST_OPEN])
     silences = list(Silence.objects.touching(now, now))
     states = [one.state for one in open_ones]
-    over = Incident.objects.filter(state=State.RESOLVED, resolved_at__gte=now - LAST, fired_at__isnull=False)
     outage = Q(kind=Kind.OUTAGE)
-    told = over.aggregate(
+    told = _recovered(now).aggregate(
         recovery=Avg(LENGTH), recovered=Count("pk"), mttr=Avg(LENGTH, filter=outage), outages=Count("pk", filter=outage)
     )
     return Watch(
@@ -127,6 +126,30 @@ def watch(*, now: datetime) -> Watch:
         faulty=Rule.objects.filter(enabled=True).exclude(fault="").count(),
         **told,
     )
+
+
+def _recovered(now: datetime) -> QuerySet[Incident]:
+    return Incident.objects.filter(state=State.RESOLVED, resolved_at__gte=now - LAST, fired_at__isnull=False)
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """Mean time from firing to resolved in the last 30 days: of the alerts of one KPI, and of all outages (the MTTR)."""
+
+    mean: timedelta | None
+    count: int
+    mttr: timedelta | None
+    outages: int
+
+
+def recovery_of(kpi: KPI, *, now: datetime) -> Recovery:
+    """The alerts of a KPI beside the MTTR, which outages alone feed. One query."""
+    mine, outage = Q(kpi=kpi) & ~Q(kind=Kind.OUTAGE), Q(kind=Kind.OUTAGE)
+    found = _recovered(now).aggregate(
+        mean=Avg(LENGTH, filter=mine), count=Count("pk", filter=mine),
+        mttr=Avg(LENGTH, filter=outage), outages=Count("pk", filter=outage),
+    )  # fmt: skip
+    return Recovery(**found)
 
 
 def open_counts() -> dict[str, int]:
@@ -145,6 +168,17 @@ def firing_count() -> int:
     return Incident.objects.filter(state=State.FIRING).count()
 
 
+def breaches(kpi_ids: Collection[int]) -> dict[int, Transition]:
+    """By KPI, the step with which its open threshold alert fired first: what was measured then, and by what. One query."""
+    fired = Transition.objects.filter(
+        state=State.FIRING, incident__kind=Kind.THRESHOLD, incident__kpi__in=kpi_ids, incident__state__in=OPEN
+    )
+    found: dict[int, Transition] = {}
+    for step in fired.select_related("incident").order_by("-number"):
+        found[step.incident.kpi_id or 0] = step
+    return found
+
+
 @dataclass(frozen=True)
 class Story:
     """One alert in full."""
@@ -152,6 +186,7 @@ class Story:
     row: Row
     steps: tuple[Transition, ...]
     told: tuple[Delivery, ...]
+    recovery: Recovery | None
 
     @property
     def incident(self) -> Incident:
@@ -159,12 +194,13 @@ class Story:
 
 
 def story(incident: Incident, *, now: datetime) -> Story:
-    """Its steps and whom they were told, oldest first."""
+    """Its steps and whom they were told, oldest first; beside it how fast its KPI recovers."""
     told = Delivery.objects.filter(transition__incident=incident).select_related("transition", "channel", "message")
     return Story(
         row=rows([incident], now=now)[0],
         steps=tuple(incident.transitions.select_related("actor").order_by("number")),
         told=tuple(told.defer("channel__config", "message__body", "message__event").order_by("pk")),
+        recovery=recovery_of(incident.kpi, now=now) if incident.kpi else None,
     )
 
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
+from accounts.templatetags.ui import figure_words
 from kpis.commitments import approved, goal_of, holding
 from kpis.evaluation import Status, attainment
-from kpis.models import KPI, Decision, Target
+from kpis.models import KPI, Decision, Target, Transition
 from kpis.sparklines import sparklines
 from kpis.standing import Standing, standings
 from roadmap import gates, risk, roi, schedule
@@ -93,13 +94,15 @@ def judge_gates(roadmap: Roadmap, standings: Standings, now: datetime) -> dict[i
     }
 
 
-def judge_risk(row: Risk, *, kpis: Sequence[KPI], standings: Standings, now: datetime) -> risk.Judgement:
-    """One risk; `kpis` are those of its triggers."""
+def judge_risk(
+    row: Risk, *, kpis: Sequence[KPI], standings: Standings, breaches: Mapping[int, Transition], now: datetime
+) -> risk.Judgement:
+    """One risk; `kpis` are those of its triggers, `breaches` the steps with which their alerts fired."""
     return risk.judge(
         inherent=risk.placement(row.likelihood, row.impact),
         residual=risk.placement(row.residual_likelihood, row.residual_impact),
         status=row.status,
-        triggers=[_trigger(kpi, standings.get(kpi.pk), now) for kpi in kpis],
+        triggers=[_trigger(kpi, standings.get(kpi.pk), breaches.get(kpi.pk), now) for kpi in kpis],
         today=now.date(),
         review_on=row.review_on,
         stated_level=row.stated_level,
@@ -152,14 +155,18 @@ def _kpi_criterion(kpi_id: int, standings: Standings, now: datetime) -> gates.Cr
     )
 
 
-def _trigger(kpi: KPI, standing: Standing | None, now: datetime) -> risk.Trigger:
+def _trigger(kpi: KPI, standing: Standing | None, step: Transition | None, now: datetime) -> risk.Trigger:
     if standing is None or standing.status != Status.BREACHED:
         return risk.Trigger(kpi=kpi.key, name=kpi.name)
+    actual = "" if standing.actual is None else figure_words(standing.actual, standing.unit)
     return risk.Trigger(
         kpi=kpi.key,
         name=kpi.name,
         breached_since=standing.since or now,
-        measured="" if standing.actual is None else f"{standing.actual:g} {standing.unit}",
+        measured=figure_words(step.value, standing.unit) if step and step.value is not None else actual,
+        measured_at=step.measured_at if step else standing.at,
+        origin=step.origin if step else standing.origin,
+        actual=actual,
         waived=is_waived(standing, now),
     )
 

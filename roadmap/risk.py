@@ -38,12 +38,18 @@ class Placement:
 
 @dataclass(frozen=True, kw_only=True)
 class Trigger:
-    """A KPI that a risk listens to; `breached_since` is None while it is not breached."""
+    """A KPI that a risk listens to; `breached_since` is None while it is not breached.
+
+    `measured` is the figure that triggered it, `origin` what measured that (run:<id>, …), `actual` the figure of now.
+    """
 
     kpi: str
     name: str
     breached_since: datetime | None = None
     measured: str = ""
+    measured_at: datetime | None = None
+    origin: str = ""
+    actual: str = ""
     waived: bool = False
 
 

@@ -172,6 +172,7 @@ def _alert(row: duty.Row) -> dict[str, Any]:
         "acknowledged_at": one.acknowledged_at,
         "acknowledged_by": one.acknowledged_by or None,
         "resolved_at": one.resolved_at,
+        "recovery_s": (one.resolved_at - one.fired_at).total_seconds() if one.resolved_at and one.fired_at else None,
         "silenced_until": row.silenced_until,
         "waived_until": row.waived_until,
     }
@@ -179,7 +180,20 @@ def _alert(row: duty.Row) -> dict[str, Any]:
 
 def _story(incident: Incident) -> dict[str, Any]:
     found = duty.story(incident, now=timezone.now())
-    return _alert(found.row) | {"transitions": [_transition(step) for step in found.steps]}
+    return _alert(found.row) | {
+        "recovery_30_days": _recovery(found.recovery) if found.recovery else None,
+        "transitions": [_transition(step) for step in found.steps],
+    }
+
+
+def _recovery(found: duty.Recovery) -> dict[str, Any]:
+    """`mttr_s` is of outages alone; `kpi_mean_s` of the alerts of this KPI."""
+    return {
+        "kpi_mean_s": found.mean.total_seconds() if found.mean else None,
+        "kpi_alerts": found.count,
+        "mttr_s": found.mttr.total_seconds() if found.mttr else None,
+        "outages": found.outages,
+    }
 
 
 def _transition(step: Transition) -> dict[str, Any]:

@@ -90,7 +90,17 @@ def _judged(row: RiskRow) -> dict[str, Any]:
         "residual": _placement(judged.residual),
         "current": _placement(judged.current),
         "triggered_since": judged.triggered_since,
-        "triggered_by": [{"kpi": hit.kpi, "since": hit.breached_since, "waived": hit.waived} for hit in judged.triggered_by],
+        "triggered_by": [
+            {
+                "kpi": hit.kpi,
+                "since": hit.breached_since,
+                "waived": hit.waived,
+                "measured": hit.measured,
+                "measured_at": hit.measured_at,
+                "origin": hit.origin,
+            }
+            for hit in judged.triggered_by
+        ],
         "review_overdue": judged.review_overdue,
         "agrees_with_stated": judged.agrees_with_stated,
     }

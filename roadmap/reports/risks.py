@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.db.models import Prefetch
 
-from kpis.models import KPI
+from kpis import duty
+from kpis.evaluation import Status
+from kpis.models import KPI, Transition
 from kpis.standing import Standing
 from roadmap import drawing, judging, risk
 from roadmap.models import Mitigation, MitigationState, Risk, RiskTrigger, Roadmap
@@ -106,16 +109,18 @@ def risks(roadmap: Roadmap, current: Standings, *, now: datetime) -> RiskReport:
         )
         .order_by("position", "id")
     )
-    rows = [risk_row(f"R{number}", row, current, now=now) for number, row in enumerate(found, start=1)]
+    breached = [pk for pk, standing in current.items() if standing.status == Status.BREACHED]
+    breaches = duty.breaches(breached) if breached else {}
+    rows = [risk_row(f"R{number}", row, current, breaches, now=now) for number, row in enumerate(found, start=1)]
     drawn = drawing.matrix([_placed(row) for row in rows if row.judged.status != "closed"], risk.BANDS)
     rows.sort(key=lambda row: (not row.judged.triggered, -(row.judged.current.score if row.judged.current else 0)))
     return RiskReport(rows=tuple(rows), matrix=drawn, today=now.date())
 
 
-def risk_row(label: str, row: Risk, current: Standings, *, now: datetime) -> RiskRow:
+def risk_row(label: str, row: Risk, current: Standings, breaches: Mapping[int, Transition], *, now: datetime) -> RiskRow:
     today = now.date()
     listened = tuple(ListenedTo(kpi=t.kpi, standing=current.get(t.kpi_id)) for t in row.triggers.all())
-    judged = judging.judge_risk(row, kpis=[link.kpi for link in listened], standings=current, now=now)
+    judged = judging.judge_risk(row, kpis=[link.kpi for link in listened], standings=current, breaches=breaches, now=now)
     icon, look, word = STATUS_LOOKS[judged.status]
     return RiskRow(
         label=label,

@@ -27,7 +27,17 @@ from demo.database import KEPT_LOGS
 from probes.instrument import Cache
 
 SIZES = Sizes(users=40, posts=300, comments=500)
-SWITCHES = ["single-query", "indexes", "batch-insert", "connection-pool", "l1-cache", "l2-cache", "warming", "tag-invalidation"]
+SWITCHES = [
+    "single-query",
+    "indexes",
+    "batch-insert",
+    "connection-pool",
+    "l1-cache",
+    "l2-cache",
+    "warming",
+    "tag-invalidation",
+    "connection-leak",
+]
 
 
 @contextmanager
@@ -70,6 +80,28 @@ def turn(service: httpx.Client, name: str, on: bool, **parameters: int) -> Any:
 def metric(service: httpx.Client, name: str) -> float:
     lines = [line for line in service.get("/metrics").text.splitlines() if line.startswith(name)]
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
+
+
+def connections(service: httpx.Client) -> float:
+    return metric(service, "db_client_connection_count")
+
+
+def test_leak_opens_real_connections_until_its_limit_and_closes_them(folder: Path, service: httpx.Client) -> None:
+    before = connections(service)
+    turn(service, "connection-leak", True, most=40)
+    for _ in range(45):
+        assert service.get("/users").status_code == 200
+    assert 40 < connections(service) <= 40 + 30
+    assert len(_open_files(folder)) >= 40
+    turn(service, "connection-leak", False)
+    assert service.get("/users").status_code == 200
+    assert connections(service) <= before + 1
+
+
+def _open_files(folder: Path) -> list[Path]:
+    """This process's own handles on the database: what SQLite has really opened."""
+    found = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    return [link for link in found if str(folder / "demo.sqlite3") == os.path.realpath(link)]
 
 
 @pytest.fixture

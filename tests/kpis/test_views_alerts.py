@@ -241,6 +241,20 @@ def test_what_is_about_to_fire_is_shown_with_since_when_and_when_it_will(as_view
     assert "Memory above" not in as_viewer.get("/alerts/").content.decode()
 
 
+def test_recovery_of_a_kpi_stands_beside_the_mttr_which_outages_alone_feed(as_viewer: Client) -> None:
+    now, kpi = timezone.now(), make_kpi(name="Memory")
+    for number, (kind, minutes) in enumerate([("threshold", 2), ("threshold", 4), ("outage", 30)]):
+        ended = {"fired_at": now - timedelta(minutes=minutes), "resolved_at": now, "opened_at": now, "moved_at": now}
+        fields = {"kind": kind, "state": "resolved", "severity": "low", "title": kind, "reopen_s": 300, "kpi": kpi}
+        Incident.objects.create(key=f"{kind}:{number}", **fields, **ended)
+    one = Incident.objects.filter(kind="threshold").latest("pk")
+    told = as_viewer.get(f"/alerts/{one.pk}/").content.decode()
+    assert ("of 2 alerts in 30 days. MTTR, of outages alone: 30 min" in told, ">3 min<" in told) == (True, True)
+    data = as_viewer.get(f"/api/v1/alerts/{one.pk}/").json()
+    expected = {"kpi_mean_s": 180, "kpi_alerts": 2, "mttr_s": 1800, "outages": 1}
+    assert (data["recovery_s"], data["recovery_30_days"]) == (240, expected)
+
+
 FIELDS = {"kind": "stale", "severity": "low", "for_min": "10", "recover_min": "0", "min_events": "100"}
 
 

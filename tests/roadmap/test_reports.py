@@ -11,6 +11,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
+from kpis.points import Point
+from kpis.recording import record
 from roadmap import working
 from roadmap.judging import standings_of
 from roadmap.models import BenefitKpi, CostEntry, Mitigation, RiskTrigger, Roadmap, Task
@@ -19,6 +21,7 @@ from roadmap.reports.overview import overview
 from roadmap.reports.phases import plan
 from roadmap.reports.risks import risks
 from roadmap.reports.tasks import task_rows
+from tests.kpis.factories import make_target
 from tests.roadmap.factories import (
     NOW,
     load_source,
@@ -131,6 +134,24 @@ def test_risks_of_the_delivered_roadmap() -> None:
     assert sum(row.total for row in report.rows) == 13
     assert report.triggered == ()
     assert sorted(dot.text for dot in report.matrix.dots) == ["R1", "R2", "R3", "R4", "R5"]
+
+
+def test_triggered_risk_names_the_run_that_triggered_it_until_the_kpi_recovers() -> None:
+    roadmap = make_roadmap()
+    kpi = make_kpi(roadmap.scorecard, unit="count", aggregation="last", freshness_s=3600)
+    make_target(kpi, "<", 50, alert_threshold=100)
+    RiskTrigger.objects.create(risk=make_risk(roadmap, residual_likelihood=1, residual_impact=4), kpi=kpi)
+
+    def seen(minute: int, value: float) -> Any:
+        at = NOW + timedelta(minutes=minute)
+        record([Point(kpi=kpi, subject="orders", at=at, value=value, origin=f"run:{minute}")], now=at)
+        return risks(roadmap, standings_of(roadmap, at), now=at).rows[0].judged
+
+    assert seen(1, 80).triggered is False
+    assert seen(2, 104).triggered is True
+    [hit] = seen(3, 121).triggered_by
+    assert (hit.origin, hit.measured, hit.measured_at, hit.actual) == ("run:2", "104", NOW + timedelta(minutes=2), "121")
+    assert (seen(4, 80).triggered, seen(5, 80).status) == (False, "open")
 
 
 def test_risks_overdue_review_and_mitigation() -> None:
