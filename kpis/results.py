@@ -110,7 +110,7 @@ def _store(sent: Sent, actor: User, now: datetime, scorecards: frozenset[str] | 
         verdict=Verdict.NO_DATA,
         document={},
     )
-    judged = _judge(sent, mapped, at, now, submission)
+    judged = _judge(sent, mapped, now, submission)
     Sample.objects.bulk_create([*(_mapped_row(submission, one) for one in judged), *(_row(submission, s) for s in unmapped)])
     recording.record(_points(submission, judged, sent, at), now=now)
     submission.document = _document(submission, judged, sent, unmapped)
@@ -120,10 +120,10 @@ def _store(sent: Sent, actor: User, now: datetime, scorecards: frozenset[str] | 
     return submission
 
 
-def _judge(
-    sent: Sent, mapped: Sequence[tuple[ParsedSample, KPI]], at: datetime, now: datetime, submission: Submission
-) -> list[Judged]:
-    targets = in_force({kpi.pk: kpi for _, kpi in mapped}.values(), at)
+def _judge(sent: Sent, mapped: Sequence[tuple[ParsedSample, KPI]], now: datetime, submission: Submission) -> list[Judged]:
+    """By what holds when the result arrives: a time that its sender names could choose an older, softer target. The
+    measurement itself is of its own time, and judged by the version of that wherever it is shown."""
+    targets = in_force({kpi.pk: kpi for _, kpi in mapped}.values(), now)
     waived = _waived({kpi.pk for _, kpi in mapped}, sent.subject, now)
     judged = []
     for sample, kpi in mapped:
@@ -142,7 +142,7 @@ def _judge(
             waived_until=waived.get(kpi.pk),
         )
         figure = figure_of(sample, aggregation=kpi.aggregation, unit=kpi.unit)
-        judged.append(Judged(sample, kpi, figure, judge(sample, terms, figure, _history(kpi, sample, submission), at=at)))
+        judged.append(Judged(sample, kpi, figure, judge(sample, terms, figure, _history(kpi, sample, submission), at=now)))
     return judged
 
 
