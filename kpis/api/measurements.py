@@ -7,7 +7,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import IntegrityError
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -80,25 +79,29 @@ def _read(body: bytes, lines: bool) -> payload.Batch:
 
 
 def _once(request: Request, key: str, digest: str, points: list[Point], prefix: str) -> Response:
-    """Do it once for a key: the same key again gets the same answer, with 200."""
+    """Do it once for a key: the same key again gets the same answer, with 200.
+
+    The key is taken before anything is stored, so that of two bodies that come with it at once only one is looked at.
+    """
     user, _ = audit.actor_of(request)
-    receipts = IngestReceipt.objects.filter(user=user, key=key)
-
-    def keep(receipt: Receipt) -> None:
-        IngestReceipt.objects.create(
-            user=user, key=key, payload_sha256=digest, stored=receipt.stored, ignored=receipt.ignored
-        )  # fmt: skip
-
-    known = receipts.first()
-    if known is None:
-        try:
-            receipt = _record(points, prefix, keep)
-            return Response({"stored": receipt.stored, "ignored": receipt.ignored}, status=201)
-        except IntegrityError:  # the same key came twice at once, and the other one was first
-            known = receipts.get()
-    if known.payload_sha256 != digest:
+    taken, _ = IngestReceipt.objects.get_or_create(user=user, key=key, defaults={"payload_sha256": digest})
+    if taken.payload_sha256 != digest:
         raise Problem(422, "idempotency-key", "Key used before", "This Idempotency-Key came with another body before.")
-    return Response({"stored": known.stored, "ignored": known.ignored})
+    answered = 0
+    if taken.stored is None:
+        waits = IngestReceipt.objects.filter(pk=taken.pk, stored=None)
+
+        def keep(told: Receipt) -> None:
+            nonlocal answered
+            answered = waits.update(stored=told.stored, ignored=told.ignored)
+
+        try:
+            _record(points, prefix, keep)
+        except Problem:
+            waits.delete()
+            raise
+        taken.refresh_from_db()
+    return Response({"stored": taken.stored, "ignored": taken.ignored}, status=201 if answered else 200)
 
 
 def _record(points: list[Point], prefix: str, then: Then | None = None) -> Receipt:

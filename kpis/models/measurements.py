@@ -93,17 +93,20 @@ class KpiState(models.Model):
 
 
 class IngestReceipt(models.Model):
-    """The answer to a batch that came with an Idempotency-Key, so that the same key gets the same answer again."""
+    """The answer to a batch that came with an Idempotency-Key, so that the same key gets the same answer again.
+
+    Without figures the batch is being stored, or its process died: the same body completes it, another one is refused.
+    """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=200)
     payload_sha256 = models.CharField(max_length=64)
-    stored = models.PositiveIntegerField()
-    ignored = models.PositiveIntegerField()
+    stored = models.PositiveIntegerField(null=True)
+    ignored = models.PositiveIntegerField(null=True)
     at = models.DateTimeField(auto_now_add=True, db_index=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "key"], name="ingest_idempotency")]
 
     def __str__(self) -> str:
-        return f"{self.stored} stored, {self.ignored} ignored"
+        return "being stored" if self.stored is None else f"{self.stored} stored, {self.ignored} ignored"

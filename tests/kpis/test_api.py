@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from accounts import tokens
 from accounts.models import User
 from kpis.models import CurrentValue, Measurement
+from kpis.recording import PART
 from tests.kpis.factories import make_kpi, make_scorecard, make_target, record_values
 
 pytestmark = [pytest.mark.django_db, pytest.mark.databases]
@@ -114,6 +116,32 @@ def test_idempotency_key_gives_the_same_answer_again(client_of) -> None:  # type
         (200, {"stored": 1, "ignored": 0}),
     ]
     assert post(client, [row(value=1)], **{"Idempotency-Key": "k"}).status_code == 422
+
+
+def test_refused_batch_leaves_its_key_free(client_of) -> None:  # type: ignore[no-untyped-def]
+    make_kpi("latency")
+    client = client_of()
+    assert post(client, [row(value=-1)], **{"Idempotency-Key": "k"}).status_code == 422
+    assert post(client, [row()], **{"Idempotency-Key": "k"}).status_code == 201
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.sqlite
+def test_of_two_bodies_with_one_key_at_once_only_one_is_stored(client_of) -> None:  # type: ignore[no-untyped-def]
+    """The second one comes when a part of the first one is stored."""
+    make_kpi("latency")
+    client, now, late = client_of(), timezone.now(), list[int]()
+    many = [row(at=(now - timedelta(seconds=i)).isoformat()) for i in range(2 * PART)]
+
+    def meanwhile(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if not late and connection.in_atomic_block and 'FROM "kpis_series"' in sql:
+            late.append(0)
+            late[0] = post(client, [row(subject="other")], **{"Idempotency-Key": "k"}).status_code
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(meanwhile):
+        assert post(client, many, **{"Idempotency-Key": "k"}).status_code == 201
+    assert (late, Measurement.objects.filter(series__subject="other").count()) == ([422], 0)
 
 
 def test_units_and_histograms_are_converted(client_of) -> None:  # type: ignore[no-untyped-def]
