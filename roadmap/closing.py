@@ -81,25 +81,52 @@ def request_waiver(*, gate: Gate, actor: User, reason: str, expires_at: datetime
     return waiver
 
 
-def approve_waiver(*, waiver: GateWaiver, actor: User, now: datetime, note: str = "") -> GateWaiver:
+def approve_waiver(*, waiver: GateWaiver, actor: User, now: datetime, note: str = "", token: str = "") -> GateWaiver:
+    """Let the gate be passed until the waiver's day. Raises Refused."""
     own = waiver.requested_by_id == actor.pk
     if own and not settings.ALLOW_SELF_APPROVAL:
         raise Refused("a waiver is approved by a person other than the one who asked for it")
-    return _decide(waiver, Decision.APPROVED, actor, now, note, own)
+    if waiver.expires_at <= now:
+        raise Refused("the day that it was asked for is over")
+    return _decide(waiver, Decision.APPROVED, actor, now, note, token, own=own)
 
 
-def reject_waiver(*, waiver: GateWaiver, actor: User, now: datetime, note: str = "") -> GateWaiver:
-    return _decide(waiver, Decision.REJECTED, actor, now, note, own=False)
+def reject_waiver(*, waiver: GateWaiver, actor: User, now: datetime, note: str = "", token: str = "") -> GateWaiver:
+    """Turn the request down. Raises Refused."""
+    return _decide(waiver, Decision.REJECTED, actor, now, note, token)
 
 
-def _decide(waiver: GateWaiver, decision: Decision, actor: User, now: datetime, note: str, own: bool) -> GateWaiver:
+def withdraw_waiver(*, waiver: GateWaiver, actor: User, now: datetime, note: str = "", token: str = "") -> GateWaiver:
+    """Take one's own request back. Raises Refused."""
+    if waiver.requested_by_id != actor.pk:
+        raise Refused("only the person who asked withdraws a request")
+    return _decide(waiver, Decision.WITHDRAWN, actor, now, note, token)
+
+
+def end_waiver(*, waiver: GateWaiver, actor: User, now: datetime, note: str = "", token: str = "") -> GateWaiver:
+    """End an approved waiver before its day: the gate counts again at once. Raises Refused."""
     with transaction.atomic():
         current = GateWaiver.objects.select_for_update().get(pk=waiver.pk)
+        if current.decision != Decision.APPROVED or current.expires_at <= now:
+            raise Refused("only a waiver that counts can be ended")
+        before = {"expires_at": current.expires_at.isoformat()}
+        current.expires_at, current.ended_by = now, actor
+        current.save(update_fields=["expires_at", "ended_by"])
+        after = {"expires_at": now.isoformat()}
+        audit.record(actor=actor, action="gate.waiver_end", subject=current, before=before, after=after, why=note, token=token)
+    return current
+
+
+def _decide(
+    waiver: GateWaiver, decision: Decision, actor: User, now: datetime, note: str, token: str, own: bool = False
+) -> GateWaiver:
+    with transaction.atomic():
+        current = GateWaiver.objects.select_for_update(of=("self",)).select_related("decided_by").get(pk=waiver.pk)
         if current.decision != Decision.PROPOSED:
-            raise Refused(f"this waiver is {current.get_decision_display()} already")
+            raise Refused(f"{current.decided_by} was first: this waiver is {current.get_decision_display()} already")
         current.decision, current.decided_by, current.decided_at = decision, actor, now
         current.decision_note, current.self_approved = note, own
         current.save()
         after = {"decision": str(decision), "self_approved": own}
-        audit.record(actor=actor, action=f"gate.waiver_{decision}", subject=current, after=after, why=note)
+        audit.record(actor=actor, action=f"gate.waiver_{decision}", subject=current, after=after, why=note, token=token)
     return current

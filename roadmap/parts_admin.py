@@ -19,12 +19,12 @@ from roadmap.plan_admin import PlanAdmin
 class GateWaiverAdmin(ReadOnlyAdmin):
     """Asked for on the page of the phase; decided here by somebody else."""
 
-    list_display = ("gate", "decision", "expires_at", "requested_by", "decided_by", "self_approved")
+    list_display = ("gate", "decision", "expires_at", "requested_by", "decided_by", "self_approved", "ended_by")
     list_filter = ("decision", "self_approved", "gate__phase__roadmap")
-    list_select_related = ("gate__phase", "requested_by", "decided_by")
+    list_select_related = ("gate__phase", "requested_by", "decided_by", "ended_by")
     search_fields = ("gate__phase__name", "reason")
     date_hierarchy = "requested_at"
-    actions = ("approve", "reject")
+    actions = ("approve", "reject", "withdraw", "end")
 
     @admin.action(description="Approve", permissions=["view"])
     def approve(self, request: HttpRequest, queryset: Any) -> None:
@@ -33,6 +33,14 @@ class GateWaiverAdmin(ReadOnlyAdmin):
     @admin.action(description="Reject", permissions=["view"])
     def reject(self, request: HttpRequest, queryset: Any) -> None:
         self._decide(request, queryset, closing.reject_waiver, "rejected")
+
+    @admin.action(description="Withdraw your own", permissions=["view"])
+    def withdraw(self, request: HttpRequest, queryset: Any) -> None:
+        self._decide(request, queryset, closing.withdraw_waiver, "withdrawn")
+
+    @admin.action(description="End now", permissions=["view"])
+    def end(self, request: HttpRequest, queryset: Any) -> None:
+        self._decide(request, queryset, closing.end_waiver, "ended")
 
     def _decide(self, request: HttpRequest, queryset: Any, verb: Any, said: str) -> None:
         now = timezone.now()

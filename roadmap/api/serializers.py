@@ -165,12 +165,13 @@ class AlertRuleSerializer(serializers.ModelSerializer):
 class WaiverSerializer(serializers.ModelSerializer):
     requested_by = PersonField(read_only=True)
     decided_by = PersonField(read_only=True)
+    ended_by = PersonField(read_only=True)
 
     class Meta:
         model = GateWaiver
         fields = [
             "id", "gate", "reason", "expires_at", "decision", "requested_by", "requested_at", "decided_by", "decided_at",
-            "decision_note", "self_approved",
+            "decision_note", "self_approved", "ended_by",
         ]  # fmt: skip
         read_only_fields = ["gate", "decision", "requested_at", "decided_at", "decision_note", "self_approved"]
 

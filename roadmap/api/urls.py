@@ -39,5 +39,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("gates/<int:pk>/waive/", gates.gate_waive, name="gate-waive"),
     path("gate-waivers/<int:pk>/approve/", gates.waiver_approve, name="gate-waiver-approve"),
     path("gate-waivers/<int:pk>/reject/", gates.waiver_reject, name="gate-waiver-reject"),
+    path("gate-waivers/<int:pk>/withdraw/", gates.waiver_withdraw, name="gate-waiver-withdraw"),
+    path("gate-waivers/<int:pk>/end/", gates.waiver_end, name="gate-waiver-end"),
     path("load-profiles/", plan.load_profile_list, name="load-profile-list"),
 ]

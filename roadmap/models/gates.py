@@ -43,6 +43,10 @@ class GateWaiver(models.Model):
     decided_at = models.DateTimeField(null=True, blank=True)
     decision_note = models.TextField(blank=True)
     self_approved = models.BooleanField(default=False)
+    ended_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+",
+        help_text="Who ended it before its day; empty when it ran out by itself.",
+    )  # fmt: skip
 
     class Meta:
         ordering = ["-requested_at"]

@@ -75,10 +75,14 @@ def ending(now: datetime) -> QuerySet[GateWaiver]:
 
 
 def lapsed(now: datetime) -> QuerySet[GateWaiver]:
-    """Those that ran out in the last week while their gate is still open, with no other one after them."""
+    """Those that ran out in the last week while their gate is still open, with no other one after them: nobody ended them."""
     rows = GateWaiver.objects.filter(decision=Decision.APPROVED, gate__closed_at=None)
     later = rows.filter(gate=OuterRef("gate"), expires_at__gt=OuterRef("expires_at"))
-    return rows.filter(expires_at__lte=now, expires_at__gt=now - LAPSED).exclude(Exists(later)).order_by("-expires_at")
+    return (
+        rows.filter(ended_by=None, expires_at__lte=now, expires_at__gt=now - LAPSED)
+        .exclude(Exists(later))
+        .order_by("-expires_at")
+    )
 
 
 def _related(rows: QuerySet[GateWaiver]) -> QuerySet[GateWaiver]:

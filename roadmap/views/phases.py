@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
@@ -82,15 +83,32 @@ def _end_of(text: str) -> datetime:
         raise ValidationError({"expires_at": "Write the last day as YYYY-MM-DD."}) from error
 
 
+VERBS = {
+    "approve": (closing.approve_waiver, Scope.APPROVE),
+    "reject": (closing.reject_waiver, Scope.APPROVE),
+    "withdraw": (closing.withdraw_waiver, Scope.PLAN_WRITE),
+    "end": (closing.end_waiver, Scope.APPROVE),  # or, for one's own, the scope of asking
+}
+
+
 @require_POST
-@require(Scope.APPROVE)
+@require(Scope.READ)
 def waiver_decide(request: HttpRequest, pk: int) -> HttpResponse:
+    """Approve, reject, withdraw or end one, as `decision` says; the guard of the verb is that of the API."""
+    if request.POST.get("decision") not in VERBS:
+        raise Http404
+    verb, needed = VERBS[request.POST["decision"]]
     waiver = get_object_or_404(GateWaiver.objects.select_related("gate__phase__roadmap"), pk=pk)
-    actor, _ = actor_of(request)
-    decide = closing.approve_waiver if request.POST.get("decision") == "approve" else closing.reject_waiver
+    if verb is closing.end_waiver and waiver.requested_by_id == request.user.pk:
+        needed = Scope.PLAN_WRITE
+    return require(needed)(_decide)(request, waiver, verb)  # type: ignore[return-value]
+
+
+def _decide(request: HttpRequest, waiver: GateWaiver, verb: Any) -> HttpResponse:
     try:
-        decided = decide(waiver=waiver, actor=actor, now=timezone.now(), note=request.POST.get("note", ""))
-        messages.success(request, f"The waiver is {decided.get_decision_display()}.")
+        note = request.POST.get("note", "").strip()[:2000]
+        decided = verb(waiver=waiver, actor=actor_of(request)[0], now=timezone.now(), note=note)
+        messages.success(request, f"The waiver is {'ended' if decided.ended_by_id else decided.get_decision_display()}.")
     except TROUBLES as error:
         complain(request, error)
     phase = waiver.gate.phase

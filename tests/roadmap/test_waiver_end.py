@@ -10,14 +10,17 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from accounts.models import AuditEntry
 from kpis import waivers
 from kpis.evaluation import Status
 from kpis.models import KPI, Waiver
 from kpis.standing import counts, standing
 from roadmap import closing
+from roadmap.editing import Refused
 from roadmap.gates import GateState
 from roadmap.models import Gate, GateWaiver
 from roadmap.reports.overview import overview
+from roadmap.reports.waivers import lapsed
 from tests.factories import People
 from tests.kpis.factories import make_kpi, make_scorecard, make_target, record_values
 from tests.roadmap.factories import make_phase, make_roadmap
@@ -102,3 +105,42 @@ def test_waiver_of_a_gate_ends_at_the_instant(gate: Gate, people: People, left_s
     closing.approve_waiver(waiver=row, actor=people.approver, now=now)
     assert closing.judge(gate, now=until - timedelta(seconds=left_s)).state == state
     assert GateWaiver.objects.count() == 1
+
+
+def asked_for(gate: Gate, people: People, until: datetime) -> GateWaiver:
+    return closing.request_waiver(gate=gate, actor=people.manager, reason="rebuilt", expires_at=until, now=timezone.now())
+
+
+def test_waiver_of_a_gate_is_not_approved_after_its_day(gate: Gate, people: People) -> None:
+    until = timezone.now() + timedelta(minutes=10)
+    row = asked_for(gate, people, until)
+    with pytest.raises(Refused, match="is over"):
+        closing.approve_waiver(waiver=row, actor=people.approver, now=until)
+    assert GateWaiver.objects.get().decision == "proposed"
+
+
+def test_waiver_of_a_gate_is_withdrawn_by_who_asked_alone(gate: Gate, people: People) -> None:
+    row, now = asked_for(gate, people, timezone.now() + timedelta(days=1)), timezone.now()
+    with pytest.raises(Refused, match="only the person who asked"):
+        closing.withdraw_waiver(waiver=row, actor=people.approver, now=now)
+    assert closing.withdraw_waiver(waiver=row, actor=people.manager, now=now).decision == "withdrawn"
+    with pytest.raises(Refused, match="was first: this waiver is withdrawn already"):
+        closing.approve_waiver(waiver=row, actor=people.approver, now=now)
+
+
+@pytest.mark.parametrize("where", ["page", "api", "admin"])
+def test_gate_counts_again_once_its_waiver_is_ended(gate: Gate, people: People, log_in: Any, where: str) -> None:
+    row = asked_for(gate, people, timezone.now() + timedelta(days=1))
+    closing.approve_waiver(waiver=row, actor=people.approver, now=timezone.now())
+    client = log_in(people.administrator)
+    assert closing.judge(gate, now=timezone.now()).state == GateState.WAIVED
+    url, data = {
+        "page": (f"/gate-waivers/{row.pk}/decide/", {"decision": "end", "note": "done"}),
+        "api": (f"/api/v1/gate-waivers/{row.pk}/end/", {"note": "done"}),
+        "admin": ("/admin/roadmap/gatewaiver/", {"action": "end", "_selected_action": [row.pk]}),
+    }[where]
+    client.post(url, data)
+    assert closing.judge(gate, now=timezone.now()).state == GateState.OPEN
+    assert GateWaiver.objects.get().ended_by == people.administrator
+    assert AuditEntry.objects.get(action="gate.waiver_end").actor == people.administrator
+    assert not list(lapsed(timezone.now())), "who ended it knows"
