@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 
-from accounts.administration import AuditedAdmin, ReadOnlyAdmin, ReadOnlyInline
+from accounts.administration import WHY, AuditedAdmin, ReadOnlyAdmin, ReadOnlyInline, actor, each
 from accounts.opened import OpenedForm
-from kpis import rules
+from kpis import rules, streams
 from kpis.decisions_admin import TargetAdmin, WaiverAdmin
 from kpis.definitions_admin import KpiAdmin, ScorecardAdmin
+from kpis.faults import Refused
 from kpis.models import (
     Channel,
     CurrentValue,
@@ -36,17 +39,26 @@ __all__ = ["KpiAdmin", "ScorecardAdmin", "TargetAdmin", "WaiverAdmin"]
 
 
 @admin.register(Series)
-class SeriesAdmin(AuditedAdmin):
-    """Only whether it counts is decided here."""
+class SeriesAdmin(ReadOnlyAdmin):
+    """Only whether it counts is decided here; the KPI is judged anew at once."""
 
     list_display = ("subject", "environment", "kpi", "enabled")
     list_filter = ("enabled", "environment", "kpi__scorecard")
     list_select_related = ("kpi",)
     search_fields = ("subject", "environment", "kpi__name", "kpi__key")
-    readonly_fields = ("kpi", "subject", "environment")
+    actions = ("set_aside", "take_back")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
+    @admin.action(description="Set aside: stored on, and not counted", permissions=["view"])
+    def set_aside(self, request: HttpRequest, queryset: QuerySet[Series]) -> None:
+        self._turn(request, queryset, streams.set_aside, "set aside")
+
+    @admin.action(description="Let count again", permissions=["view"])
+    def take_back(self, request: HttpRequest, queryset: QuerySet[Series]) -> None:
+        self._turn(request, queryset, streams.take_back, "counted again")
+
+    def _turn(self, request: HttpRequest, queryset: QuerySet[Series], verb: Any, said: str) -> None:
+        now = timezone.now()
+        each(request, queryset, lambda row: verb(series=row, actor=actor(request), why=WHY, now=now), said, Refused)
 
 
 @admin.register(Measurement)

@@ -16,6 +16,7 @@ from kpis.views import (
     reviews,
     rules,
     scorecards,
+    streams,
     submissions,
     waivers,
 )
@@ -42,6 +43,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("scorecards/<slug:slug>/<slug:key>/csv/", kpis.kpi_csv, name="kpi-csv"),
     path("scorecards/<slug:slug>/<slug:key>/targets/", kpis.target_propose, name="target-propose"),
     path("scorecards/<slug:slug>/<slug:key>/review/", reviews.kpi_review, name="kpi-review"),
+    path("series/<int:pk>/turn/", streams.series_turn, name="series-turn"),
     path("targets/<int:pk>/decide/", kpis.target_decide, name="target-decide"),
     path("approvals/", approvals.approval_list, name="approval-list"),
     path("waivers/", waivers.waiver_list, name="waiver-list"),

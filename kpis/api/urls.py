@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from kpis.api import alerts, baselines, comparison, definitions, kpis, measurements, reviews, rules, targets, waivers
+from kpis.api import alerts, baselines, comparison, definitions, kpis, measurements, reviews, rules, series, targets, waivers
 
 urlpatterns: list[URLPattern] = [
     path("scorecards/", kpis.scorecard_list, name="scorecard-list"),
@@ -18,6 +18,9 @@ urlpatterns: list[URLPattern] = [
     path("kpis/<slug:scorecard>/<slug:key>/targets/", targets.target_list, name="target-list"),
     path("kpis/<slug:scorecard>/<slug:key>/baseline/", baselines.baseline, name="kpi-baseline"),
     path("kpis/<slug:scorecard>/<slug:key>/reviews/", reviews.review_list, name="review-list"),
+    path("kpis/<slug:scorecard>/<slug:key>/series/", series.series_list, name="series-list"),
+    path("series/<int:pk>/set-aside/", series.series_set_aside, name="series-set-aside"),
+    path("series/<int:pk>/take-back/", series.series_take_back, name="series-take-back"),
     path("scorecards/<slug:slug>/gaps/", reviews.gap_list, name="gap-list"),
     path("measurements/", measurements.measurement_post, name="measurement-post"),
     path("targets/<int:pk>/approve/", targets.target_approve, name="target-approve"),

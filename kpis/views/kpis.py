@@ -28,6 +28,7 @@ from kpis.models import KPI, Target
 from kpis.report import SPANS, Report, report, stands_for, target_history, waivers
 from kpis.reviewing import reviews
 from kpis.sides import versions as commits
+from kpis.streams import streams
 from kpis.views.defining import archived
 from kpis.views.pages import asks_for, live, page
 
@@ -156,6 +157,7 @@ def _whole(
         "rhythm": rhythm.words(kpi.review_rule),
         "reviewed": list(kpi.reviews.select_related("reviewed_by")[:5]),
         "archived": archived(kpi),
+        "streams": streams(kpi),
         "typed": typed(kpi),
         "entry": entry or EntryForm(kpi=kpi, series=found.standing.series, now=timezone.now()),
     }

@@ -1,0 +1,52 @@
+"""The series of a KPI, and which of them count."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from django.http import Http404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.permissions import Scope, scopes
+from kpis import streams
+from kpis.api.deciding import decision
+from kpis.api.lookup import every_kpi, kpi_or_404, visible_kpis
+from kpis.models import Series
+
+
+class WhyIn(serializers.Serializer[Any]):
+    why = serializers.CharField(required=False, allow_blank=True, max_length=1000, default="")
+
+
+class ReasonIn(serializers.Serializer[Any]):
+    why = serializers.CharField(max_length=1000)
+
+
+@extend_schema(responses=OpenApiTypes.OBJECT)
+@scopes(GET=Scope.READ)
+@api_view(["GET"])
+def series_list(request: Request, scorecard: str, key: str) -> Response:
+    """Every series, those that are set aside too."""
+    return Response({"results": [shown(row) for row in streams.streams(kpi_or_404(request, scorecard, key, every_kpi))]})
+
+
+def shown(row: Series) -> dict[str, Any]:
+    return {"id": row.pk, "subject": row.subject, "environment": row.environment, "counts": row.enabled}
+
+
+def _series(request: Request, pk: int) -> Series:
+    row = Series.objects.filter(kpi__in=visible_kpis(request), pk=pk).first()
+    if row is None:
+        raise Http404("There is no such series.")
+    return row
+
+
+_decision = partial(decision, noun="series", scope=Scope.PLAN_WRITE, find=_series, show=shown)
+series_set_aside = _decision(streams.set_aside, takes=ReasonIn)
+series_take_back = _decision(streams.take_back, takes=WhyIn)
