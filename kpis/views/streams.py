@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -15,7 +17,7 @@ from kpis.faults import Refused
 from kpis.models import Series
 from kpis.views.kpis import kpi_url
 
-VERBS = {"set_aside": streams.set_aside, "take_back": streams.take_back}
+VERBS: dict[str, Callable[..., Series]] = {"set_aside": streams.set_aside, "take_back": streams.take_back}
 
 
 @require_POST
