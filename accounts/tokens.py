@@ -13,11 +13,14 @@ from django.db.models import Q
 from accounts import audit
 from accounts.models import ApiToken, User
 from accounts.permissions import PEOPLE_ONLY, Scope, scopes_of
+from accounts.prepared import Prepared, Slot
 
 MARK = "mp_"
 PREFIX_LENGTH = len(MARK) + 8
 USED_EVERY = timedelta(minutes=1)
 """The last use is written at most this often."""
+
+_STARTING = Prepared(lambda: ApiToken.objects.select_related("owner").filter(prefix=Slot("prefix")))
 
 
 class BadToken(ValueError):
@@ -72,8 +75,8 @@ def revoke(*, token: ApiToken, actor: User, now: datetime) -> None:
 
 def find(secret: str, *, now: datetime) -> ApiToken | None:
     """The valid token of a secret: not revoked, not expired, its owner active. Notes the use."""
-    token = ApiToken.objects.select_related("owner").filter(prefix=secret[:PREFIX_LENGTH]).first()
-    if token is None or not secrets.compare_digest(token.digest, digest(secret)):
+    token = next((one for one in _STARTING(prefix=secret[:PREFIX_LENGTH]) if _is(one, secret)), None)
+    if token is None:
         return None
     if token.revoked_at or (token.expires_at and token.expires_at <= now) or not token.owner.is_active:
         return None
@@ -81,6 +84,10 @@ def find(secret: str, *, now: datetime) -> ApiToken | None:
         stale = Q(last_used_at=None) | Q(last_used_at__lte=now - USED_EVERY)
         ApiToken.objects.filter(stale, pk=token.pk).update(last_used_at=now)
     return token
+
+
+def _is(token: ApiToken, secret: str) -> bool:
+    return secrets.compare_digest(token.digest, digest(secret))
 
 
 def digest(secret: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Max, OuterRef, QuerySet, Subquery
 
 from accounts.differences import Line, words
+from accounts.prepared import Prepared, Slot
 from accounts.templatetags.ui import unit_word
 from kpis.durations import text as duration
 from kpis.evaluation import Goal
@@ -35,14 +36,21 @@ def goal_of(target: Target, kpi: KPI) -> Goal:
 
 def approved(kpi_ids: Iterable[int]) -> QuerySet[Target]:
     """Versions that were, are or will be in force, in the order in which they take over."""
-    found = Target.objects.filter(kpi_id__in=list(kpi_ids), decision=Decision.APPROVED, effective_from__isnull=False)
-    return found.order_by("effective_from", "number")
+    return _approved().filter(kpi_id__in=list(kpi_ids))
+
+
+def _approved() -> QuerySet[Target]:
+    return Target.objects.filter(decision=Decision.APPROVED, effective_from__isnull=False).order_by("effective_from", "number")
+
+
+_REACHED = Prepared(lambda: _approved().filter(kpi_id__any_of=Slot("kpis"), effective_from__lte=Slot("at")))
 
 
 def in_force(kpis: Iterable[KPI], at: datetime) -> dict[int, Target]:
     """The approved version in force at a time, by KPI id: the one that took effect last."""
     found: dict[int, Target] = {}
-    for target in approved([kpi.pk for kpi in kpis]).filter(effective_from__lte=at):
+    ids = [kpi.pk for kpi in kpis]
+    for target in _REACHED(kpis=ids, at=at) if ids else ():
         found[target.kpi_id] = target
     return found
 

@@ -7,9 +7,12 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from django.db.models import Case, F, When
+
+from accounts.prepared import Prepared, Slot
 from kpis import storing
 from kpis.actual import PERCENTILES, Figure, Stretch, aggregate, one
-from kpis.models import KPI, CurrentValue, Measurement, Rollup, Series
+from kpis.models import KPI, Across, CurrentValue, Measurement, Rollup, Series
 from kpis.rollups import MOMENT, Row, bucket
 from kpis.stats.histogram import Histogram
 from kpis.storing import Span
@@ -39,15 +42,46 @@ class Head(NamedTuple):
     origin: str
 
 
-def newest(series_ids: Iterable[int]) -> dict[int, datetime]:
-    """When the newest measurement of each series was, by its id."""
-    return dict(CurrentValue.objects.filter(series_id__in=series_ids).values_list("series_id", "at"))
+class Known(NamedTuple):
+    """A series and its current value; without measurements, that is nothing. The histogram only where series are merged."""
+
+    kpi_id: int
+    subject: str
+    environment: str
+    series_id: int
+    enabled: bool
+    at: datetime | None
+    value: float
+    samples: int
+    origin: str
+    reported: bool
+    histogram: Histogram | None
+
+    def renewed(self, head: Head, figure: Figure) -> Known:
+        return self._replace(
+            at=head.at, value=figure.value, samples=figure.count, origin=head.origin, reported=figure.reported,
+            histogram=figure.histogram,
+        )  # fmt: skip
 
 
-def advance(rows: Sequence[Row], kpis: Mapping[int, KPI], known: Mapping[int, datetime]) -> None:
-    """Renew the current values of the series of new measurements, which are stored already.
+_READ = Prepared(
+    lambda: Series.objects.filter(kpi_id__any_of=Slot("kpis")).order_by("pk").values_list(
+        "kpi_id", "subject", "environment", "pk", "enabled", "current__at", "current__value", "current__count", "current__origin",
+        "current__reported", Case(When(kpi__across=Across.MERGED, then=F("current__histogram"))),
+    )
+)  # fmt: skip
 
-    `kpis` is by series, `known` what `newest` said before. What came too late to lie in a window changes nothing.
+
+def read(kpi_ids: Iterable[int]) -> list[Known]:
+    """Every series of these KPIs, in the order of their ids, as it stands: one query, independent of history."""
+    ids = list(kpi_ids)
+    return [Known._make((*row[:-1], _histogram(row[-1]))) for row in (_READ(kpis=ids) if ids else ())]
+
+
+def advance(rows: Sequence[Row], kpis: Mapping[int, KPI], known: Mapping[int, datetime]) -> dict[int, tuple[Head, Figure]]:
+    """Renew the current values of the series of new measurements, which are stored already; returns those that changed.
+
+    `kpis` is by series, `known` when the newest measurement before was. What came too late to lie in a window changes nothing.
     """
     groups: dict[int, list[Row]] = {}
     for row in rows:
@@ -59,11 +93,11 @@ def advance(rows: Sequence[Row], kpis: Mapping[int, KPI], known: Mapping[int, da
         if heads.pop(pk).at > _window_start(kpis[pk], known[pk]) or kpis[pk].aggregation == "last":
             heads[pk] = Head(pk, known[pk], 0.0, 0, False, "")
     heads |= _heads_at([(pk, known[pk]) for pk in late if pk in heads])
-    _save(heads.values(), kpis)
+    return _save(heads.values(), kpis)
 
 
 def renew(series: Iterable[Series]) -> None:
-    """Make the current values of series anew from what is stored. The caller holds their locks."""
+    """Make the current values of series anew from what is stored. The caller holds the locks of their KPIs."""
     heads, kpis = [], {}
     for row in series:
         kpis[row.pk] = row.kpi
@@ -86,15 +120,16 @@ def _heads_at(moments: Sequence[tuple[int, datetime]]) -> dict[int, Head]:
     return found
 
 
-def _save(heads: Iterable[Head], kpis: Mapping[int, KPI]) -> None:
+def _save(heads: Iterable[Head], kpis: Mapping[int, KPI]) -> dict[int, tuple[Head, Figure]]:
     ordered = sorted(heads)
     figures = _figures(ordered, kpis)
+    saved = {head.series_id: (head, figures[head.series_id]) for head in ordered}
     rows = [
-        (head.series_id, head.at, figure.value, figure.count, _bytes(figure), figure.reported, head.origin)
-        for head in ordered
-        if (figure := figures[head.series_id])
+        (pk, head.at, figure.value, figure.count, _bytes(figure), figure.reported, head.origin)
+        for pk, (head, figure) in saved.items()
     ]
     storing.upsert(CurrentValue, NAMES, rows, unique=["series"], changes={name: f"excluded.{name}" for name in NAMES[1:]})
+    return saved
 
 
 def _bytes(figure: Figure) -> bytes | None:

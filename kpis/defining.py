@@ -19,6 +19,7 @@ from django.utils.text import slugify
 from accounts import audit
 from accounts.models import User
 from accounts.versions import figures, locked, shown
+from kpis import locking
 from kpis.current import renew
 from kpis.models import KPI, KpiState, Measurement, Rollup, Scorecard, Series
 from kpis.remembering import remember
@@ -168,7 +169,8 @@ def fixed(kpi: KPI) -> dict[str, str]:
 
 def _renew(kpi: KPI, now: datetime) -> None:
     """Its series' current values and its status, by the changed definition."""
-    series = list(Series.objects.select_for_update(no_key=True).filter(kpi=kpi).order_by("pk"))
+    locking.states([kpi.pk], now=now)
+    series = list(Series.objects.filter(kpi=kpi).order_by("pk"))
     for one in series:
         one.kpi = kpi
     renew(series)

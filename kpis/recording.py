@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from kpis import current, rollups, storing
+from kpis import current, locking, rollups, storing
 from kpis.actual import PERCENTILES
+from kpis.current import Known
 from kpis.models import Measurement, Rollup, Series
 from kpis.points import Point, Rejected, faults, reduced
-from kpis.remembering import make_states, remember
+from kpis.remembering import keep, remember
 from kpis.rollups import Row
+from kpis.standing import figures_of
 
 PART = 500
 """Points in one transaction on SQLite, where a writer keeps all others waiting: it lasts about 20 ms."""
@@ -54,24 +56,15 @@ Then = Callable[[Receipt], object]
 def record(points: Sequence[Point], *, now: datetime, then: Then | None = None) -> Receipt:
     """Store points and everything that follows from them, in one transaction; `then` is called within it.
 
-    Raises Rejected or Conflict, and then nothing is stored. Safe under concurrent calls: the rows of the series are
-    locked, in the order of their ids. On SQLite many points are stored in parts (`_in_parts`).
+    Raises Rejected or Conflict, and then nothing is stored. Safe under concurrent calls: the KPIs are locked, in the order
+    of their ids. On SQLite many points are stored in parts (`_in_parts`).
     """
     points = [reduced(point) if point.kpi.is_reduction else point for point in points]
     if errors := faults(points, now):
         raise Rejected(errors)
     if connection.vendor == "sqlite" and len(points) > POLITE_FROM and not connection.in_atomic_block:
         return _in_parts(points, now, then)
-    return _in_one(points, now, then)[0]
-
-
-def _in_one(points: Sequence[Point], now: datetime, then: Then | None) -> tuple[Receipt, list[Row]]:
-    """Store points in one transaction; what was new, as rows too."""
-    try:
-        return _write(points, now, then)
-    except _Missing as error:
-        _open(error.keys, now)
-    return _write(points, now, then)
+    return _write(points, now, then)[0]
 
 
 def _in_parts(points: Sequence[Point], now: datetime, then: Then | None) -> Receipt:
@@ -87,7 +80,7 @@ def _in_parts(points: Sequence[Point], now: datetime, then: Then | None) -> Rece
         began, earlier, last = time.monotonic(), total, start + PART >= len(points)
         finish = (lambda receipt, before=earlier: then(before + receipt)) if then and last else None
         try:
-            receipt, new = _in_one(points[start : start + PART], now, finish)
+            receipt, new = _write(points[start : start + PART], now, finish)
         except Conflict as error:
             _take_back(rows, now)
             raise Conflict([start + index for index in error.indices]) from error
@@ -99,10 +92,9 @@ def _in_parts(points: Sequence[Point], now: datetime, then: Then | None) -> Rece
 def _contradictions(points: Sequence[Point], now: datetime) -> None:
     """Raise Conflict where points contradict stored values or each other, without locking or storing anything."""
     keys = [_key(point) for point in points]
-    ids = dict(_series(set(keys)))
-    for number, key in enumerate(sorted(set(keys) - ids.keys()), start=1):
-        ids[key] = -number
-    _fresh(points, [ids[key] for key in keys], current.newest(ids.values()), now)
+    known = {_key_of(one): one for one in current.read({point.kpi.pk for point in points})}
+    ids = {key: known[key].series_id if key in known else -number for number, key in enumerate(dict.fromkeys(keys), start=1)}
+    _fresh(points, [ids[key] for key in keys], _newest(known.values()), now)
 
 
 def _take_back(rows: Sequence[Row], now: datetime) -> None:
@@ -112,19 +104,22 @@ def _take_back(rows: Sequence[Row], now: datetime) -> None:
 
 
 def _write(points: Sequence[Point], now: datetime, then: Then | None) -> tuple[Receipt, list[Row]]:
+    """Store points in one transaction; what was new, as rows too."""
+    kpis = {point.kpi.pk: point.kpi for point in sorted(points, key=lambda point: point.kpi.pk)}
     keys = [_key(point) for point in points]
     with transaction.atomic():
-        ids = _series_ids(set(keys))
-        series = [ids[key] for key in keys]
-        kpis = {pk: point.kpi for pk, point in zip(series, points, strict=True)}
-        known = current.newest(kpis)
-        rows = _fresh(points, series, known, now)
+        states = locking.states(kpis, now=now)
+        known = _series(kpis, set(keys))
+        newest = _newest(known.values())
+        rows = _fresh(points, [known[key].series_id for key in keys], newest, now)
         if rows:
-            sampled = {pk: PERCENTILES[kpi.aggregation] for pk, kpi in kpis.items() if kpi.aggregation in PERCENTILES}
+            by_series = {known[key].series_id: kpis[key[0]] for key in set(keys)}
+            sampled = {pk: PERCENTILES[kpi.aggregation] for pk, kpi in by_series.items() if kpi.aggregation in PERCENTILES}
             storing.insert(Measurement, rollups.ROW_NAMES, rows)
             rollups.add(rows, sampled=sampled)
-            current.advance(rows, kpis, known)
-            remember(kpis.values(), now=now)
+            moved = current.advance(rows, by_series, newest)
+            stand = [one.renewed(*moved[one.series_id]) if one.series_id in moved else one for one in known.values()]
+            keep(list(kpis.values()), states, figures_of(stand), now=now)
         receipt = Receipt(len(rows), len(points) - len(rows))
         if then:
             then(receipt)
@@ -133,6 +128,24 @@ def _write(points: Sequence[Point], now: datetime, then: Then | None) -> tuple[R
 
 def _key(point: Point) -> Key:
     return (point.kpi.id, point.subject, point.environment)
+
+
+def _key_of(series: Known) -> Key:
+    return (series.kpi_id, series.subject, series.environment)
+
+
+def _newest(series: Iterable[Known]) -> dict[int, datetime]:
+    """When the newest measurement of each series was, by its id."""
+    return {one.series_id: one.at for one in series if one.at is not None}
+
+
+def _series(kpi_ids: Iterable[int], keys: set[Key]) -> dict[Key, Known]:
+    """Every series of these KPIs, those of the keys made where nobody wrote to them yet. The caller holds the KPIs' locks."""
+    known = {_key_of(one): one for one in current.read(kpi_ids)}
+    if missing := sorted(keys - known.keys()):
+        storing.insert_missing(Series, ["kpi", "subject", "environment", "enabled"], [(*key, True) for key in missing])
+        known = {_key_of(one): one for one in current.read(kpi_ids)}
+    return known
 
 
 def withdraw(*, origin: str, now: datetime) -> int:
@@ -145,14 +158,13 @@ def withdraw(*, origin: str, now: datetime) -> int:
 
 def _remove(measurements: QuerySet[Measurement], now: datetime) -> int:
     with transaction.atomic():
-        ids = set(measurements.order_by().values_list("series_id", flat=True))
-        locked = Series.objects.select_for_update(of=("self",), no_key=True).select_related("kpi")
-        held = list(locked.filter(pk__in=ids).order_by("pk"))
-        rows = list(measurements.filter(series_id__in=ids))  # as they stand now that nobody else can take them out
+        kpis = set(measurements.order_by().values_list("series__kpi_id", flat=True))
+        locking.states(kpis, now=now)
+        rows = list(measurements.filter(series__kpi_id__in=kpis))  # as they stand now that nobody else can take them out
         times: dict[int, list[datetime]] = {}
         for row in rows:
             times.setdefault(row.series_id, []).append(row.at)
-        touched = [series for series in held if series.pk in times]
+        touched = list(Series.objects.filter(pk__in=times).select_related("kpi").order_by("pk"))
         Measurement.objects.filter(pk__in=[row.pk for row in rows]).delete()
         for series in touched:
             starts = {rollups.bucket(at, resolution) for at in times[series.pk] for resolution in rollups.SPANS}
@@ -161,42 +173,6 @@ def _remove(measurements: QuerySet[Measurement], now: datetime) -> int:
         current.renew(touched)
         remember([series.kpi for series in touched], now=now)
     return len(rows)
-
-
-class _Missing(Exception):
-    """Series that nobody has written to yet."""
-
-    def __init__(self, keys: list[Key]) -> None:
-        super().__init__()
-        self.keys = keys
-
-
-def _series_ids(keys: set[Key]) -> dict[Key, int]:
-    """The ids of series, locked in their order.
-
-    Raises _Missing where one is missing: what is locked already is let go before it is made, so that no two writers ever
-    wait for each other.
-    """
-    found = dict(_series(keys, locked=True))
-    if missing := keys - found.keys():
-        raise _Missing(sorted(missing))
-    return found
-
-
-def _series(keys: set[Key], *, locked: bool = False) -> Iterator[tuple[Key, int]]:
-    rows = Series.objects.filter(kpi_id__in={key[0] for key in keys}, subject__in={key[1] for key in keys})
-    if locked:
-        rows = rows.select_for_update(no_key=True)
-    for kpi, subject, environment, pk in rows.order_by("pk").values_list("kpi_id", "subject", "environment", "pk"):
-        if (kpi, subject, environment) in keys:
-            yield (kpi, subject, environment), pk
-
-
-def _open(keys: Sequence[Key], now: datetime) -> None:
-    """Make series, and what the judge needs of their KPIs, where nobody else did."""
-    with transaction.atomic():
-        storing.insert_missing(Series, ["kpi", "subject", "environment", "enabled"], [(*key, True) for key in keys])
-        make_states({key[0] for key in keys}, now=now)
 
 
 def _fresh(points: Sequence[Point], series: Sequence[int], known: Mapping[int, datetime], now: datetime) -> list[Row]:

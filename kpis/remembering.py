@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
 
 from accounts.templatetags.ui import figure_words
-from kpis import following, incidents, storing
+from kpis import following, incidents, locking, storing
+from kpis.actual import SeriesFigure
 from kpis.alerting import Look
 from kpis.commitments import in_force
 from kpis.evaluation import Memory, Status
 from kpis.incidents import Sight
+from kpis.locking import STATE
 from kpis.models import KPI, Direction, Kind, KpiState, Severity
 from kpis.standing import Standing, judged, series_figures, standings
-
-STATE = ["kpi", "status", "since", "memory"]
 
 
 def remember(kpis: Iterable[KPI], *, now: datetime, look_again: bool = False) -> None:
@@ -27,13 +27,26 @@ def remember(kpis: Iterable[KPI], *, now: datetime, look_again: bool = False) ->
     and is good need no look, unless they are open though they should not be: then `look_again`.
     """
     listed = sorted({kpi.pk: kpi for kpi in kpis}.values(), key=lambda kpi: kpi.pk)
-    states = _states([kpi.pk for kpi in listed], now)
+    ids = [kpi.pk for kpi in listed]
+    states = locking.states(ids, now=now)
+    keep(listed, states, series_figures(ids), now=now, look_again=look_again)
+
+
+def keep(
+    kpis: Sequence[KPI],
+    states: Mapping[int, KpiState],
+    figures: Mapping[int, list[SeriesFigure]],
+    *,
+    now: datetime,
+    look_again: bool = False,
+) -> None:
+    """The same, in the order of the KPIs' ids, by whoever holds their locks and knows what their series say."""
     memories = {pk: Memory.from_dict(state.memory) for pk, state in states.items()}
-    targets, figures = in_force(listed, now), series_figures([kpi.pk for kpi in listed])
-    paths = following.paths(listed, targets, memories)
+    targets = in_force(kpis, now)
+    paths = following.paths(kpis, targets, memories)
     changed: list[tuple[int, str, datetime, dict[str, Any]]] = []
     sights = []
-    for kpi in listed:
+    for kpi in kpis:
         state = states[kpi.pk]
         found = judged(
             kpi, figures.get(kpi.pk, []), targets.get(kpi.pk), {}, memories[kpi.pk], now, paths.get(kpi.pk, ())
@@ -45,22 +58,6 @@ def remember(kpis: Iterable[KPI], *, now: datetime, look_again: bool = False) ->
             sights.append(threshold_sight(found, now))
     storing.upsert(KpiState, STATE, changed, unique=["kpi"], changes={name: f"excluded.{name}" for name in STATE[1:]})
     incidents.follow(sights, now=now)
-
-
-def make_states(kpi_ids: Iterable[int], *, now: datetime) -> None:
-    """The rows in which the judge remembers, for KPIs that have none yet."""
-    blank: list[tuple[Any, ...]] = [(pk, Status.NO_DATA.value, now, {}) for pk in sorted(kpi_ids)]
-    storing.insert_missing(KpiState, STATE, blank)
-
-
-def _states(kpi_ids: Sequence[int], now: datetime) -> dict[int, KpiState]:
-    """What the judge remembers, locked in the order of the ids."""
-    rows = KpiState.objects.select_for_update().filter(kpi_id__in=kpi_ids).order_by("pk")
-    found = {state.kpi_id: state for state in rows}
-    if missing := set(kpi_ids) - found.keys():
-        make_states(missing, now=now)
-        found = {state.kpi_id: state for state in rows.all()}
-    return found
 
 
 def remember_changes(kpis: Iterable[KPI], *, now: datetime) -> int:

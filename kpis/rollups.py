@@ -140,7 +140,7 @@ def _day(at: datetime, parts: Sequence[tuple[Sums, Histogram | None]], percent: 
 
 
 def add(rows: Iterable[Row], *, sampled: Mapping[int, float]) -> None:
-    """Add new measurements to their buckets. The caller holds the locks of their series.
+    """Add new measurements to their buckets. The caller holds the locks of their KPIs.
 
     Sums and extremes are added up by the database; histograms are merged here.
     """
@@ -187,11 +187,11 @@ def _sampled(series: Series) -> dict[int, float]:
 def rebuild(series: Series, *, since: datetime | None = None) -> int:
     """Make the rollups of one series anew from its raw measurements; from the day of `since` on, where given.
 
-    Buckets whose raw measurements were pruned away are kept. Returns how many rollups were written.
+    Buckets whose raw measurements were pruned away are kept. Returns how many rollups were written. The caller holds the lock
+    of its KPI.
     """
     start = bucket(since, "day") if since else None
     with transaction.atomic():
-        Series.objects.select_for_update(no_key=True).get(pk=series.pk)
         written = 0
         for day in _by_day(series, start):
             sums = summed(day, sampled=_sampled(series))

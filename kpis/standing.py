@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from kpis import waivers
+from kpis import current, waivers
 from kpis.actual import SeriesFigure, combine, counted
 from kpis.commitments import goal_of, in_force
+from kpis.current import Known
 from kpis.evaluation import Goal, Memory, Point, Status, evaluate
-from kpis.models import KPI, CurrentValue, Direction, KpiState, Target
-from kpis.stats.histogram import Histogram
+from kpis.models import KPI, Direction, KpiState, Target
 
 WORDS = {
     Status.NO_DATA: "no data",
@@ -224,14 +224,19 @@ def headline(standings: Sequence[Standing]) -> str:
 
 def series_figures(kpi_ids: Sequence[int]) -> dict[int, list[SeriesFigure]]:
     """What every enabled series says, by KPI id: one query. Histograms only where series are merged."""
-    rows = CurrentValue.objects.filter(series__kpi_id__in=kpi_ids, series__enabled=True).order_by("series_id").values_list(
-        "series__kpi_id", "series__subject", "series__environment", "at", "value", "count", "origin", "reported",
-        "histogram", "series__kpi__across",
-    )  # fmt: skip
+    return figures_of(current.read(kpi_ids))
+
+
+def figures_of(series: Iterable[Known]) -> dict[int, list[SeriesFigure]]:
+    """The same of series that were read already."""
     found: dict[int, list[SeriesFigure]] = {}
-    for kpi_id, subject, environment, at, value, count, origin, reported, data, across in rows:
-        histogram = Histogram.from_bytes(data) if data and across == "merged" else None
-        found.setdefault(kpi_id, []).append(SeriesFigure(subject, environment, at, value, count, origin, histogram, reported))
+    for row in series:
+        if row.enabled and row.at is not None:
+            found.setdefault(row.kpi_id, []).append(
+                SeriesFigure(
+                    row.subject, row.environment, row.at, row.value, row.samples, row.origin, row.histogram, row.reported
+                )
+            )
     return found
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -54,12 +55,7 @@ def upsert(model: type[Model], names: Sequence[str], rows: Rows, *, unique: Sequ
     """Insert rows, or change those that are there: `changes` maps a field to SQL over `old` and `excluded` (the new row)."""
     if not rows:
         return
-    columns = ", ".join(_column(field) for field in _fields(model, unique))
-    old = _table(model)
-    settings = ", ".join(
-        f"{_column(model._meta.get_field(name))} = {sql.replace('old.', f'{old}.')}" for name, sql in changes.items()
-    )
-    _execute(model, names, rows, f"ON CONFLICT ({columns}) DO UPDATE SET {settings}")
+    _execute(model, names, rows, _change(model, tuple(unique), tuple(changes.items())))
 
 
 def within(model: type[Model], select: str, spans: Sequence[Span], *, tail: str = "") -> list[tuple[Any, ...]]:
@@ -156,20 +152,35 @@ def _copy(model: type[Model], names: Sequence[str], rows: Rows) -> None:
 
 
 def _execute(model: type[Model], names: Sequence[str], rows: Rows, conflict: str) -> None:
-    fields = _fields(model, names)
-    into = f"INSERT INTO {_table(model)} ({', '.join(map(_column, fields))})"
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            types = {str(field.column): _type(field) for field in fields}
-            chosen = [f"decode(w.{name}, 'base64')" if kind == "bytea" else f"w.{name}" for name, kind in types.items()]
-            record = [f"{name} {'text' if kind == 'bytea' else kind}" for name, kind in types.items()]
-            cursor.execute(
-                f"{into} SELECT {', '.join(chosen)} FROM json_to_recordset(%s) AS w({', '.join(record)}) {conflict}",
-                [_objects(list(types), rows)],
-            )
+            statement, columns = _insert_json(model, tuple(names), conflict)
+            cursor.execute(statement, [_objects(columns, rows)])
         else:
+            fields = _fields(model, names)
+            into = f"INSERT INTO {_table(model)} ({', '.join(map(_column, fields))})"
             values = ", ".join(["%s"] * len(fields))
             cursor.executemany(f"{into} VALUES ({values}) {conflict}", [tuple(map(_plain, row)) for row in rows])
+
+
+@cache
+def _insert_json(model: type[Model], names: tuple[str, ...], conflict: str) -> tuple[str, list[str]]:
+    """The statement on PostgreSQL, and the names that its objects give their values by."""
+    types = {str(field.column): _type(field) for field in _fields(model, names)}
+    chosen = [f"decode(w.{name}, 'base64')" if kind == "bytea" else f"w.{name}" for name, kind in types.items()]
+    record = [f"{name} {'text' if kind == 'bytea' else kind}" for name, kind in types.items()]
+    into = f"INSERT INTO {_table(model)} ({', '.join(map(_column, _fields(model, names)))})"
+    statement = f"{into} SELECT {', '.join(chosen)} FROM json_to_recordset(%s) AS w({', '.join(record)}) {conflict}"
+    return statement, list(types)
+
+
+@cache
+def _change(model: type[Model], unique: tuple[str, ...], changes: tuple[tuple[str, str], ...]) -> str:
+    """What happens to a row that is there."""
+    columns = ", ".join(_column(field) for field in _fields(model, unique))
+    old = _table(model)
+    settings = ", ".join(f"{_column(model._meta.get_field(name))} = {sql.replace('old.', f'{old}.')}" for name, sql in changes)
+    return f"ON CONFLICT ({columns}) DO UPDATE SET {settings}"
 
 
 def _plain(value: Any) -> Any:

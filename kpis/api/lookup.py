@@ -11,9 +11,12 @@ from django.http import Http404
 from rest_framework.request import Request
 
 from accounts.permissions import allowed_scorecards, allowed_services
+from accounts.prepared import Prepared, Slot
 from accounts.problems import invalid
 from kpis.models import KPI, Scorecard
 from kpis.models.scorecards import KpiQuerySet
+
+_KEYED = Prepared(lambda: KPI.objects.active().select_related("scorecard", "owner").filter(key__any_of=Slot("keys")))
 
 
 def visible_kpis(request: Request) -> KpiQuerySet:
@@ -59,9 +62,11 @@ class Lookup:
     def of(cls, request: Request, names: Iterable[str]) -> Lookup:
         """One query for all names."""
         keys = {name.rpartition("/")[2] for name in names}
+        allowed = allowed_scorecards(request)
         by_key: dict[str, list[KPI]] = {}
-        for kpi in visible_kpis(request).filter(key__in=keys):
-            by_key.setdefault(kpi.key, []).append(kpi)
+        for kpi in _KEYED(keys=sorted(keys)):
+            if allowed is None or kpi.scorecard.slug in allowed:
+                by_key.setdefault(kpi.key, []).append(kpi)
         return cls(by_key)
 
     def find(self, name: str) -> KPI | dict[str, Any]:

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 from django.utils import timezone
 
-from kpis import current, rollups
+from kpis import current, locking, rollups
 from kpis.models import Series
 from kpis.retention import raw_from
 
@@ -25,6 +25,7 @@ class Command(BaseCommand):
         written = 0
         for one in series:
             with transaction.atomic():
+                locking.states([one.kpi_id], now=timezone.now())
                 written += rollups.rebuild(one, since=raw_from(timezone.now()))
                 current.renew([one])
         self.stdout.write(f"{written} rollups of {len(series)} series written.")

@@ -1,0 +1,122 @@
+"""Querysets compiled once: reads that happen with every request cost no building of SQL.
+
+BY_KEY = Prepared(lambda: KPI.objects.active().filter(key__any_of=Slot("keys")))
+BY_KEY(keys=["p95", "uptime"])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from django.db import connection, models
+from django.db.models.query import ModelIterable, get_related_populators
+
+Row = TypeVar("Row")
+
+
+class Slot(models.Expression):
+    """A value of a prepared queryset that each call gives anew; stands where a filter has a value."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        return "%s", (self,)
+
+
+@models.ForeignObject.register_lookup
+@models.Field.register_lookup
+class AnyOf(models.Lookup):
+    """`field__any_of=Slot("values")`: a list as one parameter, so that its length does not change the statement."""
+
+    lookup_name = "any_of"
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        column, parameters = self.process_lhs(compiler, connection)
+        place, values = self.process_rhs(compiler, connection)
+        kind = (
+            self.lhs.output_field.rel_db_type(connection)
+            if self.lhs.output_field.is_relation
+            else self.lhs.output_field.db_type(connection)
+        )
+        return f"{column} = ANY({place}::{kind.partition('(')[0]}[])", (*parameters, *values)
+
+    def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        column, parameters = self.process_lhs(compiler, connection)
+        place, values = self.process_rhs(compiler, connection)
+        return f"{column} IN (SELECT value FROM json_each({place}))", (*parameters, *values)  # noqa: S608 - names of columns
+
+
+@dataclass(frozen=True)
+class _Statement:
+    sql: str
+    parameters: tuple[Any, ...]
+    converters: tuple[tuple[int, list[Callable[..., Any]], Any], ...]
+    model: type[models.Model] | None
+    names: list[str]
+    columns: slice
+    related: Sequence[Any]
+
+
+class Prepared(Generic[Row]):
+    """A queryset with slots; calling it with their values returns its rows, as the queryset would give them."""
+
+    def __init__(self, build: Callable[[], models.QuerySet[Any, Row]]) -> None:
+        self._build = build
+        self._statements: dict[str, _Statement] = {}
+
+    def __call__(self, **values: Any) -> list[Row]:
+        statement = self._statements.get(connection.vendor)
+        if statement is None:
+            statement = self._statements[connection.vendor] = _compiled(self._build())
+        given = {name: _plain(value) for name, value in values.items()} if connection.vendor == "sqlite" else values
+        with connection.cursor() as cursor:
+            cursor.execute(statement.sql, [given[one.name] if isinstance(one, Slot) else one for one in statement.parameters])
+            rows = cursor.fetchall()
+        return list(_made(statement, rows))
+
+
+def _compiled(queryset: models.QuerySet[Any, Any]) -> _Statement:
+    compiler = queryset.query.get_compiler(queryset.db)
+    sql, parameters = compiler.as_sql()
+    select = compiler.select
+    info = compiler.klass_info if queryset._iterable_class is ModelIterable else None
+    converters = compiler.get_converters([column for column, *_ in select]).items()
+    columns = slice(info["select_fields"][0], info["select_fields"][-1] + 1) if info else slice(0, 0)
+    return _Statement(
+        sql=sql,
+        parameters=tuple(parameters),
+        converters=tuple((place, functions, column) for place, (functions, column) in converters),
+        model=info["model"] if info else None,
+        names=[column.target.attname for column, *_ in select[columns]],
+        columns=columns,
+        related=get_related_populators(info, select, queryset.db) if info else (),  # type: ignore[call-arg]
+    )
+
+
+def _made(statement: _Statement, rows: Iterable[Sequence[Any]]) -> Iterable[Any]:
+    for row in rows:
+        if statement.converters:
+            row = list(row)
+            for place, functions, column in statement.converters:
+                for function in functions:
+                    row[place] = function(row[place], column, connection)
+        if statement.model is None:
+            yield tuple(row)
+        else:
+            made = statement.model.from_db(connection.alias, statement.names, row[statement.columns])
+            for populator in statement.related:
+                populator.populate(row, made)
+            yield made
+
+
+def _plain(value: Any) -> Any:
+    """As SQLite takes it: a list as JSON, a time as Django keeps it there."""
+    if isinstance(value, datetime):
+        return str(value.astimezone(UTC).replace(tzinfo=None))
+    return msgspec.json.encode(value).decode() if isinstance(value, list | tuple | set | frozenset) else value

@@ -1,0 +1,34 @@
+"""One writer at a time for each KPI: its lock is the row in which the judge remembers, taken in the order of the ids."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any
+
+from accounts.prepared import Prepared, Slot
+from kpis import storing
+from kpis.evaluation import Status
+from kpis.models import KpiState
+
+STATE = ["kpi", "status", "since", "memory"]
+
+_LOCKED = Prepared(lambda: KpiState.objects.select_for_update().filter(kpi_id__any_of=Slot("kpis")).order_by("pk"))
+
+
+def states(kpi_ids: Collection[int], *, now: datetime) -> dict[int, KpiState]:
+    """What the judge remembers of these KPIs, locked until the transaction ends; made where it was missing.
+
+    Whoever changes measurements, rollups or current values holds it.
+    """
+    ids = sorted(set(kpi_ids))
+    found = {state.kpi_id: state for state in _LOCKED(kpis=ids)}
+    if missing := set(ids) - found.keys():
+        _make(missing, now)
+        found = {state.kpi_id: state for state in _LOCKED(kpis=ids)}
+    return found
+
+
+def _make(kpi_ids: Iterable[int], now: datetime) -> None:
+    blank: list[tuple[Any, ...]] = [(pk, Status.NO_DATA.value, now, {}) for pk in sorted(kpi_ids)]
+    storing.insert_missing(KpiState, STATE, blank)
