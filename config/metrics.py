@@ -30,6 +30,8 @@ class Milepost(Collector):
         state = heartbeat.state(now=now)
         yield GaugeMetricFamily("milepost_probe_lag_seconds", "How long the oldest due probe has been waiting", state.lag_s)
         yield GaugeMetricFamily("milepost_probes_due", "Probes that are due and not yet claimed", state.due)
+        if state.delay_ms is not None:
+            yield GaugeMetricFamily("milepost_run_delay_p95_seconds", "How late runs begin", state.delay_ms / 1000)
         yield from _alerts()
 
 

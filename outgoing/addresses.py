@@ -9,6 +9,7 @@ import re
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -90,6 +91,7 @@ class AddressPolicy:
         own = tuple((host.lower(), port) for host, port in deny)
         return cls(tuple(allowance(entry) for entry in allow), own, setting)
 
+    @lru_cache(maxsize=4096)  # noqa: B019 - there are two or three policies, and they live as long as the process
     def judge(self, host: str, address: Address, port: int) -> None:
         """Raise Refused unless the address may be reached under that name. What has a name of ours is judged in `resolve`."""
         own = any(port == p and (host == h or same_place(address, h)) for h, p in self.denied)

@@ -14,9 +14,9 @@ from probes import heartbeat, maintenance
 from probes.kinds import kinds
 from probes.kinds.base import Outcome
 from probes.models import Probe, Run, RunState
-from probes.rows import renew
+from probes.rows import add, renew
 
-BATCH = 50
+BATCH = 500
 LOAD = "load"
 """The kind whose runs a worker of their own carries out; everything else on that service waits meanwhile."""
 
@@ -49,8 +49,8 @@ def claim(*, now: datetime, most: int = BATCH) -> list[Claim]:
         found = _one_timed_each(_locked(_due(now))[:most], now)
         waiting = _waiting(found)
         chosen = _outside_windows(found, waiting, now)
-        runs = [_started(waiting.get(probe.pk) or Run(probe=probe, due_at=probe.next_run_at), now) for probe in chosen]
-        Run.objects.bulk_create([run for run in runs if run.probe_id not in waiting])
+        runs = [begin(waiting.get(probe.pk) or Run(probe=probe, due_at=probe.next_run_at), now) for probe in chosen]
+        add([run for run in runs if run.probe_id not in waiting])
         renew([run for run in runs if run.probe_id in waiting], STARTED)
         for probe in chosen:
             probe.claimed_until, probe.next_run_at = now + LEASE, next_time(probe, now)
@@ -116,7 +116,8 @@ def _waiting(probes: list[Probe]) -> dict[int, Run]:
     return {run.probe_id: run for run in queued}
 
 
-def _started(run: Run, now: datetime) -> Run:
+def begin(run: Run, now: datetime) -> Run:
+    """It runs from now on, so long after it was due."""
     run.state, run.started_at = RunState.RUNNING, now
     run.queue_delay_ms = min(max(0, int((now - run.due_at).total_seconds() * 1000)), MOST_DELAY_MS)
     return run

@@ -20,7 +20,7 @@ from probes.models import Feed, Run, RunState
 from probes.rows import renew
 
 Ended = tuple[Claim, Measured]
-RESULT = ["state", "outcome", "reason", "error", "finished_at", "details", "readings", "recorded"]
+RESULT = ["state", "started_at", "queue_delay_ms", "outcome", "reason", "error", "finished_at", "details", "readings", "recorded"]
 
 
 @dataclass

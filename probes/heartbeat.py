@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Min, Q, QuerySet
+from django.db.models import Q, QuerySet
 
-from probes.models import Heartbeat, Probe
+from probes.models import Heartbeat, Probe, Run, RunState
 
 BEAT_EVERY = timedelta(seconds=5)
 SILENT_AFTER = timedelta(seconds=30)
 LATE_AFTER = timedelta(seconds=30)
+DELAYS_OF, MOST_DELAYS = timedelta(minutes=5), 1000
 
 
 @dataclass(frozen=True)
 class EngineState:
-    """`lag_s` is how long the oldest due, unclaimed probe has been waiting."""
+    """`lag_s` is how long the oldest due, unclaimed probe has been waiting, and `oldest` which one it is.
+
+    `delay_ms` is the 95th percentile of how long the runs of the last minutes had to wait; None where there was none.
+    """
 
     scheduler_at: datetime | None
     worker_at: datetime | None
     due: int
     lag_s: float
     now: datetime
+    oldest: str = ""
+    delay_ms: int | None = None
 
     @property
     def scheduler_ok(self) -> bool:
@@ -46,7 +53,14 @@ class EngineState:
 
     @property
     def schedule_text(self) -> str:
-        return f"{self.due} due, the oldest for {self.lag_s:.0f} s" if self.due else "nothing is late"
+        if not self.due:
+            return "nothing is late"
+        return f"{self.due} due, the oldest for {self.lag_s:.0f} s" + ("" if self.schedule_ok else f" ({self.oldest})")
+
+    @property
+    def delay_text(self) -> str:
+        """How late runs begin; empty where none did."""
+        return "" if self.delay_ms is None else f"95 of 100 runs begin within {self.delay_ms / 1000:.2g} s of their time"
 
     @property
     def ok(self) -> bool:
@@ -79,7 +93,14 @@ def due(now: datetime) -> QuerySet[Probe]:
 
 def state(*, now: datetime) -> EngineState:
     beats = dict(Heartbeat.objects.values_list("role", "at"))
-    waiting = due(now).aggregate(oldest=Min("next_run_at"), how_many=Count("pk"))
-    oldest = waiting["oldest"]
-    lag = (now - oldest).total_seconds() if oldest else 0.0
-    return EngineState(beats.get("scheduler"), beats.get("worker"), waiting["how_many"], lag, now)
+    waiting = due(now)
+    oldest = waiting.select_related("service").order_by("next_run_at").first()
+    lag = (now - oldest.next_run_at).total_seconds() if oldest else 0.0
+    how_many = waiting.count() if oldest else 0
+    return EngineState(beats.get("scheduler"), beats.get("worker"), how_many, lag, now, str(oldest or ""), _delay_ms(now))
+
+
+def _delay_ms(now: datetime) -> int | None:
+    done = Run.objects.filter(state=RunState.DONE, due_at__gt=now - DELAYS_OF).exclude(probe__kind="load").order_by("-due_at")
+    delays = sorted(ms for ms in done.values_list("queue_delay_ms", flat=True)[:MOST_DELAYS] if ms is not None)
+    return delays[math.ceil(0.95 * len(delays)) - 1] if delays else None

@@ -7,7 +7,10 @@ import logging
 import queue
 import sys
 import threading
-from collections.abc import Sequence
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import TracebackType
 from typing import cast
@@ -20,7 +23,7 @@ from kpis.points import MOST_COUNT, MOST_VALUE
 from outgoing.addresses import AddressPolicy, Refused
 from outgoing.http import TimedOut, Unreachable, plain
 from probes import http
-from probes.claiming import Claim
+from probes.claiming import Claim, begin
 from probes.finishing import Ended
 from probes.kinds.base import Measured, Outcome, Page, Target, Tools
 from probes.models import Service
@@ -30,8 +33,14 @@ logger = logging.getLogger(__name__)
 RUN_S = 75.0
 """No run measures longer than this, whatever its kind does."""
 
-APART_S = 0.002
-"""Services that are due together start a little apart."""
+AT_ONCE = 20
+"""So many runs are begun together: more would wait for each other and read slower than the services are."""
+
+BEGUN_S = 0.05
+"""After so long a run waits for its service more than it works, and the next one may begin."""
+
+GATHER_S = 0.05
+"""What ends within so long is saved together."""
 
 SWITCH_S = 0.0005
 """How long another thread may keep the interpreter while an answer waits to be stamped (Python's default is ten times that)."""
@@ -45,6 +54,8 @@ class Stopwatches:
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="stopwatches", daemon=True)
         self._ended: queue.SimpleQueue[Ended] = queue.SimpleQueue()
+        self._gate = _Gate(AT_ONCE, BEGUN_S)
+        self._tasks: set[asyncio.Task[None]] = set()
         self.under_way = 0
 
     def __enter__(self) -> Stopwatches:
@@ -64,28 +75,71 @@ class Stopwatches:
         for claimed in claims:
             by_service.setdefault(claimed.probe.service_id, []).append(claimed)
         self.under_way += len(claims)
-        for number, of_service in enumerate(by_service.values()):
-            asyncio.run_coroutine_threadsafe(self._measure(of_service, number * APART_S), self._loop)
+        self._loop.call_soon_threadsafe(self._begin, list(by_service.values()))
 
     def ended(self, *, wait_s: float) -> list[Ended]:
-        """The runs that are over; waits for the first one, then takes what else is there."""
+        """The runs that are over; waits for the first one, then a moment for others."""
         found: list[Ended] = []
+        until = time.monotonic() + wait_s
         try:
-            found.append(self._ended.get(timeout=wait_s))
             while True:
-                found.append(self._ended.get_nowait())
+                found.append(self._ended.get(timeout=max(0.0, until - time.monotonic())))
+                if len(found) == 1 and self.under_way > 1:
+                    until = min(until, time.monotonic() + GATHER_S)
         except queue.Empty:
             self.under_way -= len(found)
             return found
 
-    async def _measure(self, claims: Sequence[Claim], after_s: float) -> None:
-        await asyncio.sleep(after_s)
-        shared = _Shared(claims[0].probe.service, self._policy)
+    def _begin(self, groups: Sequence[Sequence[Claim]]) -> None:
+        for claims in groups:
+            self._tasks.add(task := self._loop.create_task(self._measure(claims)))
+            task.add_done_callback(self._tasks.discard)
 
-        async def one(claimed: Claim) -> None:
-            self._ended.put((claimed, await measure(claimed, shared)))
+    async def _measure(self, claims: Sequence[Claim]) -> None:
+        async with self._gate.passed():
+            began = timezone.now()
+            shared = _Shared(claims[0].probe.service, self._policy)
+            for claimed in claims:
+                begin(claimed.run, began)
+            if len(claims) == 1:
+                self._ended.put((claims[0], await measure(claims[0], shared)))
+            else:
+                await asyncio.gather(*(self._one(claimed, shared) for claimed in claims))
 
-        await asyncio.gather(*(one(claimed) for claimed in claims))
+    async def _one(self, claimed: Claim, shared: _Shared) -> None:
+        self._ended.put((claimed, await measure(claimed, shared)))
+
+
+class _Gate:
+    """Lets a few through at a time; who went through makes room when it is over, or has begun."""
+
+    def __init__(self, most: int, begun_s: float) -> None:
+        self._room, self._begun_s = most, begun_s
+        self._queue: deque[asyncio.Future[None]] = deque()
+
+    @asynccontextmanager
+    async def passed(self) -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
+        if self._room > 0:
+            self._room -= 1
+        else:
+            self._queue.append(turn := loop.create_future())
+            await turn
+        timer = loop.call_later(self._begun_s, self._leave)
+        try:
+            yield
+        finally:
+            if loop.time() < timer.when():
+                timer.cancel()
+                self._leave()
+
+    def _leave(self) -> None:
+        while self._queue:
+            turn = self._queue.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._room += 1
 
 
 class _Shared:

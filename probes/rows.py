@@ -1,19 +1,97 @@
-"""Writing many rows at once."""
+"""Writing many rows at once, past the ORM's expressions: those cost more than all the rest of a run."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from functools import cache
+from typing import Any, TypeVar
 
-from django.db.models import Model
+import msgspec
+from django.db import connection
+from django.db.models import Field, Model
+
+from probes.models import Run
 
 M = TypeVar("M", bound=Model)
 
 
-def renew(rows: Sequence[M], fields: Sequence[str]) -> None:
-    """Write these fields of rows that are locked and so are known to exist: one upsert.
+def renew(rows: Sequence[M], names: Sequence[str]) -> None:
+    """Write these fields of rows that are locked and so are known to exist: one UPDATE."""
+    if not rows:
+        return
+    fields = _fields(type(rows[0]), ("pk", *names))
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(_update(type(rows[0]), tuple(names)), [_objects(rows, fields)])
+            return
+        table, (pk, *columns) = _table(type(rows[0])), [_column(field) for field in fields]
+        cursor.executemany(
+            f"UPDATE {table} SET {', '.join(f'{one} = %s' for one in columns)} WHERE {pk} = %s",
+            [[_plain(row, field) for field in (*fields[1:], fields[0])] for row in rows],
+        )
 
-    `bulk_update` builds an expression per row and field, which costs more than all the rest of a run.
-    """
-    if rows:
-        type(rows[0])._default_manager.bulk_create(rows, update_conflicts=True, unique_fields=["pk"], update_fields=fields)
+
+def add(runs: Sequence[Run]) -> None:
+    """Insert new runs, each of another probe, and give them their ids."""
+    if connection.vendor != "postgresql" or not runs:
+        Run.objects.bulk_create(runs)
+        return
+    with connection.cursor() as cursor:
+        statement, fields = _insert()
+        cursor.execute(statement, [_objects(runs, fields)])
+        ids = {probe: pk for pk, probe in cursor.fetchall()}
+    for run in runs:
+        run.pk = ids[run.probe_id]
+        run._state.adding, run._state.db = False, connection.alias
+
+
+@cache
+def _update(model: type[Model], names: tuple[str, ...]) -> str:
+    pk, *fields = _fields(model, ("pk", *names))
+    changes = ", ".join(f"{_column(field)} = w.{_column(field)}" for field in fields)
+    return (
+        f"UPDATE {_table(model)} SET {changes} FROM json_to_recordset(%s) AS w({_record([pk, *fields])})"
+        f" WHERE {_table(model)}.{_column(pk)} = w.{_column(pk)}"
+    )
+
+
+@cache
+def _insert() -> tuple[str, list[Field[Any, Any]]]:
+    fields = [field for field in Run._meta.concrete_fields if not field.primary_key]
+    columns = ", ".join(map(_column, fields))
+    chosen = ", ".join(f"w.{_column(field)}" for field in fields)
+    into = f"INSERT INTO {_table(Run)} ({columns}) SELECT {chosen} FROM json_to_recordset(%s) AS w({_record(fields)})"
+    return f"{into} RETURNING {_column(Run._meta.pk)}, {_column(Run._meta.get_field('probe'))}", fields
+
+
+@cache
+def _fields(model: type[Model], names: tuple[str, ...]) -> list[Field[Any, Any]]:
+    return [model._meta.pk if name == "pk" else model._meta.get_field(name) for name in names]  # type: ignore[misc]
+
+
+def _objects(rows: Sequence[Model], fields: Sequence[Field[Any, Any]]) -> str:
+    """Rows as one parameter."""
+    names = [(str(field.column), field.attname) for field in fields]
+    return msgspec.json.encode([{column: getattr(row, name) for column, name in names} for row in rows]).decode()
+
+
+def _record(fields: Sequence[Field[Any, Any]]) -> str:
+    return ", ".join(
+        f"{_column(field)} {field.rel_db_type(connection) if field.is_relation else _type(field)}" for field in fields
+    )
+
+
+def _type(field: Field[Any, Any]) -> str:
+    return str(field.rel_db_type(connection) if field.primary_key else field.db_type(connection))
+
+
+def _plain(row: Model, field: Field[Any, Any]) -> Any:
+    return field.get_db_prep_save(getattr(row, field.attname), connection)
+
+
+def _column(field: Any) -> str:
+    return connection.ops.quote_name(field.column)
+
+
+def _table(model: type[Model]) -> str:
+    return connection.ops.quote_name(model._meta.db_table)

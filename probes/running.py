@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import resource
+import threading
 import time
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -13,19 +16,23 @@ from django.utils import timezone
 from accounts.models import User
 from outgoing.addresses import AddressPolicy
 from probes import heartbeat
-from probes.claiming import LOAD, claim
+from probes.claiming import BATCH, LOAD, claim
 from probes.finishing import finish
 from probes.measuring import RUN_S, Stopwatches
 from probes.models import Probe, Run, RunState
 
-TAKE_UP_S = 30.0
-"""So long a tick goes on claiming while earlier runs are under way: a slow service never holds up the schedule."""
+TAKE_UP_S = RUN_S + 5
+"""So long a tick goes on claiming while earlier runs are under way. It is longer than any run, so that of two processes that
+take turns one is always free: a slow service never holds up the schedule."""
 
-MOST_UNDER_WAY = 20
-"""More at once would wait for each other and read slower than the services are; what is not claimed waits for a free slot."""
+MOST_UNDER_WAY = 1000
+"""Most of them wait for slow services; what is not claimed waits for a free place."""
+
+OWN_FILES, FILES_OF_A_RUN = 200, 2
 
 LOOK_AGAIN_S = 0.25
 KEPT = timedelta(days=30)
+_taking_up = threading.Lock()
 
 
 class CannotRun(ValueError):
@@ -39,21 +46,56 @@ def policy() -> AddressPolicy:
 
 
 def work(*, take_up_s: float = TAKE_UP_S) -> int:
-    """Measure what is due; returns how many runs were saved. What is under way at the end is waited for."""
-    claims = claim(now=timezone.now(), most=MOST_UNDER_WAY)
-    if not claims:
+    """Measure what is due; returns how many runs were saved. What is under way at the end is waited for.
+
+    One thread of a process takes up at a time: two would measure each other.
+    """
+    if not _taking_up.acquire(blocking=False):
         return 0
-    saved, begun = 0, time.monotonic()
-    with Stopwatches(policy()) as stopwatches:
-        stopwatches.start(claims)
-        while stopwatches.under_way and time.monotonic() < begun + take_up_s + RUN_S:
-            heartbeat.beat("worker", now=timezone.now())
-            if ended := stopwatches.ended(wait_s=LOOK_AGAIN_S):
-                saved += finish(ended, now=timezone.now())
-            free = MOST_UNDER_WAY - stopwatches.under_way
-            if free > 0 and time.monotonic() < begun + take_up_s:
-                stopwatches.start(claim(now=timezone.now(), most=free))
+    with ExitStack() as turn:
+        turn.callback(_taking_up.release)
+        claims = claim(now=timezone.now())
+        if not claims:
+            return 0
+        with Stopwatches(policy()) as stopwatches:
+            stopwatches.start(claims)
+            saved = _take_up(stopwatches, until=time.monotonic() + take_up_s)
+            turn.close()
+            return saved + _see_out(stopwatches, until=time.monotonic() + RUN_S)
+
+
+def _take_up(stopwatches: Stopwatches, *, until: float) -> int:
+    """Go on claiming while there is work, at most until then."""
+    saved, most = 0, places()
+    while stopwatches.under_way and time.monotonic() < until:
+        saved += _save(stopwatches)
+        if (free := most - stopwatches.under_way) > 0:
+            stopwatches.start(claim(now=timezone.now(), most=min(free, BATCH)))
     return saved
+
+
+def _see_out(stopwatches: Stopwatches, *, until: float) -> int:
+    saved = 0
+    while stopwatches.under_way and time.monotonic() < until:
+        saved += _save(stopwatches)
+    return saved
+
+
+def _save(stopwatches: Stopwatches) -> int:
+    heartbeat.beat("worker", now=timezone.now())
+    ended = stopwatches.ended(wait_s=LOOK_AGAIN_S)
+    return finish(ended, now=timezone.now()) if ended else 0
+
+
+@cache
+def places() -> int:
+    """How many runs may be under way, of which each needs a file or two: as many as the system lets this process have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OWN_FILES + FILES_OF_A_RUN * MOST_UNDER_WAY
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return MOST_UNDER_WAY if soft == resource.RLIM_INFINITY else min(MOST_UNDER_WAY, (soft - OWN_FILES) // FILES_OF_A_RUN)
 
 
 @transaction.atomic

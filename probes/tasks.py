@@ -6,7 +6,7 @@ from django.utils import timezone
 from probes import heartbeat, maintenance, riding, running
 
 
-@shared_task(name="probes.tick", ignore_result=True, soft_time_limit=120, time_limit=150)
+@shared_task(name="probes.tick", ignore_result=True, soft_time_limit=180, time_limit=210)
 def tick() -> None:
     """Look for what is due, and measure it."""
     heartbeat.beat("worker", now=timezone.now())

@@ -56,6 +56,25 @@ def test_the_engine_is_ready_while_it_lives_and_keeps_the_schedule(age_s: int, l
     assert (state.ok, state.due, state.lag_s) == (ok, 1, late_s)
 
 
+@pytest.mark.django_db
+def test_a_schedule_that_is_not_kept_names_what_waits_longest() -> None:
+    make_probe(make_service(name="Orders"), next_run_at=NOW - 31 * SECOND)
+    make_probe(next_run_at=NOW)
+    assert heartbeat.state(now=NOW).schedule_text == "2 due, the oldest for 31 s (HTTP requests of Orders)"
+
+
+@pytest.mark.django_db
+def test_how_late_runs_begin_is_told_of_the_last_minutes() -> None:
+    probe = make_probe(next_run_at=NOW + SECOND)
+    for number in range(20):
+        make_run(probe, queue_delay_ms=100 * number)
+    make_run(probe, queue_delay_ms=99_000, due_at=NOW - 600 * SECOND)
+    make_run(make_probe(kind="load", enabled=False), queue_delay_ms=99_000)
+    state = heartbeat.state(now=NOW)
+    assert (state.delay_ms, state.delay_text) == (1800, "95 of 100 runs begin within 1.8 s of their time")
+    assert heartbeat.state(now=NOW + 600 * SECOND).delay_text == ""
+
+
 @pytest.mark.parametrize(
     ("entries", "ids"),
     [([], []), (["127.0.0.1:8090", "10.0.0.0/8", "orders"], []), (["a:b", "10.0.0.0/99"], ["probes.E001"] * 2)],

@@ -97,6 +97,31 @@ def test_a_slow_service_holds_up_nobody(service_url: str) -> None:
     assert Run.objects.get(probe=quick).finished_at < Run.objects.get(probe=slow).finished_at
 
 
+def test_many_that_hang_hold_up_nobody(service_url: str) -> None:
+    for _ in range(60):
+        make_probe(make_service(service_url), params={"requests": 1, "paths": ["/slow/1500"]})
+    quick = make_probe(make_service(service_url), next_run_at=timezone.now() + timedelta(seconds=1))
+    assert running.work() == 61
+    assert Run.objects.get(probe=quick).queue_delay_ms < 1000
+    assert Run.objects.exclude(probe=quick).order_by("finished_at").last().finished_at > Run.objects.get(probe=quick).finished_at
+
+
+def test_a_run_waits_until_it_begins_not_until_it_is_claimed(service_url: str) -> None:
+    for _ in range(60):
+        make_probe(make_service(service_url), params={"requests": 1, "paths": ["/slow/300"]}, next_run_at=timezone.now())
+    running.work()
+    first, *_, last = Run.objects.order_by("started_at")
+    assert last.started_at - first.started_at > timedelta(milliseconds=80)
+    assert last.queue_delay_ms == int((last.started_at - last.due_at).total_seconds() * 1000)
+
+
+def test_one_thread_of_a_process_takes_up_at_a_time(service_url: str) -> None:
+    make_probe(make_service(service_url))
+    with running._taking_up:
+        assert running.work() == 0
+    assert running.work() == 1
+
+
 def test_a_run_that_was_given_up_meanwhile_writes_nothing(service_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     kpi = make_kpi(metric="latency")
     make_probe(make_service(service_url), feeds={"latency": kpi})

@@ -223,5 +223,5 @@ def test_the_list_takes_the_same_few_queries(as_viewer: Client, how_many: int, d
     for _ in range(how_many):
         ended(make_probe())
     as_viewer.get("/services/")
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(14):
         as_viewer.get("/services/")
