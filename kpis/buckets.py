@@ -9,9 +9,11 @@ from itertools import groupby
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
+from django.db.models import BinaryField, Case, F, QuerySet, When
+
 from kpis import rollups
 from kpis.actual import PERCENTILES, SeriesFigure, Stretch, aggregate, combine, counted
-from kpis.models import KPI, Across, Direction, Series
+from kpis.models import KPI, Across, Direction, Rollup, Series
 from kpis.stats.histogram import Histogram, Stack
 
 
@@ -56,6 +58,7 @@ class Rolled(NamedTuple):
     low: float
     high: float
     last: float
+    last_at: datetime
     reported: bool
     percentile: float | None
     sample_low: float | None
@@ -63,7 +66,7 @@ class Rolled(NamedTuple):
     histogram: bytes | None = None
 
 
-READ = ["series_id", "at", "points", "count", "total", "plain_total", "low", "high", "last", "reported", *rollups.READ]
+READ = ["series_id", "at", "points", "count", "total", "plain_total", "low", "high", "last", "last_at", "reported", *rollups.READ]
 """The columns that the tuple above stands for, in its order, but for the histogram."""
 
 
@@ -74,6 +77,16 @@ class Stream:
     subject: str
     environment: str
     origin: str
+
+
+def read(rows: QuerySet[Rollup], *, percentile: bool, whole: bool) -> list[Rolled]:
+    """Rollups in the order of time. Of percentiles (all of them, or none) with their histograms where they are asked for as a
+    whole, or where ready-made percentiles are to be told from samples."""
+    rows = rows.order_by("at", "series_id")
+    if not percentile:
+        return [Rolled(*row) for row in rows.values_list(*READ)]
+    data = F("histogram") if whole else Case(When(reported=True, then=F("histogram")), output_field=BinaryField())
+    return [Rolled._make(row) for row in rows.annotate(data=data).values_list(*READ, "data")]
 
 
 def figure(aggregation: str, row: Rolled) -> float:
@@ -140,7 +153,7 @@ def _rolled_figure(aggregation: str, row: Rolled, stream: Stream) -> SeriesFigur
     if row.reported and row.percentile is not None and row.histogram is not None:
         count = Histogram.from_bytes(row.histogram).count  # ready-made percentiles beside its samples are none of them
     return SeriesFigure(
-        stream.subject, stream.environment, row.at, figure(aggregation, row), count, stream.origin, None, row.reported
+        stream.subject, stream.environment, row.last_at, figure(aggregation, row), count, stream.origin, None, row.reported
     )
 
 
@@ -162,7 +175,7 @@ def combined(kpi: KPI, parts: Sequence[Part]) -> list[HistoryPoint]:
         buckets.setdefault(part.at, {}).setdefault(part.series, []).append(part)
     found = []
     for at, by_series in sorted(buckets.items(), key=itemgetter(0)):
-        everyone = [series_figure(kpi, at, of_one) for of_one in by_series.values()]
+        everyone = [series_figure(kpi, of_one) for of_one in by_series.values()]
         figures = counted(everyone, across=kpi.across, named=kpi.across_subject)
         if not figures:
             continue
@@ -191,9 +204,9 @@ def _combine(kpi: KPI, figures: Sequence[SeriesFigure]) -> tuple[float, int, Ser
     return found
 
 
-def series_figure(kpi: KPI, at: datetime, parts: Sequence[Part]) -> SeriesFigure:
-    """What one series says. `at` is that of the bucket; what CI sent is told by the newest origin."""
-    series, told = parts[-1].series, aggregate(kpi.aggregation, [part.stretch for part in parts])
+def series_figure(kpi: KPI, parts: Sequence[Part]) -> SeriesFigure:
+    """What one series says, as of its newest measurement; what CI sent is told by the newest origin."""
+    series, at, told = parts[-1].series, parts[-1].stretch.at, aggregate(kpi.aggregation, [part.stretch for part in parts])
     return SeriesFigure(
         series.subject, series.environment, at, told.value, told.count, parts[-1].origin, kept(kpi, told.histogram),
         told.reported,

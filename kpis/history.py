@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from django.db.models import BinaryField, Case, Count, F, OuterRef, QuerySet, Subquery, When
+from django.db.models import Count, F, OuterRef, QuerySet, Subquery
 
 from kpis import rollups
 from kpis.actual import PERCENTILES, aggregate, counted
-from kpis.buckets import READ, HistoryPoint, Part, Rolled, Stream, combined, course, kept, series_figure, span
+from kpis.buckets import HistoryPoint, Part, Stream, combined, course, kept, read, series_figure, span
 from kpis.models import KPI, Across, Decision, Measurement, Rollup, Series, Target
 from kpis.stats.histogram import Histogram
 
@@ -66,18 +66,10 @@ def history(
         return _raw(kpi, list(raw.select_related("series")), start, end, points)
     rolled = Rollup.objects.filter(series_id__in=there.streams, at__lt=end)
     resolution = "day" if there.days_reach_further or _hours_pass(rolled, there, start, end, points) else "hour"
-    rows = rolled.filter(resolution=resolution, at__gte=rollups.bucket(start, resolution)).order_by("at", "series_id")
-    found = course(kpi, _rolled(kpi, rows, samples=samples), there.streams, samples=samples)
+    needed = rolled.filter(resolution=resolution, at__gte=rollups.bucket(start, resolution))
+    rows = read(needed, percentile=kpi.aggregation in PERCENTILES, whole=samples or kpi.across == Across.MERGED)
+    found = course(kpi, rows, there.streams, samples=samples)
     return History(kpi.unit, resolution, SPANS[resolution].total_seconds(), tuple(found))
-
-
-def _rolled(kpi: KPI, rows: QuerySet[Rollup], *, samples: bool) -> list[Rolled]:
-    """Rollups as they are told. Of percentiles with their histograms where these are merged, kept or counted by."""
-    if kpi.aggregation in PERCENTILES:
-        whole = samples or kpi.across == Across.MERGED
-        data = F("histogram") if whole else Case(When(reported=True, then=F("histogram")), output_field=BinaryField())
-        return [Rolled._make(row) for row in rows.annotate(data=data).values_list(*READ, "data")]
-    return [Rolled(*row) for row in rows.values_list(*READ)]
 
 
 @dataclass(frozen=True)
@@ -127,7 +119,7 @@ def _runs(kpi: KPI, raw: QuerySet[Measurement], there: There, parts: Sequence[Pa
     by_series: dict[Series, list[Part]] = {}
     for part in parts:
         by_series.setdefault(part.series, []).append(part)
-    everyone = [series_figure(kpi, of_one[-1].at, of_one) for of_one in by_series.values()]
+    everyone = [series_figure(kpi, of_one) for of_one in by_series.values()]
     those = {(one.subject, one.environment) for one in counted(everyone, across=kpi.across, named=kpi.across_subject)}
     alone = kpi.across == Across.WORST
     ids = [one.pk for one in by_series if (one.subject, one.environment) in those and (not alone or one.subject == subject)]

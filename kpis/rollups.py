@@ -31,8 +31,9 @@ def stretch_of(measurement: Measurement) -> Stretch:
 
 
 def stretch_of_rollup(rollup: Rollup) -> Stretch:
+    """A rollup as a stretch, as of its newest measurement."""
     return Stretch(
-        rollup.at,
+        rollup.last_at,
         rollup.points,
         rollup.count,
         rollup.total,

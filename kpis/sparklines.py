@@ -2,67 +2,118 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cache
 
-from django.db.models import F, Min, QuerySet
+from django.db import connection
 
-from kpis.actual import SeriesFigure, combine, counted
-from kpis.models import KPI, Aggregation, Direction, Rollup
-from kpis.stats.histogram import Histogram
+from kpis import rollups
+from kpis.actual import PERCENTILES
+from kpis.buckets import Rolled, Stream, course, read
+from kpis.models import KPI, Across, Rollup, Series
 
 Sparkline = list[tuple[datetime, float]]
 
+YOUNG = timedelta(days=2)
 
-def sparklines(kpi_ids: Iterable[int], *, now: datetime, days: int = 30, resolution: str = "") -> dict[int, Sparkline]:
-    """A coarse line per KPI: its series' rollups combined bucket by bucket; hourly in the first two days, then daily.
+
+def sparklines(kpis: Iterable[KPI], *, now: datetime, days: int = 30, resolution: str = "") -> dict[int, Sparkline]:
+    """A coarse line per KPI, by its id: its series' rollups combined bucket by bucket; hourly in the first two days, then
+    daily.
 
     `resolution` asks for one of the two, however young the measurements are.
     """
-    kpis = {kpi.pk: kpi for kpi in KPI.objects.filter(pk__in=list(kpi_ids))}
-    start = now - timedelta(days=days)
-    rows = Rollup.objects.filter(series__kpi_id__in=kpis, series__enabled=True, at__gte=start)
-    resolution = resolution or _resolution(rows, now)
-    buckets: dict[tuple[int, datetime], list[SeriesFigure]] = {}
-    needed = (
-        rows.filter(resolution=resolution)
-        .order_by("at")
-        .annotate(kpi_id=F("series__kpi_id"), subject=F("series__subject"), origin=F("series__current__origin"))
-    )
-    percentiles = [pk for pk, kpi in kpis.items() if kpi.aggregation.startswith("p")]
-    for row in needed.defer("histogram").exclude(kpi_id__in=percentiles):
-        kpi = kpis[row.kpi_id]
-        buckets.setdefault((row.kpi_id, row.at), []).append(_bucket_figure(row, kpi.aggregation))
-    for row in needed.filter(kpi_id__in=percentiles):
-        kpi = kpis[row.kpi_id]
-        buckets.setdefault((row.kpi_id, row.at), []).append(_bucket_figure(row, kpi.aggregation))
-    lines: dict[int, Sparkline] = {pk: [] for pk in kpis}
-    for (pk, at), figures in sorted(buckets.items(), key=lambda item: item[0][1]):
-        kpi = kpis[pk]
-        combined = combine(
-            counted(figures, across=kpi.across, named=kpi.across_subject),
-            across=kpi.across,
-            aggregation=kpi.aggregation,
-            lower_is_better=kpi.direction == Direction.LOWER,
-            named=kpi.across_subject,
-        )
-        if combined:
-            lines[pk].append((at, combined[0]))
-    return lines
+    listed, start = list(kpis), now - timedelta(days=days)
+    lines = _lines(listed, start, resolution or "day")
+    first = _first(lines)
+    if resolution or first is None or first < rollups.bucket(now - YOUNG, "day"):
+        return lines
+    by_hour = _lines(listed, start, "hour")
+    first = _first(by_hour)
+    return by_hour if first is not None and now - first <= YOUNG else lines
 
 
-def _resolution(rows: QuerySet[Rollup], now: datetime) -> str:
-    first = rows.filter(resolution="hour").aggregate(first=Min("at"))["first"]
-    return "hour" if first and now - first <= timedelta(days=2) else "day"
+def _first(lines: Mapping[int, Sparkline]) -> datetime | None:
+    return min((line[0][0] for line in lines.values() if line), default=None)
 
 
-def _bucket_figure(row: Any, aggregation: str) -> SeriesFigure:
-    histogram = None
-    if aggregation in (Aggregation.P50, Aggregation.P90, Aggregation.P95, Aggregation.P99):
-        histogram = Histogram.from_bytes(row.histogram) if row.histogram else None
-        value = histogram.percentile(float(aggregation[1:])) if histogram else row.last
+def _lines(kpis: Sequence[KPI], start: datetime, resolution: str) -> dict[int, Sparkline]:
+    """Where one series stands for the KPI, the database finds it; else its series are combined here."""
+    found: dict[int, Sparkline] = {kpi.pk: [] for kpi in kpis}
+    alone = [kpi for kpi in kpis if kpi.across in (Across.WORST, Across.NAMED)]
+    together = [kpi for kpi in kpis if kpi.across not in (Across.WORST, Across.NAMED)]
+    return found | _worst(alone, start, resolution) | _combined(together, start, resolution)
+
+
+def _combined(kpis: Sequence[KPI], start: datetime, resolution: str) -> dict[int, Sparkline]:
+    streams: dict[int, dict[int, Stream]] = {kpi.pk: {} for kpi in kpis}
+    series = Series.objects.filter(kpi_id__in=streams, enabled=True) if kpis else Series.objects.none()
+    for pk, kpi_id, subject, environment, origin in series.values_list(*STREAM):
+        streams[kpi_id][pk] = Stream(subject, environment, origin or "")
+    found = {}
+    for percentile in (True, False):
+        some = {kpi.pk: kpi for kpi in kpis if (kpi.aggregation in PERCENTILES) == percentile}
+        of = {pk: kpi_id for kpi_id in some for pk in streams[kpi_id]}
+        rows: dict[int, list[Rolled]] = {kpi_id: [] for kpi_id in some}
+        needed = Rollup.objects.filter(series_id__in=of, resolution=resolution, at__gte=start)
+        for row in read(needed, percentile=percentile, whole=True):
+            rows[of[row.series_id]].append(row)
+        for kpi_id, kpi in some.items():
+            points = course(kpi, rows[kpi_id], streams[kpi_id], samples=False)
+            found[kpi_id] = [(point.at, point.value) for point in points]
+    return found
+
+
+STREAM = ("pk", "kpi_id", "subject", "environment", "current__origin")
+
+FIGURE = """CASE
+WHEN m.percentile IS NOT NULL THEN CASE WHEN m.points = m.count AND NOT m.reported
+  THEN LEAST(GREATEST(m.percentile, m.low), m.high) ELSE m.percentile END
+WHEN s.aggregation = 'mean' THEN CASE WHEN m.count > 0 THEN m.total / m.count ELSE m.plain_total / m.points END
+WHEN s.aggregation = 'sum' THEN m.plain_total
+WHEN s.aggregation = 'min' THEN m.low
+WHEN s.aggregation = 'max' THEN m.high
+ELSE m.last END"""
+"""`buckets.figure` in SQL."""
+
+WORST = """
+SELECT kpi_id, EPOCH, worst FROM (
+  SELECT s.kpi_id, m.at, s.ci, s.sign * MAX(s.sign * FIGURE) AS worst
+  FROM (
+    SELECT s.id, s.kpi_id, k.aggregation, CASE k.direction WHEN 'lower' THEN 1 ELSE -1 END AS sign,
+      CASE WHEN c.origin LIKE 'result:%%' THEN 1 ELSE 0 END AS ci
+    FROM kpis_kpi k
+    JOIN kpis_series s ON s.kpi_id = k.id AND s.enabled AND (k.across <> 'named' OR s.subject = k.across_subject)
+    LEFT JOIN kpis_currentvalue c ON c.series_id = s.id
+    WHERE k.id IN (IDS) LIMIT 1000000
+  ) s
+  JOIN kpis_rollup m ON m.series_id = s.id AND m.resolution = 'RESOLUTION' AND m.at >= %s
+  GROUP BY s.kpi_id, s.sign, m.at, s.ci
+) found ORDER BY at, ci""".replace("FIGURE", FIGURE)
+"""The worst series of each bucket, what CI sent after the others. The limit is none: it keeps what is said of a series from
+being worked out for each of its rollups."""
+
+
+def _worst(kpis: Sequence[KPI], start: datetime, resolution: str) -> dict[int, Sparkline]:
+    """The worst series of each bucket; what CI sent only where nothing else measured."""
+    found: dict[int, Sparkline] = {}
+    moment = cache(lambda seconds: datetime.fromtimestamp(seconds, UTC))
+    for kpi_id, seconds, value in _rows([kpi.pk for kpi in kpis], start, resolution):
+        line, at = found.setdefault(kpi_id, []), moment(seconds)
+        if not line or line[-1][0] != at:
+            line.append((at, value))
+    return found
+
+
+def _rows(kpi_ids: Sequence[int], start: datetime, resolution: str) -> list[tuple[int, int, float]]:
+    if not kpi_ids:
+        return []
+    sql = WORST.replace("IDS", ", ".join(map(str, kpi_ids))).replace("RESOLUTION", resolution)
+    if connection.vendor == "postgresql":
+        sql = sql.replace("EPOCH", "extract(epoch FROM at)::bigint")
     else:
-        mean = row.total / row.count if row.count else row.plain_total / row.points
-        value = {"mean": mean, "sum": row.plain_total, "min": row.low, "max": row.high}.get(aggregation, row.last)
-    return SeriesFigure(row.subject, "", row.last_at, value, row.count, row.origin or "", histogram)
+        sql = sql.replace("EPOCH", "CAST(strftime('%%s', at) AS integer)").replace("LEAST", "MIN").replace("GREATEST", "MAX")
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [connection.ops.adapt_datetimefield_value(start)])
+        return list(cursor.fetchall())

@@ -130,7 +130,7 @@ def _daily_attainments(kpis: Mapping[int, KPI], days: list[date], now: datetime)
         return {}
     targets = _approved_targets(kpis)
     found: dict[tuple[int, date], float] = {}
-    for kpi_id, points in sparklines(list(kpis), now=now, days=len(days) + 1, resolution="day").items():
+    for kpi_id, points in sparklines(kpis.values(), now=now, days=len(days) + 1, resolution="day").items():
         for at, actual in points:
             target = holding(targets[kpi_id], datetime.combine(at.date(), time.max, UTC))
             value = None if target is None else attainment(goal_of(target, kpis[kpi_id]), actual)

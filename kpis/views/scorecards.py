@@ -72,7 +72,7 @@ def scorecard_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "attention": sum(needs_attention(one) for one in found),
         "services": len({row.subject for one in found for row in one.series}),
         "groups": grouped(shown, choice),
-        "sparklines": sparklines([one.kpi.pk for one in shown], now=now),
+        "sparklines": sparklines([one.kpi for one in shown], now=now),
         "group_words": GROUPS,
         "sort_words": SORTS,
         "categories": Category.choices,

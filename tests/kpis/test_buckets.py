@@ -40,7 +40,7 @@ def test_a_course_of_rollups_is_that_of_their_merged_histograms(aggregation: str
     hours.sort(key=lambda one: (one.at, one.series_id))
     rows = [
         Rolled(one.series_id, one.at, one.points, one.samples, one.total, one.plain_total, one.low, one.high, one.last,
-               one.reported, one.percentile, one.sample_low, one.sample_high, one.histogram)
+               one.last_at, one.reported, one.percentile, one.sample_low, one.sample_high, one.histogram)
         for one in hours
     ]  # fmt: skip
     found = course(kpi, rows, {pk: Stream(f"s{pk}", "", origin) for pk, origin in ORIGINS.items()}, samples=True)

@@ -123,14 +123,14 @@ def test_a_named_series_has_a_sparkline_and_ci_is_no_part_of_it() -> None:
     live = make_kpi()
     record_values(live, [100], subject="a")
     record([Point(kpi=live, subject="ci", at=NOW, value=900, origin="result:x")], now=NOW)
-    lines = sparklines([named.pk, live.pk], now=NOW)
+    lines = sparklines([named, live], now=NOW)
     assert [[value for _, value in lines[kpi.pk]] for kpi in (named, live)] == [[100], [100]]
 
 
 def test_days_can_be_asked_for_however_young_the_measurements_are() -> None:
     kpi = make_kpi()
     record_values(kpi, [100, 300], step_s=3600)
-    assert [value for _, value in sparklines([kpi.pk], now=NOW, resolution="day")[kpi.pk]] == [200]
+    assert [value for _, value in sparklines([kpi], now=NOW, resolution="day")[kpi.pk]] == [200]
 
 
 def test_headline_hides_no_absence() -> None:
@@ -151,10 +151,11 @@ def test_headline_hides_no_absence() -> None:
 def test_queries_do_not_grow_with_kpis(how_many: int, django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
     scorecard = make_scorecard()
     for _ in range(how_many):
-        kpi = make_kpi(scorecard=scorecard)
+        kpi, merged = make_kpi(scorecard=scorecard), make_kpi(scorecard=scorecard, across="merged")
         make_target(kpi)
         record_values(kpi, [1, 2, 3])
+        record_values(merged, [1, 2, 3])
     with django_assert_num_queries(5):
-        assert len(standings(KPI.objects.all(), now=NOW)) == how_many
-    with django_assert_num_queries(4):
-        assert len(sparklines([kpi.pk for kpi in KPI.objects.only("pk")], now=NOW)) == how_many
+        assert len(standings(KPI.objects.all(), now=NOW)) == 2 * how_many
+    with django_assert_num_queries(7):  # three for days, and for hours since all are young
+        assert len(sparklines(KPI.objects.all(), now=NOW)) == 2 * how_many

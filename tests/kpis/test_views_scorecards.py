@@ -80,7 +80,7 @@ def test_csv_holds_the_rows_that_the_page_shows(as_viewer: Client) -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 30])
-@pytest.mark.parametrize(("name", "queries"), [("list", 10), ("detail", 16)])
+@pytest.mark.parametrize(("name", "queries"), [("list", 10), ("detail", 15)])
 def test_pages_ask_the_same_number_of_queries(as_viewer: Client, name: str, queries: int, rows: int) -> None:
     card = filled(rows)
     url = reverse(f"kpis:scorecard-{name}", args=[card.slug] if name == "detail" else [])

@@ -186,4 +186,4 @@ def test_overview_asks_the_same_number_of_queries(rows: int) -> None:
     roadmap = filled(rows)
     with CaptureQueriesContext(connection) as queries:
         overview(roadmap, now=NOW)
-    assert len(queries) == 26
+    assert len(queries) == 25
