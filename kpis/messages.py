@@ -44,7 +44,8 @@ def single(step: Transition, *, channel: Channel) -> Text:
     lines += ["", f"Alert: {address(incident)}"]
     if step.state == State.FIRING:
         lines.append(f"Acknowledge: {acknowledge_address(incident, channel)}")
-    return Text(title[:300], "\n".join(lines), {"type": f"alert.{step.state}", "alerts": [event_of(step)]}, _good([step]))
+    event = {"type": f"alert.{step.state}", "alerts": [event_of(step, channel)]}
+    return Text(title[:300], "\n".join(lines), event, _good([step]))
 
 
 def digest(steps: Sequence[Transition], *, channel: Channel) -> Text:
@@ -61,12 +62,12 @@ def digest(steps: Sequence[Transition], *, channel: Channel) -> Text:
     if len(ordered) > MOST_LINES:
         lines.append(f"… and {len(ordered) - MOST_LINES} more.")
     lines += ["", f"All alerts: {settings.BASE_URL.rstrip('/')}{reverse('kpis:alert-list')}"]
-    event = {"type": "alert.digest", "alerts": [event_of(step) for step in ordered]}
+    event = {"type": "alert.digest", "alerts": [event_of(step, channel) for step in ordered]}
     return Text(title[:300], "\n".join(lines), event, _good(steps))
 
 
-def event_of(step: Transition) -> dict[str, Any]:
-    """A transition as data; names are those of the API."""
+def event_of(step: Transition, channel: Channel) -> dict[str, Any]:
+    """A transition as data; names are those of the API. What fires has a link that acknowledges it."""
     incident, kpi = step.incident, step.incident.kpi
     return {
         "id": incident.pk,
@@ -86,6 +87,7 @@ def event_of(step: Transition) -> dict[str, Any]:
         "by": step.by,
         "note": step.note,
         "url": address(incident),
+        "acknowledge_url": acknowledge_address(incident, channel) if step.state == State.FIRING else None,
     }
 
 

@@ -146,6 +146,8 @@ def _silent(rule: Rule, found: Standing, now: datetime) -> Sight:
     kpi, stale = found.kpi, rule.kind == Kind.STALE
     since = (found.memory.since if stale else None) or (now if stale else kpi.created_at)
     bad: bool | None = found.status == (Status.STALE if stale else Status.NO_DATA)
+    if stale and found.status == Status.NO_DATA:
+        bad = None  # what was never measured is not fresh
     return Sight(
         key=f"{rule.kind}:{rule.pk}:{kpi.pk}",
         kind=rule.kind,

@@ -9,6 +9,7 @@ import pytest
 
 from kpis import incidents, silences
 from kpis.delivering import deliver
+from kpis.messages import opened
 from kpis.models import KPI, Channel, Incident, Message, Silence, Transition
 from kpis.points import Point
 from kpis.recording import record
@@ -51,6 +52,9 @@ def test_breach_and_recovery_are_one_message_each(channel: Channel, receiver: Re
     assert event["type"] == "alert.firing"
     alert = event["alerts"][0]
     assert (alert["value"], alert["unit"], alert["origin"], alert["severity"]) == (120, "count", "run:7", "high")
+    token = alert["acknowledge_url"].rstrip("/").rpartition("/")[2]
+    assert opened(token) == (Incident.objects.get().pk, channel.pk)
+    assert receiver.taken[1][1]["alerts"][0]["acknowledge_url"] is None
 
 
 def test_swinging_for_an_hour_is_two_messages(channel: Channel, receiver: Receiver, tell: Tell) -> None:

@@ -15,7 +15,7 @@ from kpis.recording import record
 from kpis.reliability import write_down
 from kpis.remembering import remember_changes
 from kpis.standing import standing
-from kpis.watching import watch_outages, watch_rules
+from kpis.watching import look, watch_outages, watch_rules
 from tests.kpis.factories import NOW, make_kpi, make_scorecard, make_target
 
 pytestmark = [pytest.mark.django_db, pytest.mark.databases]
@@ -90,6 +90,11 @@ def test_stale_rule_watches_a_scorecard() -> None:
     record([Point(kpi=kpi, subject="orders", at=late, value=1, origin="run:2")], now=late)
     watch_rules(now=late)
     assert states() == ["pending", "firing", "resolved"]
+
+
+def test_what_was_never_measured_is_no_good_news_for_a_stale_rule() -> None:
+    rule = Rule.objects.create(kind="stale", kpi=make_kpi())
+    assert [sight.look.bad for sight in look(rule, now=NOW)] == [None]
 
 
 def test_no_data_rule() -> None:
