@@ -24,9 +24,7 @@ class BadFigure(ValueError):
 
 def parse(text: str, unit: str) -> float:
     """The figure in `unit`; a unit that the text names is converted. Raises BadFigure."""
-    found = _FIGURE.fullmatch(text.strip().replace("\u00a0", " "))
-    if found is None:
-        raise BadFigure(f"“{text.strip()[:40]}” is no figure: write it like 1200, 1,200 or 0.45, decimals with a point.")
+    found = shape(text)
     value = float(found["number"].replace(",", "") + (found["exponent"] or ""))
     named = unit_of(found["unit"] or "") or ("USD" if found["dollar"] else unit)
     try:
@@ -36,6 +34,14 @@ def parse(text: str, unit: str) -> float:
     if not math.isfinite(value):
         raise BadFigure("That is too large a number.")
     return value
+
+
+def shape(text: str) -> re.Match[str]:
+    """The parts of a figure, whatever its unit. Raises BadFigure."""
+    found = _FIGURE.fullmatch(text.strip().replace("\u00a0", " "))
+    if found is None:
+        raise BadFigure(f"“{text.strip()[:40]}” is no figure: write it like 1200, 1,200 or 0.45, decimals with a point.")
+    return found
 
 
 def unit_of(text: str) -> str:

@@ -90,10 +90,7 @@ def read(text: str, *, scorecard: Scorecard) -> Reading:
 def check(text: str, *, scorecard: Scorecard, actor: User, now: datetime) -> Reading:
     """What bringing a file in would do; nothing is stored."""
     reading = read(text, scorecard=scorecard)
-    if not reading.faults:
-        with transaction.atomic():
-            _bring_in(reading, scorecard, actor, now, "")
-            transaction.set_rollback(True)
+    _try(reading, scorecard, actor, now)
     return reading
 
 
@@ -102,6 +99,8 @@ def bring(text: str, *, scorecard: Scorecard, actor: User, now: datetime, token:
     reading = read(text, scorecard=scorecard)
     if not reading.faults:
         _bring_in(reading, scorecard, actor, now, token)
+    if reading.faults:
+        _try(reading, scorecard, actor, now)
     return reading
 
 
@@ -132,16 +131,30 @@ def example(scorecard: Scorecard, *, now: datetime) -> str:
     return sheets.write(rows)
 
 
-def _bring_in(reading: Reading, scorecard: Scorecard, actor: User, now: datetime, token: str) -> None:
-    """Store the rows; where they are refused, say so by line and column instead."""
+def _try(reading: Reading, scorecard: Scorecard, actor: User, now: datetime) -> None:
+    """Store what is not known to be wrong and take it back, until nothing new is found: every fault is told in one go."""
+    with transaction.atomic():
+        while reading.points and not _bring_in(reading, scorecard, actor, now, ""):
+            pass
+        transaction.set_rollback(True)
+    if reading.faults:
+        reading.entry = None
+
+
+def _bring_in(reading: Reading, scorecard: Scorecard, actor: User, now: datetime, token: str) -> bool:
+    """Store the rows, and whether that was done; where some are refused, say so by line and column, and leave them out."""
     try:
         reading.entry = bring_in(scorecard=scorecard, points=reading.points, actor=actor, now=now, token=token)
+        return True
     except Rejected as error:
-        reading.faults += [
-            Fault(reading.lines[index].number, name, f"{detail[:1].upper()}{detail[1:]}.") for index, name, detail in error.errors
-        ]
+        told = [(index, name, f"{detail[:1].upper()}{detail[1:]}.") for index, name, detail in error.errors]
     except Conflict as error:
-        reading.faults += [Fault(reading.lines[index].number, "value", STANDS) for index in error.indices]
+        told = [(index, "value", STANDS) for index in error.indices]
+    reading.faults += [Fault(reading.lines[index].number, name, text) for index, name, text in told]
+    gone = {index for index, _, _ in told}
+    reading.lines = [line for index, line in enumerate(reading.lines) if index not in gone]
+    reading.points = [point for index, point in enumerate(reading.points) if index not in gone]
+    return False
 
 
 def _point(line: Line, names: _Names) -> tuple[Point | None, list[Fault]]:
@@ -149,7 +162,7 @@ def _point(line: Line, names: _Names) -> tuple[Point | None, list[Fault]]:
     wrong = [Fault(line.number, name, "It is empty: fill it in, or take the line out.") for name in empty]
     kpi = _kpi(line, names, wrong)
     at, count = _at(line, wrong), _count(line, wrong)
-    value = _value(line, kpi, wrong) if kpi is not None else 0.0
+    value = _value(line, kpi, wrong)
     if wrong or kpi is None or at is None:
         return None, wrong
     point = Point(
@@ -189,20 +202,26 @@ def _count(line: Line, wrong: list[Fault]) -> int:
     return max(int(count), 1)
 
 
-def _value(line: Line, kpi: KPI, wrong: list[Fault]) -> float:
+def _value(line: Line, kpi: KPI | None, wrong: list[Fault]) -> float:
+    """In the unit that the KPI takes; of a KPI that is not known, or a unit that does not fit, the form alone is looked at."""
+    unit = ""
+    try:
+        unit = figures.unit_of(line["unit"])
+        if kpi is not None:
+            unit = unit or kpi.measured_unit
+            convert(1.0, unit, kpi.measured_unit)
+    except ValueError as error:
+        wrong.append(Fault(line.number, "unit", f"{error}{'' if str(error).endswith('.') else '.'}"))
+        kpi = None
     if not line["value"]:
         return 0.0
     try:
-        unit = figures.unit_of(line["unit"]) or kpi.measured_unit
-        convert(1.0, unit, kpi.measured_unit)
-    except ValueError as error:
-        wrong.append(Fault(line.number, "unit", f"{error}{'' if str(error).endswith('.') else '.'}"))
-        return 0.0
-    try:
-        return convert(figures.parse(line["value"], unit), unit, kpi.measured_unit)
+        if kpi is not None:
+            return convert(figures.parse(line["value"], unit), unit, kpi.measured_unit)
+        figures.shape(line["value"])
     except figures.BadFigure as error:
         wrong.append(Fault(line.number, "value", str(error)))
-        return 0.0
+    return 0.0
 
 
 def first(faults: Sequence[Fault], most: int) -> list[Fault]:

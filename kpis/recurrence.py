@@ -47,7 +47,7 @@ class Window:
         after = (start - self.length).astimezone(place).replace(tzinfo=None) - timedelta(hours=3)
         until = end.astimezone(place).replace(tzinfo=None) + timedelta(hours=3)
         found: list[tuple[datetime, datetime]] = []
-        for local in parsed(self.rule, first).xafter(after, inc=True):
+        for local in parsed(self.rule, first, place).xafter(after, inc=True):
             if local > until or len(found) >= most:
                 break
             begin = local.replace(tzinfo=place).astimezone(UTC)
@@ -71,7 +71,7 @@ def faults(window: Window, now: datetime) -> dict[str, str]:
         return errors | {"zone": "Write a time zone such as Europe/Berlin."}
     if window.rule:
         try:
-            parsed(window.rule, window.starts_at.astimezone(place).replace(tzinfo=None))
+            parsed(window.rule, window.starts_at.astimezone(place).replace(tzinfo=None), place)
         except BadRecurrence as error:
             return errors | {"rule": str(error)}
         if not errors and not window.between(now, now + timedelta(days=400), most=1):
@@ -79,15 +79,16 @@ def faults(window: Window, now: datetime) -> dict[str, str]:
     return errors
 
 
-def parsed(rule: str, first: datetime) -> rrule:
-    """The rule, beginning at a local time. Raises BadRecurrence."""
+def parsed(rule: str, first: datetime, place: ZoneInfo) -> rrule:
+    """The rule, beginning at a local time of a place. `UNTIL` is told in UTC (`…Z`) or in that time; a day is meant wholly.
+    Raises BadRecurrence."""
     parts = dict(part.partition("=")[::2] for part in rule.upper().removeprefix("RRULE:").split(";") if part)
     if parts.get("FREQ") not in OFTEN:
         raise BadRecurrence(f"FREQ is one of {', '.join(OFTEN)}.")
     if unknown := sorted(parts.keys() - PARTS):
         raise BadRecurrence(f"{unknown[0]} has no place here; use {', '.join(sorted(PARTS))}.")
-    if parts.get("UNTIL", "").endswith("Z"):
-        parts["UNTIL"] = parts["UNTIL"].removesuffix("Z")
+    if "UNTIL" in parts:
+        parts["UNTIL"] = _until(parts["UNTIL"], place)
     if not parts.get("INTERVAL", "1").isdecimal() or int(parts.get("INTERVAL", "1")) < 1:
         raise BadRecurrence("INTERVAL is a whole number, from 1 on.")
     try:
@@ -98,6 +99,17 @@ def parsed(rule: str, first: datetime) -> rrule:
         raise BadRecurrence("One rule, without exceptions.")
     ends: datetime | None = getattr(found, "_until", None)
     return found.replace(until=min(ends or first + YEARS, first + YEARS))
+
+
+def _until(text: str, place: ZoneInfo) -> str:
+    """The last moment in the time of the place."""
+    try:
+        if len(text) == 8:
+            return f"{datetime.strptime(text, '%Y%m%d').replace(tzinfo=place):%Y%m%dT235959}"
+        at = datetime.strptime(text.removesuffix("Z"), "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+        return f"{at.astimezone(place):%Y%m%dT%H%M%S}" if text.endswith("Z") else text
+    except (ValueError, OverflowError) as error:
+        raise BadRecurrence("UNTIL is a day or time such as 20261231 or 20261231T220000Z.") from error
 
 
 def quiet_until(at: datetime, begins: time, ends: time, zone: str) -> datetime | None:

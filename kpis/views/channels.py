@@ -55,11 +55,19 @@ def channel_new(request: PageRequest, kind: str) -> HttpResponse:
         except BadConfig as bad:
             beside(form, bad.errors)
         else:
-            if kind == "webhook" and not form.cleaned_data.get("secret"):
-                messages.info(request, f"Copy the secret now, it is not shown again: {config['secret']}")
             messages.success(request, f"{channel} is made. Send a test to see that it arrives.")
+            if kind == "webhook" and not form.cleaned_data.get("secret"):
+                return _made(request, channel, config["secret"])
             return redirect("kpis:channel-edit", pk=channel.pk)
     return _form(request, form, route, kind, None)
+
+
+def _made(request: PageRequest, channel: Channel, secret: str) -> HttpResponse:
+    """The page of a new channel with the secret that was made for it: in this one answer, and kept nowhere on the way."""
+    response = _form(request, FORMS[channel.kind](instance=channel), RouteForm(prefix="route"), channel.kind, channel, secret)
+    response.status_code = 201
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 @require(Scope.ALERTS_WRITE)
@@ -107,7 +115,7 @@ def channel_archive(request: PageRequest, pk: int) -> HttpResponse:
 def channel_route(request: PageRequest, pk: int) -> HttpResponse:
     channel, route = _channel(pk), RouteForm(request.POST, prefix="route")
     if not route.is_valid():
-        return _form(request, FORMS[channel.kind](instance=channel), route, channel.kind, channel, status=422)
+        return _form(request, FORMS[channel.kind](instance=channel), route, channel.kind, channel)
     channels.add_route(channel=channel, fields=route.changes(), actor=request.user)
     return redirect("kpis:channel-edit", pk=pk)
 
@@ -148,9 +156,8 @@ def _channel(pk: int) -> Channel:
 
 
 def _form(
-    request: PageRequest, form: ChannelForm, route: RouteForm, kind: str, channel: Channel | None, status: int = 200
+    request: PageRequest, form: ChannelForm, route: RouteForm, kind: str, channel: Channel | None, secret: str = ""
 ) -> HttpResponse:
     context: dict[str, Any] = {"form": form, "route": route, "channel": channel, "label": KINDS[kind].LABEL, "kind": kind}
-    context["no_mail_server"] = kind == "mail" and not settings.EMAIL_HOST
-    status = 422 if request.method == "POST" else status
-    return page(request, "kpis/channel_form.html", context, status=status)
+    context |= {"no_mail_server": kind == "mail" and not settings.EMAIL_HOST, "secret": secret}
+    return page(request, "kpis/channel_form.html", context, status=422 if request.method == "POST" else 200)

@@ -77,7 +77,23 @@ def test_a_bad_row_is_named_and_nothing_is_stored(card: Scorecard, people: Peopl
 
 def test_every_bad_row_is_told_at_once(card: Scorecard, people: People) -> None:
     text = HEAD + "sped,,,soon,fast,x,,\nspeed,shop,,2026-02-01,1,,,\nspeed,shop,,soon,1,,,\n"
-    assert faults(bring(text, card, people)) == [(2, "subject"), (2, "kpi"), (2, "at"), (2, "count"), (4, "at")]
+    assert faults(bring(text, card, people)) == [
+        (2, "subject"), (2, "kpi"), (2, "at"), (2, "count"), (2, "value"), (4, "at"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("how", [importing.check, importing.bring])
+def test_what_stands_and_what_cannot_be_is_told_with_the_rest(card: Scorecard, people: People, how: Any) -> None:
+    """Whoever puts right what they are told finds no new fault in the next pass."""
+    bring(HEAD + "speed,shop,,2026-02-01,450,,,\n", card, people)
+    text = (
+        HEAD
+        + "speed,shop,,2026-02-01,451,,,\nspeed,shop,,2999-01-01,1,,,\nsped,shop,,soon,x,0,mi,\nspeed,shop,,2026-02-02,1,,,\n"
+    )
+    reading = how(text, scorecard=card, actor=people.manager, now=NOW)
+    told = sorted((fault.line, fault.column) for fault in reading.faults)
+    assert told == [(2, "value"), (3, "at"), (4, "at"), (4, "count"), (4, "kpi"), (4, "unit"), (4, "value")]
+    assert (reading.entry, Measurement.objects.count()) == (None, 1)
 
 
 def test_the_same_again_is_ignored_and_another_value_named_by_its_line(card: Scorecard, people: People) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -43,12 +44,27 @@ def test_what_covers_a_time_is_what_lies_around_it(seconds: int) -> None:
     [
         "", "nonsense", "FREQ=SECONDLY", "FREQ=HOURLY", "FREQ=DAILY;COUNT=3", "FREQ=DAILY;BYHOUR=3", "FREQ=DAILY;INTERVAL=x",
         "FREQ=DAILY;INTERVAL=0", "DTSTART:20260101T000000\nRRULE:FREQ=DAILY", "FREQ=DAILY\nEXRULE:FREQ=DAILY",
-        "FREQ=WEEKLY;BYDAY=XX",
+        "FREQ=WEEKLY;BYDAY=XX", "FREQ=DAILY;UNTIL=soon", "FREQ=DAILY;UNTIL=99991231T235959Z0",
     ],
 )  # fmt: skip
 def test_rule_that_cannot_be_followed_is_refused(rule: str) -> None:
     with pytest.raises(BadRecurrence):
-        parsed(rule, datetime(2026, 3, 7, 21, 0))  # noqa: DTZ001
+        parsed(rule, datetime(2026, 3, 7, 21, 0), ZoneInfo("UTC"))  # noqa: DTZ001
+
+
+@pytest.mark.parametrize(
+    ("until", "last"),
+    [
+        ("20260313T230000Z", 13),  # midnight in Berlin: that night's window begins an hour before
+        ("20260313T205959Z", 12),  # 21:59:59 in Berlin, a second before it begins
+        ("20260313T220000", 13),
+        ("20260313T215959", 12),
+        ("20260313", 13),
+    ],
+)
+def test_until_is_told_in_utc_or_in_the_time_of_the_place(until: str, last: int) -> None:
+    nightly = Window(SATURDAY, SATURDAY + timedelta(hours=4), f"FREQ=DAILY;UNTIL={until}", "Europe/Berlin")
+    assert [begin.day for begin, _ in nightly.between(SATURDAY, SATURDAY + timedelta(days=30))][-1] == last
 
 
 def test_rule_that_never_fits_is_not_looked_for_without_end() -> None:

@@ -155,9 +155,12 @@ def test_link_that_is_not_ours_is_refused(channel: Channel, case: str) -> None:
 
 def test_channel_is_made_tested_changed_and_put_away(as_engineer: Client, receiver: Receiver) -> None:
     fields = {"name": "On call", "url": receiver.url, "enabled": "on", "quiet_zone": "UTC", "quiet_below": "critical"}
-    answer = as_engineer.post("/alerts/channels/new/webhook/", fields | {"route-severity": "high"}, follow=True)
+    answer = as_engineer.post("/alerts/channels/new/webhook/", fields | {"route-severity": "high"})
     told = answer.content.decode()
     channel = Channel.objects.get()
+    assert (answer.status_code, answer["Cache-Control"]) == (201, "no-store")
+    assert [name for name, one in answer.cookies.items() if channel.config["secret"] in one.value or name == "messages"] == []
+    assert channel.config["secret"] not in as_engineer.get(f"/alerts/channels/{channel.pk}/").content.decode()
     assert (channel.config["secret"] in told, receiver.url in told, channel.shown in told) == (True, False, True)
     assert channel.routes.get().severity == "high"
     as_engineer.post(f"/alerts/channels/{channel.pk}/test/")
