@@ -28,16 +28,22 @@ class Service(models.Model):
 
     slug = models.SlugField(unique=True, max_length=80)
     name = models.CharField(max_length=120)
-    base_url = models.CharField(max_length=200, help_text="Such as http://orders.internal:8000")
+    base_url = models.CharField(verbose_name="base URL", max_length=200, help_text="Such as http://orders.internal:8000")
     environment = models.CharField(max_length=40, default="production", blank=True)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     tags = models.JSONField(default=list, blank=True)
     links = models.JSONField(default=list, blank=True, help_text='Shown on its page: [{"name": "Switches", "url": "…"}]')
-    metrics_url = models.CharField(max_length=300, default="/metrics", blank=True, help_text="Path or full address.")
+    metrics_url = models.CharField(
+        verbose_name="metrics URL", max_length=300, default="/metrics", blank=True, help_text="Path or full address."
+    )
     health_path = models.CharField(max_length=200, default="/health", blank=True)
     headers = EncryptedJSONField(default=dict, blank=True, help_text="Sent with every request; stored encrypted, never shown.")
-    database_dsn = EncryptedTextField(default="", blank=True, help_text="Of its PostgreSQL; stored encrypted, never shown.")
-    redis_url = EncryptedTextField(default="", blank=True, help_text="Of its Redis; stored encrypted, never shown.")
+    database_dsn = EncryptedTextField(
+        verbose_name="database DSN", default="", blank=True, help_text="Of its PostgreSQL; stored encrypted, never shown."
+    )
+    redis_url = EncryptedTextField(
+        verbose_name="Redis URL", default="", blank=True, help_text="Of its Redis; stored encrypted, never shown."
+    )
     confirmed_at = models.DateTimeField(null=True, blank=True, help_text="When its owner was shown to agree to load runs.")
     confirmed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     confirmed_how = models.CharField(max_length=20, blank=True, choices=Proof)
@@ -60,7 +66,7 @@ class Probe(models.Model):
     service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="probes")
     kind = models.CharField(max_length=20, choices=kind_choices)
     params = models.JSONField(default=dict, blank=True)
-    interval_s = models.PositiveIntegerField(default=60, validators=[MinValueValidator(5)])
+    interval_s = models.PositiveIntegerField(verbose_name="interval, s", default=60, validators=[MinValueValidator(5)])
     enabled = models.BooleanField(default=True)
     next_run_at = models.DateTimeField(db_index=True)
     claimed_until = models.DateTimeField(null=True, blank=True)
@@ -122,7 +128,7 @@ class Feed(models.Model):
 
     probe = models.ForeignKey(Probe, on_delete=models.CASCADE, related_name="feeds")
     metric = models.CharField(max_length=40)
-    kpi = models.ForeignKey(KPI, on_delete=models.CASCADE, related_name="feeds")
+    kpi = models.ForeignKey(KPI, verbose_name="KPI", on_delete=models.CASCADE, related_name="feeds")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["probe", "metric", "kpi"], name="feed_identity")]
@@ -150,7 +156,7 @@ class Run(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     stop_asked_at = models.DateTimeField(null=True, blank=True)
-    queue_delay_ms = models.PositiveIntegerField(null=True, blank=True)
+    queue_delay_ms = models.PositiveIntegerField(verbose_name="queue delay, ms", null=True, blank=True)
     readings = models.JSONField(default=list, blank=True, help_text="What was read: metric, value, unit, count, note.")
     recorded = models.JSONField(default=list, blank=True, help_text="What reached a KPI, or why it did not.")
     details = models.JSONField(default=dict, blank=True)

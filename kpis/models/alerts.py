@@ -33,13 +33,19 @@ class Rule(models.Model):
 
     kind = models.CharField(max_length=10, choices=RULED)
     scorecard = models.ForeignKey(Scorecard, null=True, blank=True, on_delete=models.CASCADE, related_name="alert_rules")
-    kpi = models.ForeignKey(KPI, null=True, blank=True, on_delete=models.CASCADE, related_name="alert_rules")
+    kpi = models.ForeignKey(KPI, verbose_name="KPI", null=True, blank=True, on_delete=models.CASCADE, related_name="alert_rules")
     service = models.CharField(max_length=80, blank=True, help_text="Whose CI result is expected; empty for a manual entry.")
     branch = models.CharField(max_length=200, blank=True, help_text="The branch whose CI result is expected.")
     severity = models.CharField(max_length=10, choices=Severity, default=Severity.MEDIUM)
-    for_s = models.PositiveIntegerField(default=0, help_text="Seconds that it lasts before it is an alert.")
-    recover_s = models.PositiveIntegerField(default=0, help_text="Seconds that it is good again before the alert is over.")
-    every_s = models.PositiveIntegerField(null=True, blank=True, help_text="The rhythm in which something is expected.")
+    for_s = models.PositiveIntegerField(
+        verbose_name="lasts, s", default=0, help_text="Seconds that it lasts before it is an alert."
+    )
+    recover_s = models.PositiveIntegerField(
+        verbose_name="good again for, s", default=0, help_text="Seconds that it is good again before the alert is over."
+    )
+    every_s = models.PositiveIntegerField(
+        verbose_name="expected every, s", null=True, blank=True, help_text="The rhythm in which something is expected."
+    )
     objective = models.FloatField(null=True, blank=True, help_text="The share of good events that is promised, such as 0.999.")
     min_events = models.PositiveIntegerField(default=100, help_text="With fewer events a burn rate tells nothing.")
     enabled = models.BooleanField(default=True)
@@ -85,14 +91,16 @@ class Incident(models.Model):
     state = models.CharField(max_length=12, choices=[(state.value, state.value) for state in State])
     severity = models.CharField(max_length=10, choices=Severity)
     title = models.CharField(max_length=300)
-    kpi = models.ForeignKey(KPI, null=True, blank=True, on_delete=models.PROTECT, related_name="incidents")
+    kpi = models.ForeignKey(KPI, verbose_name="KPI", null=True, blank=True, on_delete=models.PROTECT, related_name="incidents")
     scorecard = models.ForeignKey(Scorecard, null=True, blank=True, on_delete=models.PROTECT, related_name="incidents")
     rule = models.ForeignKey(Rule, null=True, blank=True, on_delete=models.SET_NULL, related_name="incidents")
     subject = models.CharField(max_length=80, blank=True, help_text="The service, or whatever else was measured.")
     value = models.FloatField(null=True, blank=True, help_text="The figure behind its newest transition.")
     origin = models.CharField(max_length=80, blank=True, help_text="What measured it: run:<id>, result:<uuid>, …")
     measured_at = models.DateTimeField(null=True, blank=True)
-    reopen_s = models.PositiveIntegerField(help_text="Seconds after its end in which it is the same incident again.")
+    reopen_s = models.PositiveIntegerField(
+        verbose_name="reopened within, s", help_text="Seconds after its end in which it is the same incident again."
+    )
     opened_at = models.DateTimeField()
     fires_at = models.DateTimeField(null=True, blank=True, help_text="While pending: when it fires if it stays so.")
     fired_at = models.DateTimeField(null=True, blank=True)

@@ -84,7 +84,7 @@ class Silence(models.Model):
     rule = models.CharField(max_length=200, blank=True, help_text="RFC 5545, such as FREQ=WEEKLY;BYDAY=SA.")
     zone = models.CharField(max_length=60, default="UTC")
     scorecard = models.ForeignKey(Scorecard, null=True, blank=True, on_delete=models.CASCADE, related_name="silences")
-    kpi = models.ForeignKey(KPI, null=True, blank=True, on_delete=models.CASCADE, related_name="silences")
+    kpi = models.ForeignKey(KPI, verbose_name="KPI", null=True, blank=True, on_delete=models.CASCADE, related_name="silences")
     service = models.CharField(max_length=80, blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)

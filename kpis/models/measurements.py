@@ -11,7 +11,7 @@ from kpis.models.scorecards import KPI
 class Series(models.Model):
     """One stream of measurements of one KPI."""
 
-    kpi = models.ForeignKey(KPI, on_delete=models.PROTECT, related_name="series")
+    kpi = models.ForeignKey(KPI, verbose_name="KPI", on_delete=models.PROTECT, related_name="series")
     subject = models.CharField(max_length=80)
     environment = models.CharField(max_length=40, blank=True)
     enabled = models.BooleanField(default=True)
@@ -86,10 +86,13 @@ class CurrentValue(models.Model):
 class KpiState(models.Model):
     """What the judge must remember of a KPI between two looks (hysteresis), and since when its status holds."""
 
-    kpi = models.OneToOneField(KPI, on_delete=models.CASCADE, primary_key=True, related_name="state")
+    kpi = models.OneToOneField(KPI, verbose_name="KPI", on_delete=models.CASCADE, primary_key=True, related_name="state")
     status = models.CharField(max_length=10)
     since = models.DateTimeField()
     memory = models.JSONField(default=dict, blank=True, help_text="evaluation.Memory as written by the judge.")
+
+    class Meta:
+        verbose_name = "KPI state"
 
 
 class IngestReceipt(models.Model):
@@ -100,7 +103,7 @@ class IngestReceipt(models.Model):
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=200)
-    payload_sha256 = models.CharField(max_length=64)
+    payload_sha256 = models.CharField(verbose_name="SHA-256 of the payload", max_length=64)
     stored = models.PositiveIntegerField(null=True)
     ignored = models.PositiveIntegerField(null=True)
     at = models.DateTimeField(auto_now_add=True, db_index=True)

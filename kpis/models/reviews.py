@@ -11,7 +11,7 @@ from kpis.models.scorecards import KPI
 class Review(models.Model):
     """One acknowledged review. Append-only."""
 
-    kpi = models.ForeignKey(KPI, on_delete=models.PROTECT, related_name="reviews")
+    kpi = models.ForeignKey(KPI, verbose_name="KPI", on_delete=models.PROTECT, related_name="reviews")
     due_on = models.DateField(null=True, blank=True, help_text="The day that it answers; empty where none was due.")
     reviewed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     reviewed_at = models.DateTimeField()

@@ -26,13 +26,17 @@ class Severity(models.TextChoices):
 class Target(models.Model):
     """One version of a commitment. Figures are in the KPI's unit; a null is *not stated*."""
 
-    kpi = models.ForeignKey(KPI, on_delete=models.PROTECT, related_name="targets")
+    kpi = models.ForeignKey(KPI, verbose_name="KPI", on_delete=models.PROTECT, related_name="targets")
     number = models.PositiveIntegerField(help_text="Version within the KPI, from 1.")
     comparator = models.CharField(max_length=2, choices=[(sign, sign) for sign in ("<", "<=", ">", ">=")])
     value = models.FloatField()
     alert_threshold = models.FloatField(null=True, blank=True)
-    for_s = models.PositiveIntegerField(default=0, help_text="Seconds past the threshold before it is breached.")
-    recover_s = models.PositiveIntegerField(default=0, help_text="Seconds on the good side before a breach ends.")
+    for_s = models.PositiveIntegerField(
+        verbose_name="breached after, s", default=0, help_text="Seconds past the threshold before it is breached."
+    )
+    recover_s = models.PositiveIntegerField(
+        verbose_name="recovered after, s", default=0, help_text="Seconds on the good side before a breach ends."
+    )
     severity = models.CharField(max_length=10, choices=Severity, default=Severity.MEDIUM)
     baseline = models.FloatField(null=True, blank=True)
     baseline_on = models.DateField(null=True, blank=True)
@@ -65,7 +69,7 @@ class Target(models.Model):
 class Waiver(models.Model):
     """An approved, dated exception: the KPI (on a subject, or everywhere) does not count until it expires."""
 
-    kpi = models.ForeignKey(KPI, on_delete=models.PROTECT, related_name="waivers")
+    kpi = models.ForeignKey(KPI, verbose_name="KPI", on_delete=models.PROTECT, related_name="waivers")
     subject = models.CharField(max_length=80, blank=True)
     reason = models.TextField()
     expires_at = models.DateTimeField()

@@ -16,7 +16,9 @@ class Gate(models.Model):
     needs_impacts = models.BooleanField(
         default=True, help_text="The KPI of every expected impact meets its target; statements are confirmed by a person."
     )
-    kpis = models.ManyToManyField(KPI, blank=True, related_name="+", help_text="Further KPIs that must meet their targets.")
+    kpis = models.ManyToManyField(
+        KPI, verbose_name="KPIs", blank=True, related_name="+", help_text="Further KPIs that must meet their targets."
+    )
     closed_at = models.DateTimeField(null=True, blank=True)
     closed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     closed_as = models.CharField(max_length=10, blank=True, help_text="passed or waived, as it stood when the phase was closed.")

@@ -16,7 +16,7 @@ class LoadProfile(models.Model):
     name = models.CharField(max_length=120)
     section = models.CharField(max_length=120, blank=True)
     stages = models.JSONField(default=list, help_text='[{"users": 50, "ramp_s": null, "hold_s": 300}]')
-    cooldown_s = models.PositiveIntegerField(null=True, blank=True)
+    cooldown_s = models.PositiveIntegerField(verbose_name="cool-down, s", null=True, blank=True)
     targets = models.JSONField(
         default=list, blank=True, help_text='[{"metric": "latency", "comparator": "<", "value": 1, "unit": "s"}]'
     )
@@ -38,7 +38,7 @@ class AlertRule(models.Model):
 
     roadmap = models.ForeignKey(Roadmap, on_delete=models.CASCADE, related_name="alert_rules")
     key = models.SlugField(help_text="Unique within the roadmap.")
-    kpi = models.ForeignKey(KPI, on_delete=models.PROTECT, related_name="+")
+    kpi = models.ForeignKey(KPI, verbose_name="KPI", on_delete=models.PROTECT, related_name="+")
     comparator = models.CharField(max_length=2, choices=[(sign, sign) for sign in ("<", "<=", ">", ">=")])
     value = models.FloatField(help_text="In the KPI's unit.")
     severity = models.CharField(max_length=10, choices=Severity)

@@ -81,9 +81,14 @@ class Benefit(models.Model):
     name = models.CharField(max_length=160)
     monthly_amount = models.DecimalField(max_digits=14, decimal_places=2)
     stated_roi_pct = models.DecimalField(
-        max_digits=8, decimal_places=2, null=True, blank=True, help_text="As the source states it; never used."
+        verbose_name="stated ROI, %",
+        max_digits=8,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text="As the source states it; never used.",
     )
-    kpis = models.ManyToManyField(KPI, through="BenefitKpi", blank=True, related_name="+")
+    kpis = models.ManyToManyField(KPI, verbose_name="KPIs", through="BenefitKpi", blank=True, related_name="+")
     position = models.PositiveSmallIntegerField(default=0)
     source = models.JSONField(default=dict, blank=True, editable=False)
     demo = models.BooleanField(default=False)
@@ -101,7 +106,7 @@ class BenefitKpi(models.Model):
     """The weight of a KPI in a benefit; weights are relative to their sum."""
 
     benefit = models.ForeignKey(Benefit, on_delete=models.CASCADE, related_name="links")
-    kpi = models.ForeignKey(KPI, on_delete=models.PROTECT, related_name="+")
+    kpi = models.ForeignKey(KPI, verbose_name="KPI", on_delete=models.PROTECT, related_name="+")
     weight = models.DecimalField(max_digits=6, decimal_places=3, default=Decimal(1))
     demo = models.BooleanField(default=False)
 

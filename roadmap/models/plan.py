@@ -126,8 +126,10 @@ class Task(models.Model):
     priority = models.CharField(max_length=10, choices=Priority, blank=True)
     assignee = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="tasks")
     due_on = models.DateField(null=True, blank=True)
-    effort_planned_h = models.DecimalField(max_digits=8, decimal_places=2, null=True, blank=True)
-    effort_spent_h = models.DecimalField(max_digits=8, decimal_places=2, null=True, blank=True)
+    effort_planned_h = models.DecimalField(
+        verbose_name="effort planned, h", max_digits=8, decimal_places=2, null=True, blank=True
+    )
+    effort_spent_h = models.DecimalField(verbose_name="effort spent, h", max_digits=8, decimal_places=2, null=True, blank=True)
     state = models.CharField(max_length=12, choices=TaskState, default=TaskState.TO_DO)
     state_changed_at = models.DateTimeField(null=True, blank=True)
     state_changed_by = models.ForeignKey(
@@ -154,13 +156,23 @@ class Impact(models.Model):
     phase = models.ForeignKey(Phase, on_delete=models.CASCADE, related_name="impacts")
     task = models.ForeignKey(Task, null=True, blank=True, on_delete=models.SET_NULL, related_name="impacts")
     key = models.SlugField(help_text="Unique within the phase.")
-    kpi = models.ForeignKey(KPI, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    kpi = models.ForeignKey(KPI, verbose_name="KPI", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     statement = models.CharField(max_length=300)
     change_pct = models.DecimalField(
-        max_digits=8, decimal_places=2, null=True, blank=True, help_text="Relative change; -60 is a reduction by 60 %."
+        verbose_name="change, %",
+        max_digits=8,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text="Relative change; -60 is a reduction by 60 %.",
     )
     change_pct_to = models.DecimalField(
-        max_digits=8, decimal_places=2, null=True, blank=True, help_text="The other end, where a range is promised."
+        verbose_name="change to, %",
+        max_digits=8,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text="The other end, where a range is promised.",
     )
     factor = models.DecimalField(max_digits=8, decimal_places=2, null=True, blank=True, help_text="10 is ten times as much.")
     to_value = models.FloatField(null=True, blank=True, help_text="In the KPI's unit, or in `unit` without a KPI.")

@@ -69,7 +69,7 @@ class RiskTrigger(models.Model):
     """While the KPI is breached, the risk is triggered."""
 
     risk = models.ForeignKey(Risk, on_delete=models.CASCADE, related_name="triggers")
-    kpi = models.ForeignKey(KPI, on_delete=models.PROTECT, related_name="+")
+    kpi = models.ForeignKey(KPI, verbose_name="KPI", on_delete=models.PROTECT, related_name="+")
     demo = models.BooleanField(default=False)
 
     class Meta:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -29,6 +30,7 @@ from tests.probes.factories import make_probe, make_run
 from tests.roadmap.factories import load_source, make_benefit, make_cost, make_risk
 
 pytestmark = [pytest.mark.django_db, pytest.mark.databases]
+BAD = re.compile(r"(?<!, )\b(kpis?|Kpis?|url|sha256|roi|s|ms|h|pct)$|\b(kpi|Kpi|Roi) ")
 OURS = ("accounts", "kpis", "probes", "roadmap")
 
 
@@ -69,6 +71,21 @@ def rows(people: People, as_engineer: Client) -> None:
 def test_every_model_is_registered() -> None:
     ours = [model for app in OURS for model in apps.get_app_config(app).get_models()]
     assert [model.__name__ for model in ours if model not in admin.site._registry] == []
+
+
+def test_names_are_those_of_the_field() -> None:
+    """No "Kpi states", no "For s": what a column of code abbreviates is written out."""
+    wrong = []
+    for model, _ in registered():
+        meta = model._meta
+        if meta.app_label in OURS:
+            names = [
+                meta.verbose_name,
+                meta.verbose_name_plural,
+                *(getattr(one, "verbose_name", "") for one in meta.get_fields()),
+            ]
+            wrong += [(model.__name__, str(name)) for name in names if BAD.search(str(name))]
+    assert wrong == []
 
 
 def test_every_page_opens(rows: None, as_admin: Client) -> None:
