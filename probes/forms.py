@@ -217,7 +217,7 @@ def _field(hint: Any, value: Any, name: str) -> forms.Field:
         number: Any = forms.IntegerField if kind is int else forms.FloatField
         return number(**(base | {"required": True}), min_value=meta.ge, max_value=meta.le)
     if typing.get_origin(kind) is list:
-        return Lines(**base)
+        return Lines(**(base | {"required": bool(meta.min_length)}))
     rows = (meta.extra_json_schema or {}).get("rows")
     widget = forms.Textarea(attrs={"rows": rows, "spellcheck": "false"}) if rows else forms.TextInput()
     return forms.CharField(**base, max_length=meta.max_length, widget=widget)

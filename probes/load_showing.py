@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,95 +11,142 @@ import msgspec
 from probes.kinds.base import Outcome
 from probes.kinds.load import Params
 from probes.load.guard import Check, checks
+from probes.load.profile import Profile, Stage
 from probes.load.report import Gauge
+from probes.load_drawing import Course, Span, clock, course, times
 from probes.models import LoadSecond, Run, RunState
 
-WIDTH, HEIGHT, MOST_POINTS = 600.0, 120.0, 150
+COOL_DOWN = Stage(seconds=1).label
+Rows = list[tuple[int, dict[str, Any]]]
 
 
 @dataclass(frozen=True)
-class Band:
-    x: float
-    width: float
-    label: str
-    now: bool
+class Change:
+    """One stage beside the same one of the run before; `change` of the p95 as a share."""
 
-
-@dataclass(frozen=True)
-class Course:
-    """A line for an SVG of 600 × 120; `limit_y` is where the limit stands, if it is in sight."""
-
-    name: str
-    path: str
-    top: float
-    now: float | None
-    unit: str
-    limit: float | None
-    limit_y: float | None
+    stage: str
+    then: dict[str, Any]
+    now: dict[str, Any]
+    change: float | None
 
 
 @dataclass(frozen=True)
 class LoadReport:
+    """`now_x` is where the run has come to, in per cent of the time axis; None once it is over."""
+
     live: bool
+    sentence: str
     stage: str
     place: str
-    users: int
+    left: str
+    model: str
     rate: int
+    asked: float | None
     requests: int
     p50: float | None
     p95: float | None
     p99: float | None
     over: bool
-    error_share: float
+    errors_pct: float
     errors: str
     checks: list[Check]
-    honest: bool
-    bands: list[Band]
+    spans: list[Span]
     courses: list[Course]
-    seconds: int
-    whole_s: float
+    now_x: float | None
+    times: list[str]
+    seconds: str
+    whole: str
     stages: list[dict[str, Any]]
+    under: bool
+    next_shards: int | None
     before: Run | None
-    compared: list[tuple[str, float | None, float | None, float | None]]
+    compared: list[Change]
+
+    @property
+    def failing(self) -> int:
+        return sum(not check.holds for check in self.checks)
 
 
 def report(run: Run) -> LoadReport | None:
     """None while nothing has been told yet."""
-    rows = list(LoadSecond.objects.filter(run=run).values_list("second", "figures"))
-    params = msgspec.convert(run.probe.params, Params)
+    rows: Rows = list(LoadSecond.objects.filter(run=run).values_list("second", "figures"))
     if not rows:
         return None
+    params = msgspec.convert(run.probe.params, Params)
+    profile = params.profile()
     live = run.state == RunState.RUNNING
     seconds = rows[-1][0] + 1
+    searching = params.search != "none"
+    whole = float(max(seconds, rows[0][0] + profile.seconds)) if live and not searching else float(seconds)
     last = rows[-1][1] if live else next((row for _, row in reversed(rows) if row["sent"]), rows[-1][1])
-    in_stage = [row for _, row in rows if row["label"] == last["label"] and row["stage"] == last["stage"] and not row["warm"]]
-    ended, failed = sum(row["ended"] for row in in_stage), sum(row["failed"] for row in in_stage)
-    profile = params.profile()
-    planned = profile.seconds if params.search == "none" else 0.0
-    whole = max(float(seconds), planned)
-    worst = _worst([row["gauge"] for row in in_stage] or [last["gauge"]])
-    found = checks(worst, last["p95"] or 0.0, shards=run.details.get("shards", 1), skew_ms=run.details.get("start_skew_ms", 0.0))
+    spans = found_spans(rows, whole, live=live) if searching or not live else planned_spans(rows, profile, whole)
+    stages = [row | _readable(row.get("under", {})) for row in run.details.get("stages", [])]
     before = _before(run)
     return LoadReport(
-        live=live, stage=last["label"], place=_place(last, profile, params), users=last["users"], rate=last["sent"],
-        requests=sum(row["ended"] for _, row in rows), p50=last["p50"], p95=last["p95"], p99=last["p99"],
-        over=(last["p95"] or 0) >= params.p95_limit_ms, error_share=failed / ended if ended else 0.0, errors=_errors(in_stage),
-        checks=found, honest=all(check.holds for check in found), bands=_bands(rows, whole, live),
-        courses=[
-            _course("Requests per second", rows, whole, lambda row: row["sent"], "/s", None),
-            _course("Response time, p95 of the last 10 s", rows, whole, lambda row: row["p95"], "ms", params.p95_limit_ms),
-            _course("Errors, share of requests", rows, whole, _share, "%", params.errors_limit_pct),
-        ],
-        seconds=seconds, whole_s=whole, stages=run.details.get("stages", []), before=before, compared=_compared(run, before),
+        live=live, sentence=_sentence(last, stages, params, live=live), stage=last["label"], place=_place(last, profile, params),
+        left=clock(whole - seconds) if live and not searching else "", model=_model(last), rate=last["sent"],
+        asked=_asked(last), requests=sum(row["ended"] for _, row in rows), **_now(rows, last, params),
+        checks=_checks(run, rows, last), spans=spans, courses=_courses(rows, whole, params),
+        now_x=round(seconds / whole * 100, 2) if live else None, times=times(whole), seconds=clock(seconds), whole=clock(whole),
+        stages=stages, under=any(row.get("under") for row in stages), next_shards=run.details.get("next_shards"),
+        before=before, compared=_compared(stages, before),
     )  # fmt: skip
 
 
-def _place(last: dict[str, Any], profile: Any, params: Params) -> str:
-    return f"Stage {last['stage'] + 1} of {len(profile.stages)}" if params.search == "none" else "Step of the search"
+def _readable(under: dict[str, float]) -> dict[str, float | None]:
+    """What the metrics said in a stage, in the units of the page."""
+    memory, cpu = under.get("resident_memory"), under.get("cpu")
+    return {
+        "memory_mb": None if memory is None else memory / 1e6, "cpu_pct": None if cpu is None else cpu * 100,
+        "connections": under.get("db_connections"), "query_ms": under.get("db_query_time"),
+    }  # fmt: skip
 
 
-def _share(row: dict[str, Any]) -> float | None:
-    return row["failed"] / row["ended"] * 100 if row["ended"] else None
+def _place(last: dict[str, Any], profile: Profile, params: Params) -> str:
+    busy = [number for number, stage in enumerate(profile.stages) if not stage.idle]
+    if params.search != "none":
+        return "Step of the search"
+    if last["stage"] not in busy:
+        return "Between stages"
+    return f"Stage {busy.index(last['stage']) + 1} of {len(busy)}"
+
+
+def _model(last: dict[str, Any]) -> str:
+    return "open model" if last["label"].endswith("/s") else "closed model"
+
+
+def _asked(last: dict[str, Any]) -> float | None:
+    return float(last["label"].removesuffix("/s").replace(",", "")) if last["label"].endswith("/s") else None
+
+
+def _in_stage(rows: Rows, last: dict[str, Any]) -> list[dict[str, Any]]:
+    """The seconds of this stage, or of this step of a search, without the warm-up."""
+    return [row for _, row in rows if (row["label"], row["stage"]) == (last["label"], last["stage"]) and not row["warm"]]
+
+
+def _now(rows: Rows, last: dict[str, Any], params: Params) -> dict[str, Any]:
+    same = _in_stage(rows, last)
+    ended, failed = sum(row["ended"] for row in same), sum(row["failed"] for row in same)
+    return {
+        "p50": last["p50"], "p95": last["p95"], "p99": last["p99"], "over": (last["p95"] or 0) >= params.p95_limit_ms,
+        "errors_pct": failed / ended * 100 if ended else 0.0, "errors": _errors(same),
+    }  # fmt: skip
+
+
+def _sentence(last: dict[str, Any], stages: Sequence[dict[str, Any]], params: Params, *, live: bool) -> str:
+    """What it comes to, in one line."""
+    limits = f"p95 under {params.p95_limit_ms:,g} ms, errors under {params.errors_limit_pct:g} %"
+    if live and last["p95"] is None:
+        return f"{last['label']}: nothing was answered in the last ten seconds."
+    if live:
+        side = "over" if last["p95"] >= params.p95_limit_ms else "under"
+        return f"{last['label']} take p95 to {last['p95']:,.0f} ms, {side} the limit of {params.p95_limit_ms:,g} ms."
+    missed = [row["stage"] for row in stages if not row["met"]]
+    if not stages:
+        return f"It asked for {limits}."
+    if missed:
+        return f"The limits ({limits}) were missed at {', '.join(dict.fromkeys(missed))}."
+    return f"The limits ({limits}) held in every stage."
 
 
 def _errors(rows: Sequence[dict[str, Any]]) -> str:
@@ -111,6 +157,12 @@ def _errors(rows: Sequence[dict[str, Any]]) -> str:
     return " · ".join(f"{name}: {count:,}" for name, count in sorted(counted.items(), key=lambda one: -one[1])[:3])
 
 
+def _checks(run: Run, rows: Rows, last: dict[str, Any]) -> list[Check]:
+    gauges = [row["gauge"] for row in _in_stage(rows, last)] or [last["gauge"]]
+    shards, skew = run.details.get("shards", 1), run.details.get("start_skew_ms", 0.0)
+    return checks(_worst(gauges), last["p95"] or 0.0, shards=shards, skew_ms=skew)
+
+
 def _worst(gauges: Sequence[dict[str, float]]) -> Gauge:
     """As the run as a whole will be judged: means of what is a mean, the ninetieth percentile of the rest."""
     mean = {name: sum(one[name] for one in gauges) / len(gauges) for name in ("cpu", "achieved", "steal")}
@@ -118,43 +170,67 @@ def _worst(gauges: Sequence[dict[str, float]]) -> Gauge:
     return Gauge(**mean, **high)
 
 
-def _bands(rows: Sequence[tuple[int, dict[str, Any]]], whole: float, live: bool) -> list[Band]:
-    found: list[Band] = []
-    start, key = rows[0][0], (rows[0][1]["stage"], rows[0][1]["label"])
-    label = rows[0][1]["label"]
-    ends = [*rows[1:], (rows[-1][0] + 1, {"stage": -1, "label": ""})]
-    for second, row in ends:
-        if (row["stage"], row["label"]) != key:
-            x, width = start / whole * WIDTH, (second - start) / whole * WIDTH
-            if label != "cool-down":
-                found.append(Band(round(x, 1), round(width, 1), label, live and second > rows[-1][0]))
-            start, key, label = second, (row["stage"], row["label"]), row["label"]
+def found_spans(rows: Rows, whole: float, *, live: bool) -> list[Span]:
+    """The stages as they came: neighbours of one label."""
+    groups: list[tuple[int, int, dict[str, Any]]] = []
+    for second, row in rows:
+        if groups and (groups[-1][2]["stage"], groups[-1][2]["label"]) == (row["stage"], row["label"]):
+            groups[-1] = (groups[-1][0], second + 1, row)
+        else:
+            groups.append((second, second + 1, row))
+    return [
+        Span(row["label"], start, end, whole, _state(end, rows, live=live), _p95(row), row["label"] == COOL_DOWN)
+        for start, end, row in groups
+    ]
+
+
+def _state(end: int, rows: Rows, *, live: bool) -> str:
+    return "now" if live and end > rows[-1][0] else "done"
+
+
+def planned_spans(rows: Rows, profile: Profile, whole: float) -> list[Span]:
+    """The stages as they were planned, from when the first second came."""
+    at, now, found = float(rows[0][0]), rows[-1][0] + 1, []
+    by_stage = {row["stage"]: row for _, row in rows if row["p95"] is not None}
+    current = rows[-1][1]["stage"]
+    for number, stage in enumerate(profile.stages):
+        state = "done" if number < current else "now" if number == current else "next"
+        note = {
+            "done": _p95(by_stage.get(number)),
+            "now": f"{clock(min(now - at, stage.seconds))} of {clock(stage.seconds)}",
+            "next": f"from {clock(at)}",
+        }
+        end = min(at + stage.seconds, whole)
+        found.append(Span(stage.label, at, end, whole, state, note[state], stage.idle))
+        at += stage.seconds
     return found
 
 
-def _course(
-    name: str, rows: Sequence[tuple[int, dict[str, Any]]], whole: float, of: Callable[[dict[str, Any]], float | None], unit: str,
-    limit: float | None,
-) -> Course:  # fmt: skip
-    points = [(second, value) for second, row in rows if (value := of(row)) is not None]
-    every = max(1, math.ceil(len(points) / MOST_POINTS))
-    points = points[::-1][::every][::-1]
-    top = _nice(max([value for _, value in points] + ([limit] if limit and unit != "/s" else []), default=1.0))
-    parts, before = [], None
-    for second, value in points:
-        gap = before is None or second - before > 3 * every
-        parts.append(f"{'M' if gap else 'L'}{(second + 0.5) / whole * WIDTH:.1f} {HEIGHT - value / top * (HEIGHT - 4):.1f}")
-        before = second
-    limit_y = round(HEIGHT - limit / top * (HEIGHT - 4), 1) if limit else None
-    return Course(name, " ".join(parts), top, points[-1][1] if points else None, unit, limit, limit_y)
+def _p95(row: dict[str, Any] | None) -> str:
+    return f"p95 {row['p95']:,.0f} ms" if row and row["p95"] is not None else ""
 
 
-def _nice(value: float) -> float:
-    """The next 1, 2 or 5 times a power of ten."""
-    if value <= 0:
-        return 1.0
-    power = 10 ** math.floor(math.log10(value))
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= value * 1.02 or step == 10)
+def _courses(rows: Rows, whole: float, params: Params) -> list[Course]:
+    p95 = _points(rows, lambda row: row["p95"])
+    return [
+        course("Requests per second", "/s", _points(_sending(rows), lambda row: row["sent"]), whole),
+        course("Response time, p95 of the last 10 s", "ms", p95, whole, limit=params.p95_limit_ms),
+        course("Errors, share of requests", "%", _points(rows, _share), whole, limit=params.errors_limit_pct, most=100),
+    ]  # fmt: skip
+
+
+def _sending(rows: Rows) -> Rows:
+    """Without the seconds at the end in which the last answers were waited for."""
+    last = max((number for number, (_, row) in enumerate(rows) if row["sent"]), default=-1)
+    return rows[: last + 1] if rows[-1][1]["label"] != COOL_DOWN else rows
+
+
+def _points(rows: Rows, of: Callable[[dict[str, Any]], float | None]) -> list[tuple[int, float]]:
+    return [(second, value) for second, row in rows if (value := of(row)) is not None]
+
+
+def _share(row: dict[str, Any]) -> float | None:
+    return row["failed"] / row["ended"] * 100 if row["ended"] else None
 
 
 def _before(run: Run) -> Run | None:
@@ -162,11 +238,11 @@ def _before(run: Run) -> Run | None:
     return run.probe.runs.filter(outcome=Outcome.OK, due_at__lt=run.due_at).exclude(pk=run.pk).first()
 
 
-def _compared(run: Run, before: Run | None) -> list[tuple[str, float | None, float | None, float | None]]:
-    """(stage, p95 then, p95 now, change in %)."""
-    then = {row["stage"]: row["p95"] for row in (before.details.get("stages", []) if before else [])}
+def _compared(stages: Sequence[dict[str, Any]], before: Run | None) -> list[Change]:
+    then = {row["stage"]: row for row in (before.details.get("stages", []) if before else [])}
     found = []
-    for row in run.details.get("stages", []):
-        old, new = then.get(row["stage"]), row["p95"]
-        found.append((row["stage"], old, new, (new - old) / old * 100 if old and new is not None else None))
-    return found if before else []
+    for row in stages if before else ():
+        old = then.get(row["stage"], {})
+        known = old.get("p95") and row["p95"] is not None
+        found.append(Change(row["stage"], old, row, (row["p95"] - old["p95"]) / old["p95"] if known else None))
+    return found

@@ -39,7 +39,7 @@ Health = tuple[str, str, str, str, str]
 """Its name, icon, look and word, and why."""
 
 NAMES = {"error_rate": "errors"}
-UNTOLD = ("histogram", "stages", "maintenance", "p50_ms", "p95_ms", "p99_ms")
+UNTOLD = ("histogram", "stages", "next_shards", "maintenance", "p50_ms", "p95_ms", "p99_ms")
 SHOWN_UNITS = {"ratio": ("%", 100.0), "bytes": ("MB", 1e-6)}
 
 

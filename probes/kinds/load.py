@@ -61,7 +61,11 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     only_2xx: Annotated[bool, Meta(title="Only 2xx is a success")] = False
     search: Annotated[
         Literal["none", "users", "rate"],
-        Meta(title="Search for capacity", description="Of users, or of a rate, from the first stage upwards."),
+        Meta(
+            title="Search for capacity",
+            description="From the first stage upwards, by steps with confirmation.",
+            extra_json_schema={"labels": {"none": "no search", "users": "how many users", "rate": "which rate"}},
+        ),
     ] = "none"
 
     def profile(self) -> Profile:
@@ -159,7 +163,7 @@ def told(results: list[Result], stages: list[Figures], limits: Limits, under: Un
     rows = [
         {
             "stage": one.label, "requests": one.ended, "throughput": round(one.throughput, 1), "met": one.meets(limits),
-            "error_share": round(one.error_share, 6), **{f"p{p}": _rounded(one.percentile(p)) for p in (50, 95, 99)},
+            "errors_pct": round(one.error_share * 100, 4), **{f"p{p}": _rounded(one.percentile(p)) for p in (50, 95, 99)},
             "growing": one.growing, "under": under.figures(one.at),
         }
         for one in stages
