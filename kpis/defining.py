@@ -22,6 +22,7 @@ from accounts.versions import figures, locked, shown
 from kpis import locking
 from kpis.current import renew
 from kpis.models import KPI, KpiState, Measurement, Rollup, Scorecard, Series
+from kpis.models.scorecards import TAKEN_KEYS, TAKEN_SLUGS
 from kpis.remembering import remember
 
 Row = TypeVar("Row", bound=Scorecard | KPI)
@@ -53,7 +54,7 @@ def create_scorecard(*, fields: Mapping[str, Any], actor: User | None, token: st
     _known(Scorecard, fields, "slug")
     with transaction.atomic():
         row = Scorecard(**fields)
-        row.slug = row.slug or _free(Scorecard.objects.all(), "slug", row.name, "scorecard")
+        row.slug = row.slug or _free(Scorecard.objects.all(), "slug", row.name, "scorecard", TAKEN_SLUGS)
         return _added(row, fields, actor, token)
 
 
@@ -70,7 +71,7 @@ def create_kpi(*, scorecard: Scorecard, fields: Mapping[str, Any], actor: User |
         row = KPI(scorecard=card, **fields)
         if row.key and card.kpis.filter(key=row.key).exists():
             raise ValidationError({"key": f"“{row.key}” is taken in this scorecard, maybe by an archived KPI."})
-        row.key = row.key or _free(card.kpis.all(), "key", row.name, "kpi")
+        row.key = row.key or _free(card.kpis.all(), "key", row.name, "kpi", TAKEN_KEYS)
         if "position" not in fields:
             row.position = (card.kpis.aggregate(last=Max("position"))["last"] or 0) + 1
         return _added(row, fields, actor, token)
@@ -219,8 +220,8 @@ def _known(model: type[models.Model], fields: Mapping[str, Any], *more: str) -> 
         raise ValidationError(dict.fromkeys(unknown, "This cannot be changed here."))
 
 
-def _free(siblings: models.QuerySet[Any], field: str, name: str, otherwise: str) -> str:
+def _free(siblings: models.QuerySet[Any], field: str, name: str, otherwise: str, words: frozenset[str]) -> str:
     """A slug out of a name, with a number where it is taken."""
     base = slugify(name)[:44] or otherwise
-    taken = set(siblings.filter(**{f"{field}__startswith": base}).values_list(field, flat=True))
+    taken = words | set(siblings.filter(**{f"{field}__startswith": base}).values_list(field, flat=True))
     return next(slug for slug in (base, *(f"{base}-{number}" for number in range(2, len(taken) + 3))) if slug not in taken)

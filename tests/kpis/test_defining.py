@@ -152,3 +152,10 @@ def test_a_reduction_is_computed_and_its_raw_figure_kept() -> None:
     assert list(rows) == [(60.0, 25.0), (100.0, -25.0)]
     assert standing(kpi, now=NOW).actual == 0
     assert record_values(kpi, [60.0, 100.0]).ignored == 2
+
+
+def test_a_name_that_is_an_address_gets_a_key_beside_it(people: People) -> None:
+    card = defining.create_scorecard(fields={"name": "New"}, actor=people.manager)
+    assert (card.slug, defining.create_kpi(scorecard=card, fields=FIELDS | {"name": "Edit"}, actor=people.manager).key) == (
+        "new-2", "edit-2",
+    )  # fmt: skip
