@@ -34,7 +34,7 @@ GIVE_UP = timedelta(hours=24)
 ON_ITS_WAY = (MessageState.WAITING, MessageState.SENDING)
 
 
-class Refused(ValueError):
+class CannotResend(ValueError):
     """What cannot be sent again, in words."""
 
 
@@ -129,10 +129,10 @@ def _put_off(message: Message, error: Undelivered, now: datetime) -> bool:
 
 @transaction.atomic
 def resend(*, message: Message, actor: User, now: datetime) -> Message:
-    """Put a message that was given up on its way again, with its old key. Raises Refused."""
+    """Put a message that was given up on its way again, with its old key. Raises CannotResend."""
     message = Message.objects.select_for_update(of=("self",)).select_related("channel").get(pk=message.pk)
     if message.state != MessageState.DEAD:
-        raise Refused(f"This message is {message.get_state_display()}.")
+        raise CannotResend(f"This message is {message.get_state_display()}.")
     message.state, message.attempts, message.next_at, message.created_at = MessageState.WAITING, 0, None, now
     message.seen_at, message.seen_by = None, ""
     message.save(update_fields=["state", "attempts", "next_at", "created_at", "seen_at", "seen_by"])

@@ -17,7 +17,7 @@ from kpis.alerting import GATHER_S, Life, Look, State, Step, step, told_after_s,
 from kpis.models import KPI, Incident, Outbox, Rule, Scorecard, Transition
 
 
-class Refused(ValueError):
+class CannotAcknowledge(ValueError):
     """A step that may not be made, in words for the person who tried."""
 
 
@@ -196,12 +196,12 @@ def _advance(incident: Incident, state: State, at: datetime) -> None:
 def acknowledge(
     *, incident: Incident, actor: User | None, by: str = "", note: str = "", now: datetime, token: str = ""
 ) -> Incident:
-    """Somebody has taken it up. `by` names who it was where no person is logged in. Raises Refused."""
+    """Somebody has taken it up. `by` names who it was where no person is logged in. Raises CannotAcknowledge."""
     incident = Incident.objects.select_for_update(of=("self",)).get(pk=incident.pk)
     if incident.state == State.ACKNOWLEDGED:
-        raise Refused(f"{incident.acknowledged_by} has acknowledged it already.")
+        raise CannotAcknowledge(f"{incident.acknowledged_by} has acknowledged it already.")
     if incident.state != State.FIRING:
-        raise Refused(f"It is {incident.state}; only what is firing is acknowledged.")
+        raise CannotAcknowledge(f"It is {incident.state}; only what is firing is acknowledged.")
     who = by or str(actor)
     _advance(incident, State.ACKNOWLEDGED, now)
     incident.acknowledged_by = who[:200]

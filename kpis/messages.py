@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core import signing
 from django.urls import reverse
 
-from accounts.templatetags.ui import figure_words, span
+from accounts.templatetags.ui import exact, figure_words
 from kpis.alerting import State
 from kpis.models import Channel, Incident, Transition
 from kpis.models.channels import RANKS
@@ -121,7 +121,7 @@ def _good(steps: Sequence[Transition]) -> bool:
 def _when(step: Transition) -> str:
     incident = step.incident
     if step.state == State.RESOLVED and incident.fired_at:
-        return f"Resolved: {step.at:%Y-%m-%d %H:%M:%S} UTC, {span(step.at - incident.fired_at)} after it fired"
+        return f"Resolved: {step.at:%Y-%m-%d %H:%M:%S} UTC, {exact(step.at - incident.fired_at)} after it fired"
     if step.state == State.ACKNOWLEDGED:
         return f"Acknowledged: {step.at:%Y-%m-%d %H:%M:%S} UTC by {step.by}"
     return f"Firing since: {step.at:%Y-%m-%d %H:%M:%S} UTC"

@@ -100,9 +100,19 @@ def age(moment: datetime | None) -> str:
     return "—" if moment is None else span(timezone.now() - moment)
 
 
+def exact(length: timedelta) -> str:
+    """A length of time in its two largest units, the second one only where there is some of it: 2 min 52 s."""
+    left, parts = max(0, int(length.total_seconds())), []
+    for size, word in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+        if parts or left >= size * (2 if word == "d" else 1):
+            parts.append((left // size, word))
+            left %= size
+    return " ".join(f"{number} {word}" for number, word in parts[:2] if number) or "0 s"
+
+
 @register.filter
 def seconds(value: float | None) -> str:
-    return "—" if value is None else span(timedelta(seconds=value))
+    return "—" if value is None else exact(timedelta(seconds=value))
 
 
 @register.simple_tag

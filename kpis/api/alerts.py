@@ -91,7 +91,7 @@ def alert_acknowledge(request: Request, pk: int) -> Response:
     incident = _incident(request, pk)
     try:
         incidents.acknowledge(incident=incident, actor=actor, note=form.validated_data["note"], now=timezone.now(), token=token)
-    except incidents.Refused as refused:
+    except incidents.CannotAcknowledge as refused:
         raise Problem(409, "refused", "Refused", str(refused)) from refused
     return Response(_story(_incident(request, pk)))
 

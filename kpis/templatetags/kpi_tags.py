@@ -13,7 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from accounts.days import last_day
-from accounts.templatetags.ui import icon, percent, plain, span
+from accounts.templatetags.ui import exact, icon, percent, plain
 from kpis import headlines
 from kpis.drawing import segments, spark, way
 from kpis.entering import KINDS
@@ -74,12 +74,12 @@ def severity(name: str) -> SafeString:
 @register.filter
 def lasted(begun: datetime | None, ended: datetime | None = None) -> str:
     """How long something took, or takes since."""
-    return "—" if begun is None else span((ended or timezone.now()) - begun)
+    return "—" if begun is None else exact((ended or timezone.now()) - begun)
 
 
 @register.filter
 def span_words(value: timedelta | None) -> str:
-    return "—" if value is None else span(value)
+    return "—" if value is None else exact(value)
 
 
 @register.simple_tag

@@ -18,7 +18,7 @@ from accounts.permissions import Scope, may, require
 from accounts.requests import PageRequest
 from kpis import duty
 from kpis.alert_forms import AcknowledgeForm
-from kpis.incidents import Refused, acknowledge
+from kpis.incidents import CannotAcknowledge, acknowledge
 from kpis.messages import opened
 from kpis.models import Channel, Incident, Severity
 from kpis.views.pages import asks_for, live, page
@@ -64,7 +64,7 @@ def alert_acknowledge(request: PageRequest, pk: int) -> HttpResponse:
         return _detail(request, incident, form, status=422)
     try:
         acknowledge(incident=incident, actor=request.user, note=form.cleaned_data["note"], now=timezone.now())
-    except Refused as refused:
+    except CannotAcknowledge as refused:
         messages.error(request, str(refused))
     else:
         messages.success(request, "You have taken it up: those who were told that it fires are told that too.")
@@ -86,7 +86,7 @@ def alert_link(request: HttpRequest, token: str) -> HttpResponse:
         by, note = str(known or f"somebody with the link sent to {channel.name}"), form.cleaned_data["note"]
         try:
             incident = acknowledge(incident=incident, actor=known, by=by, note=note, now=timezone.now())
-        except Refused as error:
+        except CannotAcknowledge as error:
             refused = str(error)
     response = render(request, "kpis/alert_link.html", {"incident": incident, "form": form, "refused": refused})
     response["Cache-Control"] = "no-store"

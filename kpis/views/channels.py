@@ -134,7 +134,7 @@ def message_resend(request: PageRequest, pk: int) -> HttpResponse:
     message = get_object_or_404(Message, pk=pk, channel__archived_at=None)
     try:
         delivering.resend(message=message, actor=request.user, now=timezone.now())
-    except delivering.Refused as refused:
+    except delivering.CannotResend as refused:
         messages.error(request, str(refused))
     else:
         messages.success(request, "The message is on its way again.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -16,6 +18,7 @@ from kpis.models import Silence
 from kpis.views.pages import beside, page
 
 MOST = 100
+USUAL = timedelta(hours=1)
 
 
 @require(Scope.READ)
@@ -25,7 +28,9 @@ def silence_list(request: PageRequest) -> HttpResponse:
         return _plan(request)  # type: ignore[return-value]
     initial = {name: request.GET.get(name, "") for name in ("kpi", "service", "scorecard")}
     initial["kpi"] = initial["kpi"] if initial["kpi"].isdigit() else ""
-    return _silences(request, SilenceForm(initial=initial))
+    now = timezone.now().replace(second=0, microsecond=0)
+    times = {"starts_at": f"{now:%Y-%m-%dT%H:%M}", "ends_at": f"{now + USUAL:%Y-%m-%dT%H:%M}"}
+    return _silences(request, SilenceForm(initial=initial | times))
 
 
 @require(Scope.ALERTS_WRITE)

@@ -16,12 +16,13 @@ from accounts.requests import PageRequest
 from accounts.versions import StaleEdit
 from kpis import rules
 from kpis.alert_forms import RuleForm
+from kpis.commitments import in_force
 from kpis.incidents import Sight
-from kpis.models import Rule
+from kpis.models import KPI, Rule
 from kpis.views.pages import beside, page
 from kpis.watching import look
 
-MOST, MOST_SEEN = 100, 50
+MOST, MOST_SEEN, MOST_WATCHED = 100, 50, 500
 TYPED = {"every_s": "every_h", "for_s": "for_min", "recover_s": "recover_min"}
 """By which field of the form a field of the rule is typed."""
 
@@ -101,7 +102,11 @@ def _seen(rule: Rule) -> tuple[list[Sight], str]:
 
 def _rules(request: PageRequest, form: RuleForm, status: int = 200) -> HttpResponse:
     found = Rule.objects.select_related("scorecard", "kpi__scorecard", "created_by").order_by("-enabled", "pk")[:MOST]
-    context = {"rules": list(found), "form": form, "may_write": may(request.user, Scope.ALERTS_WRITE)}
+    context: dict[str, Any] = {"rules": list(found), "form": form, "may_write": may(request.user, Scope.ALERTS_WRITE)}
+    kpis = list(KPI.objects.active().select_related("scorecard").order_by("scorecard__name", "position", "key"))
+    targets = in_force(kpis, timezone.now())
+    watched = [(kpi, targets[kpi.pk]) for kpi in kpis if kpi.pk in targets and targets[kpi.pk].alert_threshold is not None]
+    context |= {"watched": watched[:MOST_WATCHED], "unwatched": len(kpis) - len(watched)}
     return page(request, "kpis/rule_list.html", context, status=status)
 
 

@@ -78,3 +78,20 @@ def test_markdown_is_safe(text: str, expected: str) -> None:
 
 def test_icons_come_from_the_sprite() -> None:
     assert ui.icon("check") == '<svg class="i " aria-hidden="true"><use href="/static/icons.svg#tabler-check"></use></svg>'
+
+
+@pytest.mark.parametrize(
+    ("length", "expected"),
+    [
+        (timedelta(), "0 s"),
+        (timedelta(seconds=59.9), "59 s"),
+        (timedelta(seconds=172), "2 min 52 s"),
+        (timedelta(hours=1), "1 h"),
+        (timedelta(hours=1, seconds=5), "1 h"),
+        (timedelta(hours=36, minutes=1), "36 h 1 min"),
+        (timedelta(days=3, hours=4, minutes=5), "3 d 4 h"),
+        (timedelta(seconds=-5), "0 s"),
+    ],
+)
+def test_exact_lengths_in_their_two_largest_units(length: timedelta, expected: str) -> None:
+    assert ui.exact(length) == expected

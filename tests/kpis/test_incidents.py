@@ -147,11 +147,11 @@ def test_acknowledged_by_a_person_with_a_note(people: People) -> None:
     assert step is not None
     assert (step.by, step.note, step.actor) == ("Engineer", "Pool is resized.", people.engineer)
     assert AuditEntry.objects.filter(action="alert.acknowledge", why="Pool is resized.").count() == 1
-    with pytest.raises(incidents.Refused, match="Engineer has acknowledged it already"):
+    with pytest.raises(incidents.CannotAcknowledge, match="Engineer has acknowledged it already"):
         incidents.acknowledge(incident=found, actor=people.manager, now=NOW)
 
 
 def test_what_is_over_is_not_acknowledged(people: People) -> None:
     see(connections(), [120, 40])
-    with pytest.raises(incidents.Refused, match="It is resolved"):
+    with pytest.raises(incidents.CannotAcknowledge, match="It is resolved"):
         incidents.acknowledge(incident=Incident.objects.get(), actor=people.engineer, now=NOW)

@@ -86,7 +86,7 @@ def test_queries_of_silences_and_rules_do_not_grow(
         Rule.objects.create(kind="stale", kpi=kpi, created_by=people.engineer)
     with django_assert_num_queries(5):
         as_viewer.get("/alerts/silences/")
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(7):
         as_viewer.get("/alerts/rules/")
 
 
@@ -256,6 +256,14 @@ def test_recovery_of_a_kpi_stands_beside_the_mttr_which_outages_alone_feed(as_vi
     data = as_viewer.get(f"/api/v1/alerts/{one.pk}/").json()
     expected = {"kpi_mean_s": 180, "kpi_alerts": 2, "mttr_s": 1800, "outages": 1}
     assert (data["recovery_s"], data["recovery_30_days"]) == (240, expected)
+
+
+def test_rules_page_lists_what_targets_watch_by_themselves(as_viewer: Client) -> None:
+    make_target(make_kpi(name="Memory"), "<", 50, alert_threshold=100, for_s=90, severity="high")
+    make_target(make_kpi(name="Uptime", direction="higher"), ">", 99)
+    told = as_viewer.get("/alerts/rules/").content.decode()
+    assert ("Memory" in told, "1 min 30 s" in told, "above <b>100" in told) == (True, True, True)
+    assert "1 KPI without an alert threshold is never breached." in told
 
 
 FIELDS = {"kind": "stale", "severity": "low", "for_min": "10", "recover_min": "0", "min_events": "100"}
