@@ -102,7 +102,8 @@ def age(moment: datetime | None) -> str:
 
 def exact(length: timedelta) -> str:
     """A length of time in its two largest units, the second one only where there is some of it: 2 min 52 s."""
-    left, parts = max(0, int(length.total_seconds())), []
+    left = max(0, int(length.total_seconds()))
+    parts: list[tuple[int, str]] = []
     for size, word in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
         if parts or left >= size * (2 if word == "d" else 1):
             parts.append((left // size, word))
