@@ -48,15 +48,13 @@ def spark(points: Sequence[tuple[datetime, float]], target: float | None) -> Spa
     low, high = min(values), max(values)
     if target is not None:
         low, high = min(low, target), max(high, target)
-    height = (high - low) or 1.0
-    start, length = points[0][0], (points[-1][0] - points[0][0]).total_seconds() or 1.0
-
-    def y(value: float) -> float:
-        return round(SPARK_HEIGHT - 3 - (value - low) / height * (SPARK_HEIGHT - 6), 1)
-
-    xs = [round((at - start).total_seconds() / length * (SPARK_WIDTH - 4), 1) for at, _ in points]
-    path = "M" + " L".join(f"{x} {y(value)}" for x, value in zip(xs, values, strict=True))
-    return Spark(path, xs[-1], y(values[-1]), None if target is None else y(target))
+    bottom, rise = SPARK_HEIGHT - 3, (SPARK_HEIGHT - 6) / ((high - low) or 1.0)
+    start = points[0][0]
+    run = (SPARK_WIDTH - 4) / ((points[-1][0] - start).total_seconds() or 1.0)
+    drawn = [((at - start).total_seconds() * run, bottom - (value - low) * rise) for at, value in points]
+    path = "M" + " L".join([f"{x:.1f} {y:.1f}" for x, y in drawn])
+    last_x, last_y = drawn[-1]
+    return Spark(path, round(last_x, 1), round(last_y, 1), None if target is None else round(bottom - (target - low) * rise, 1))
 
 
 @dataclass(frozen=True)

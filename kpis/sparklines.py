@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -47,9 +48,11 @@ def _lines(kpis: Sequence[KPI], start: datetime, resolution: str) -> dict[int, S
 
 
 def _combined(kpis: Sequence[KPI], start: datetime, resolution: str) -> dict[int, Sparkline]:
+    if not kpis:
+        return {}
     streams: dict[int, dict[int, Stream]] = {kpi.pk: {} for kpi in kpis}
-    series = Series.objects.filter(kpi_id__in=streams, enabled=True) if kpis else Series.objects.none()
-    for pk, kpi_id, subject, environment, origin in series.values_list(*STREAM):
+    series = Series.objects.filter(kpi_id__in=streams, enabled=True).values_list(*STREAM)
+    for pk, kpi_id, subject, environment, origin in series:
         streams[kpi_id][pk] = Stream(subject, environment, origin or "")
     found = {}
     for percentile in (True, False):
@@ -86,7 +89,7 @@ SELECT kpi_id, EPOCH, worst FROM (
     FROM kpis_kpi k
     JOIN kpis_series s ON s.kpi_id = k.id AND s.enabled AND (k.across <> 'named' OR s.subject = k.across_subject)
     LEFT JOIN kpis_currentvalue c ON c.series_id = s.id
-    WHERE k.id IN (IDS) LIMIT 1000000
+    WHERE k.id IDS LIMIT 1000000
   ) s
   JOIN kpis_rollup m ON m.series_id = s.id AND m.resolution = 'RESOLUTION' AND m.at >= %s
   GROUP BY s.kpi_id, s.sign, m.at, s.ci
@@ -109,11 +112,13 @@ def _worst(kpis: Sequence[KPI], start: datetime, resolution: str) -> dict[int, S
 def _rows(kpi_ids: Sequence[int], start: datetime, resolution: str) -> list[tuple[int, int, float]]:
     if not kpi_ids:
         return []
-    sql = WORST.replace("IDS", ", ".join(map(str, kpi_ids))).replace("RESOLUTION", resolution)
+    sql, ids = WORST.replace("RESOLUTION", resolution), list(kpi_ids)
     if connection.vendor == "postgresql":
-        sql = sql.replace("EPOCH", "extract(epoch FROM at)::bigint")
+        sql = sql.replace("EPOCH", "extract(epoch FROM at)::bigint").replace("IDS", "= ANY(%s::bigint[])")
     else:
-        sql = sql.replace("EPOCH", "CAST(strftime('%%s', at) AS integer)").replace("LEAST", "MIN").replace("GREATEST", "MAX")
+        sql = sql.replace("EPOCH", "CAST(strftime('%%s', at) AS integer)").replace("IDS", "IN (SELECT value FROM json_each(%s))")
+        sql = sql.replace("LEAST", "MIN").replace("GREATEST", "MAX")
     with connection.cursor() as cursor:
-        cursor.execute(sql, [connection.ops.adapt_datetimefield_value(start)])
+        given = ids if connection.vendor == "postgresql" else json.dumps(ids)
+        cursor.execute(sql, [given, connection.ops.adapt_datetimefield_value(start)])
         return list(cursor.fetchall())

@@ -12,6 +12,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts import audit
 from accounts.models import User
+from accounts.prepared import Prepared, Slot
 from kpis.faults import Refused
 from kpis.models import KPI, Decision, Series, Waiver
 
@@ -114,6 +115,21 @@ def by_subject(kpi_ids: Iterable[int], at: datetime) -> dict[int, dict[str, date
     for kpi_id, subject, expires_at in rows.values_list("kpi_id", "subject", "expires_at"):
         found.setdefault(kpi_id, {})[subject] = expires_at
     return found
+
+
+_CALLED_TO_MIND = Prepared(
+    lambda: Waiver.objects.filter(
+        decision=Decision.APPROVED, kpi_id__any_of=Slot("kpis"), expires_at__gt=Slot("since"), expires_at__lte=Slot("until")
+    ).values_list("pk")
+)
+
+
+def called_to_mind(kpi_ids: Iterable[int], now: datetime) -> tuple[list[Waiver], list[Waiver]]:
+    """Those of some KPIs that lapsed, and those that end soon."""
+    ids = list(kpi_ids)
+    if not _CALLED_TO_MIND(kpis=ids, since=now - LAPSED, until=now + SOON):
+        return [], []
+    return list(lapsed(now).filter(kpi__in=ids)), list(ending(now).filter(kpi__in=ids))
 
 
 def ending(now: datetime) -> QuerySet[Waiver]:

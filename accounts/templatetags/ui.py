@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 
 from django import template
 from django.templatetags.static import static
@@ -23,6 +24,7 @@ CURRENCIES = {"USD": "$", "EUR": "€", "GBP": "£"}
 
 
 @register.simple_tag
+@cache
 def icon(name: str, classes: str = "") -> SafeString:
     """An outline icon out of the sprite; it carries no meaning of its own, the word beside it does."""
     return format_html(

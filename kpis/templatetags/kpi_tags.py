@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from django import template
@@ -40,10 +41,17 @@ LOOKS = {
 @register.simple_tag
 def status_chip(status: str, waived_until: datetime | None = None, filled: bool = False) -> SafeString:
     """Icon and word; a waiver stands beside the measured status, never instead of it."""
-    name, word = LOOKS[str(status)]
-    classes = f"s-{status}{' fill' if filled or status == 'breached' else ''}"
-    waived = format_html(' <span class="st s-waived">{}waived until {}</span>', icon("shield-half"), f"{last_day(waived_until):%-d %b}") if waived_until else ""  # fmt: skip  # noqa: E501
-    return format_html('<span class="st {}">{}{}</span>{}', classes, icon(name), word, waived)
+    chip = _chip(str(status), filled or status == "breached")
+    if waived_until is None:
+        return chip
+    until = f"{last_day(waived_until):%-d %b}"
+    return format_html('{} <span class="st s-waived">{}waived until {}</span>', chip, icon("shield-half"), until)
+
+
+@cache
+def _chip(status: str, filled: bool) -> SafeString:
+    name, word = LOOKS[status]
+    return format_html('<span class="st s-{}{}">{}{}</span>', status, " fill" if filled else "", icon(name), word)
 
 
 ALERT_LOOKS = {
@@ -136,12 +144,11 @@ def sparkline(points: Sequence[tuple[datetime, float]], standing: Standing) -> S
     if drawn is None:
         return mark_safe('<span class="dim xs">—</span>')
     target = f'<line x1="0" x2="100" y1="{drawn.target_y}" y2="{drawn.target_y}"/>' if drawn.target_y is not None else ""
-    body = f'{target}<path d="{drawn.path}"/><circle cx="{drawn.last_x}" cy="{drawn.last_y}" r="2.8"/>'
     label = f"from {plain(points[0][1])} to {plain(points[-1][1])}"
-    return format_html(
-        '<svg class="spark s-{}" viewBox="0 0 104 26" role="img" aria-label="{}">{}</svg>',
-        standing.status, label, mark_safe(body),  # noqa: S308 - numbers only
-    )  # fmt: skip
+    return mark_safe(  # noqa: S308 - numbers only
+        f'<svg class="spark s-{standing.status}" viewBox="0 0 104 26" role="img" aria-label="{label}">'
+        f'{target}<path d="{drawn.path}"/><circle cx="{drawn.last_x}" cy="{drawn.last_y}" r="2.8"/></svg>'
+    )
 
 
 @register.simple_tag

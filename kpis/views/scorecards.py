@@ -48,10 +48,11 @@ def scorecard_detail(request: HttpRequest, slug: str) -> HttpResponse:
     card = get_object_or_404(Scorecard, slug=slug)
     choice = Choice.of(request.GET)
     now = timezone.now()
-    every = list(KPI.objects.filter(scorecard=card).select_related("owner", "scorecard"))
+    every = list(card.kpis.select_related("owner"))
     found = standings([kpi for kpi in every if kpi.archived_at is None], now=now)
     shown = picked(found, choice)
     named = {one.kpi.pk: one for one in found}
+    lapsed, ending = waivers.called_to_mind(named, now)
     lacking = gaps(found, reviews([one.kpi for one in found], today=now.date()))
     context = {
         "gone": [kpi for kpi in every if kpi.archived_at is not None],
@@ -66,8 +67,8 @@ def scorecard_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "headline": scorecard_headline(found),
         "lede": scorecard_lede(found),
         "counts": counts(found),
-        "lapsed": [(row, named[row.kpi_id]) for row in waivers.lapsed(now).filter(kpi__in=named)],
-        "ending": [(row, named[row.kpi_id]) for row in waivers.ending(now).filter(kpi__in=named)],
+        "lapsed": [(row, named[row.kpi_id]) for row in lapsed],
+        "ending": [(row, named[row.kpi_id]) for row in ending],
         "total": len(found),
         "attention": sum(needs_attention(one) for one in found),
         "services": len({row.subject for one in found for row in one.series}),
