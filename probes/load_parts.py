@@ -168,35 +168,39 @@ def carry_out(part: LoadPart) -> None:
 async def _beside(part: LoadPart, order: Spec, profile: Profile) -> Result:
     rows: asyncio.Queue[Row] = asyncio.Queue()
     crew = Crew(specs(order, part.shards, first=part.first, of=part.of), profile, rows.put_nowait)
-
-    async def start() -> float:
-        await in_thread(lambda: LoadPart.objects.filter(pk=part.pk).update(ready_at=timezone.now()))
-        until = time.monotonic() + TAKEN_UP.total_seconds()
-        while time.monotonic() < until:
-            if at := await in_thread(lambda: LoadPart.objects.values_list("start_at", flat=True).get(pk=part.pk)):
-                return float(at)
-            await asyncio.sleep(LOOK_AGAIN_S)
-        raise NotTogether("no start was said")
-
-    async def tell() -> None:
-        while True:
-            keep = partial(LoadRow.objects.create, part=part, row=msgspec.msgpack.encode(await rows.get()))
-            await in_thread(keep)
-            rows.task_done()
-
-    asked = LoadPart.objects.filter(~Q(stop_asked_at=None) | ~Q(run__stop_asked_at=None), pk=part.pk)
-
-    async def look() -> None:
-        while not await in_thread(asked.exists):
-            await asyncio.sleep(LOOK_AGAIN_S)
-        crew.stop()
-
-    beside = [asyncio.create_task(tell()), asyncio.create_task(look())]
+    beside = [asyncio.create_task(_tell(part, rows)), asyncio.create_task(_look(part, crew))]
     try:
-        result = await crew.run(start)
+        result = await crew.run(partial(_start, part))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(rows.join(), DRAIN_S)
         return result
     finally:
         for task in beside:
             task.cancel()
+
+
+async def _start(part: LoadPart) -> float:
+    """Say that this part is ready, and wait to be told when to begin. Raises NotTogether."""
+    mine = LoadPart.objects.filter(pk=part.pk)
+    await in_thread(lambda: mine.update(ready_at=timezone.now()))
+    until = time.monotonic() + TAKEN_UP.total_seconds()
+    while time.monotonic() < until:
+        if at := await in_thread(mine.values_list("start_at", flat=True).get):
+            return float(at)
+        await asyncio.sleep(LOOK_AGAIN_S)
+    raise NotTogether("no start was said")
+
+
+async def _tell(part: LoadPart, rows: asyncio.Queue[Row]) -> None:
+    while True:
+        keep = partial(LoadRow.objects.create, part=part, row=msgspec.msgpack.encode(await rows.get()))
+        await in_thread(keep)
+        rows.task_done()
+
+
+async def _look(part: LoadPart, crew: Crew) -> None:
+    """Stop the crew when somebody stops the run, or the worker that leads this part of it."""
+    asked = LoadPart.objects.filter(~Q(stop_asked_at=None) | ~Q(run__stop_asked_at=None), pk=part.pk)
+    while not await in_thread(asked.exists):
+        await asyncio.sleep(LOOK_AGAIN_S)
+    crew.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 from typing import Any
 from urllib.parse import urlsplit
@@ -82,15 +83,26 @@ class Command(BaseCommand):
             warm_up_s=notation.seconds(options["warm_up"]), timeout_s=notation.seconds(options["timeout"]),
         )  # fmt: skip
         check(profile, caps())
-        headers = dict(line.split(":", 1) for line in options["header"])
         order = Spec(
-            base_url=f"{parts.scheme}://{parts.netloc}", profile=profile,
-            headers={name.strip(): value.strip() for name, value in headers.items()},
+            base_url=f"{parts.scheme}://{parts.netloc}", profile=profile, headers=dict(map(header, options["header"])),
             allow=settings.PROBE_ALLOW, deny=settings.PROBE_DENY,
         )  # fmt: skip
         p95 = notation.seconds(options["p95"]) * 1000 if options["p95"] else float("inf")
-        errors = float(options["errors"].rstrip("%")) / 100 if options["errors"] else float("inf")
-        return order, profile, Limits(p95, errors)
+        return order, profile, Limits(p95, share(options["errors"]) if options["errors"] else float("inf"))
+
+
+def header(line: str) -> tuple[str, str]:
+    name, colon, value = line.partition(":")
+    if not name.strip() or not colon:
+        raise ValueError(f"{line!r} is no header; write “Name: value”")
+    return name.strip(), value.strip()
+
+
+def share(text: str) -> float:
+    try:
+        return float(text.strip().rstrip("%")) / 100
+    except ValueError:
+        raise ValueError(f"{text!r} is no share of errors; write 0.1%") from None
 
 
 class Display:
@@ -143,7 +155,9 @@ def verdict(result: Result, stages: list[Figures], limits: Limits, reason: str) 
         return reason or result.dead or "stopped", INVALID
     told = "; ".join(sentence(one) for one in stages)
     if limited := guard.limited(result):
-        return f"{told}\nGenerator limited, so this says nothing of the service: {limited}", LIMITED
+        more = guard.more_shards(result, os.cpu_count() or 1)
+        advice = f"; try --shards {more}" if more else ""
+        return f"{told}\nGenerator limited, so this says nothing of the service: {limited}{advice}", LIMITED
     held = all(one.meets(limits) for one in stages) if stages else False
     return f"{told}\n{'The limits hold.' if held else 'The limits do not hold.'}", 0 if held else MISSED
 
@@ -165,4 +179,5 @@ def as_json(result: Result, stages: list[Figures], why: str, code: int) -> dict[
         ],
         "shards": result.shards, "start_skew_ms": result.skew_ms, "kernel_stamps": result.kernel_stamps,
         "generator_cpu_s": result.cpu_s, "generator_memory_bytes": result.memory_bytes,
+        "suggested_shards": guard.more_shards(result, os.cpu_count() or 1) or None,
     }  # fmt: skip
