@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -91,17 +91,29 @@ def _percentile(percent: float, stretches: Sequence[Stretch], count: int) -> Fig
     newest = stretches[-1]
     if newest.reported and newest.histogram is None:
         return Figure(newest.last, newest.count, None, True)
-    # A rollup of both kinds is marked, and says what its samples say: its newest figure may be the mean of a run.
-    exact = [s for s in stretches if s.histogram is not None or not s.reported]
-    parts = [s.histogram for s in exact if s.histogram is not None]
-    if singles := [s.last for s in exact if s.histogram is None]:
-        parts.append(Histogram.from_values(singles))
-    merged = Histogram.merge(parts)
+    merged = of_samples(stretches)
     value = merged.percentile(percent)
-    if all(s.points == s.count and not s.reported for s in stretches):
+    if merged.count == sum(s.points for s in stretches):
         # Every measurement is one sample, so its lowest and highest are exact: a lone 400 is told as 400, not as its bucket.
         value = min(max(value, min(s.low for s in stretches)), max(s.high for s in stretches))
     return Figure(value, merged.count, merged, newest.reported)
+
+
+def exact(stretches: Iterable[Stretch]) -> list[Stretch]:
+    """Those whose samples are known.
+
+    A rollup of both kinds is marked, and says what its samples say: its newest figure may be the mean of a run.
+    """
+    return [s for s in stretches if s.histogram is not None or not s.reported]
+
+
+def of_samples(stretches: Iterable[Stretch]) -> Histogram:
+    """The histogram of all samples that are known; a bare value is a sample itself."""
+    known = exact(stretches)
+    parts = [s.histogram for s in known if s.histogram is not None]
+    if singles := [s.last for s in known if s.histogram is None]:
+        parts.append(Histogram.from_values(singles))
+    return Histogram.merge(parts)
 
 
 def counted(figures: Sequence[SeriesFigure], *, across: str, named: str = "") -> list[SeriesFigure]:

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 from django.db.models import Case, F, When
 
 from accounts.prepared import Prepared, Slot
-from kpis import storing
+from kpis import sliding, storing
 from kpis.actual import PERCENTILES, Figure, Stretch, aggregate, one
 from kpis.models import KPI, Across, CurrentValue, Measurement, Rollup, Series
 from kpis.rollups import MOMENT, Row, bucket
+from kpis.sliding import Move
 from kpis.stats.histogram import Histogram
 from kpis.storing import Span
 
@@ -21,7 +22,6 @@ RAW_WINDOW = timedelta(hours=6)
 """Longer windows are read from rollups, so their start is that of an hour."""
 
 NAMES = ["series", "at", "value", "count", "histogram", "reported", "origin"]
-RAW = "m.at, m.value, m.count, m.histogram, m.reported"
 RAW_SUMS = "MAX(m.at), COUNT(*), CAST(SUM(m.count) AS bigint), SUM(m.value * m.count), SUM(m.value), MIN(m.value), MAX(m.value)"
 ROLLED = "m.at, m.points, m.count, m.total, m.plain_total, m.low, m.high, m.last, m.histogram, m.reported"
 ROLLED_SUMS = (
@@ -93,7 +93,25 @@ def advance(rows: Sequence[Row], kpis: Mapping[int, KPI], known: Mapping[int, da
         if heads.pop(pk).at > _window_start(kpis[pk], known[pk]) or kpis[pk].aggregation == "last":
             heads[pk] = Head(pk, known[pk], 0.0, 0, False, "")
     heads |= _heads_at([(pk, known[pk]) for pk in late if pk in heads])
-    return _save(heads.values(), kpis)
+    moves = [
+        _move(heads[pk], kpis[pk], known[pk], group) for pk, group in groups.items() if _moves_on(group, kpis[pk], known.get(pk))
+    ]
+    return _save(heads.values(), kpis, sliding.figures(moves))
+
+
+def _moves_on(rows: Sequence[Row], kpi: KPI, before: datetime | None) -> bool:
+    """Whether all that came is newer than what was there, in a window of a percentile that is read from measurements."""
+    if before is None or kpi.aggregation not in PERCENTILES or _length(kpi) > RAW_WINDOW:
+        return False
+    return all(row.at > before for row in rows)
+
+
+def _move(head: Head, kpi: KPI, before: datetime, rows: Sequence[Row]) -> Move:
+    came = [one(row.value, row.samples, row.at, _histogram(row.histogram), row.reported) for row in rows]
+    return Move(
+        head.series_id, PERCENTILES[kpi.aggregation], _window_start(kpi, before), _window_start(kpi, head.at), before, head.at,
+        sorted(came, key=lambda stretch: (stretch.at, stretch.last)),
+    )  # fmt: skip
 
 
 def renew(series: Iterable[Series]) -> None:
@@ -106,7 +124,7 @@ def renew(series: Iterable[Series]) -> None:
             CurrentValue.objects.filter(series=row).delete()
         else:
             heads.append(Head(row.pk, found.at, found.value, found.count, found.reported, found.origin))
-    _save(heads, kpis)
+    _save(heads, kpis, {})
 
 
 def _heads_at(moments: Sequence[tuple[int, datetime]]) -> dict[int, Head]:
@@ -120,9 +138,10 @@ def _heads_at(moments: Sequence[tuple[int, datetime]]) -> dict[int, Head]:
     return found
 
 
-def _save(heads: Iterable[Head], kpis: Mapping[int, KPI]) -> dict[int, tuple[Head, Figure]]:
+def _save(heads: Iterable[Head], kpis: Mapping[int, KPI], known: Mapping[int, Figure]) -> dict[int, tuple[Head, Figure]]:
+    """Keep the figures of heads; those that are not `known` are read."""
     ordered = sorted(heads)
-    figures = _figures(ordered, kpis)
+    figures = {**_figures([head for head in ordered if head.series_id not in known], kpis), **known}
     saved = {head.series_id: (head, figures[head.series_id]) for head in ordered}
     rows = [
         (pk, head.at, figure.value, figure.count, _bytes(figure), figure.reported, head.origin)
@@ -169,11 +188,7 @@ def _read(heads: Sequence[Head], kpis: Mapping[int, KPI], *, exact: bool, raw: b
             for pk, at, points, count, total, plain, low, high in rows
         ]
     if raw:
-        rows = storing.within(Measurement, RAW, spans)
-        return [
-            (pk, one(value, count, storing.moment(at), _histogram(data), bool(reported)))
-            for pk, at, value, count, data, reported in rows
-        ]
+        return sliding.read(spans)
     rows = storing.within(Rollup, ROLLED, spans)
     return [
         (pk, Stretch(storing.moment(at), points, count, total, plain, low, high, last, _histogram(data), bool(reported)))

@@ -84,6 +84,22 @@ class Histogram:
             return cls(np.empty(0, np.int64), np.empty(0, np.int64))
         return cls._summed(np.concatenate([part._indices for part in parts]), np.concatenate([part._counts for part in parts]))
 
+    def without(self, other: Histogram) -> Histogram:
+        """What is left when the samples of `other`, which are all in here, are taken out. Raises ValueError where one is not."""
+        left = self._counts.copy()
+        places = np.minimum(np.searchsorted(self._indices, other._indices), max(len(left) - 1, 0))
+        if len(other._indices) and not (len(left) and np.array_equal(self._indices[places], other._indices)):
+            raise ValueError("a sample to take out is not in the histogram")
+        left[places] -= other._counts
+        if np.any(left < 0):
+            raise ValueError("more samples are to be taken out than the histogram holds")
+        return Histogram(self._indices[left > 0], left[left > 0])
+
+    def at_an_end(self, percent: float) -> bool:
+        """Whether a percentile lies in the lowest or the highest bucket, where the extremes may lie on either side of it."""
+        rank = self._rank(percent)
+        return rank <= int(self._counts[0]) or rank > self.count - int(self._counts[-1])
+
     @classmethod
     def _summed(cls, indices: Ints, counts: Ints) -> Histogram:
         unique, inverse = np.unique(indices, return_inverse=True)
@@ -116,8 +132,11 @@ class Histogram:
             raise ValueError("a percentile lies between 0 and 100")
         if not len(self._counts):
             raise ValueError("an empty histogram has no percentiles")
-        rank = max(1, int(np.ceil(percent / 100 * self.count - 1e-9)))
-        return _midpoint(int(self._indices[np.searchsorted(np.cumsum(self._counts), rank)]))
+        return _midpoint(int(self._indices[np.searchsorted(np.cumsum(self._counts), self._rank(percent))]))
+
+    def _rank(self, percent: float) -> int:
+        """Which sample, counted from 1, is the nearest-rank percentile."""
+        return max(1, int(np.ceil(percent / 100 * self.count - 1e-9)))
 
     def share_above(self, value: float) -> float:
         """Share of the samples in buckets that lie above the bucket of `value`."""

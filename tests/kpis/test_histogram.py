@@ -56,3 +56,22 @@ def test_a_stack_says_of_each_group_what_the_merged_histogram_says(sent: list[li
         merged = Histogram.merge(group)
         assert (stack.histogram(number), counts[number]) == (merged, merged.count)
         assert found[number] == merged.percentile(percent) if merged.count else np.isnan(found[number])
+
+
+@given(samples, samples)
+def test_what_was_merged_can_be_taken_out_again(one: list[float], other: list[float]) -> None:
+    mine, theirs = Histogram.from_values(one), Histogram.from_values(other)
+    assert Histogram.merge([mine, theirs]).without(theirs) == mine
+
+
+def test_what_is_not_there_cannot_be_taken_out() -> None:
+    for missing in ([1.0, 1.0], [2.0], [1.0, 2.0]):
+        with pytest.raises(ValueError, match="take"):
+            Histogram.from_values([1.0]).without(Histogram.from_values(missing))
+
+
+@given(samples.filter(bool), st.sampled_from([0, 50, 90, 95, 99, 100]))
+def test_only_at_an_end_can_the_extremes_bound_a_percentile(values: list[float], percent: float) -> None:
+    histogram = Histogram.from_values(values)
+    if not histogram.at_an_end(percent):
+        assert min(values) < histogram.percentile(percent) < max(values)
