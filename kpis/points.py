@@ -92,7 +92,7 @@ def faults(points: Sequence[Point], now: datetime) -> list[tuple[int, str, str]]
     return [
         (index, field, detail)
         for index, point in enumerate(points)
-        if not _plausible(point, latest, *reach[point.kpi.id])
+        if not _plausible(point, latest, reach[point.kpi.id])
         for field, detail in _faults_of(point, latest, *reach[point.kpi.id])
     ]
 
@@ -108,10 +108,10 @@ def bounds(kpi: KPI) -> tuple[float, float]:
     return (-MOST_VALUE if kpi.is_reduction or kind in SIGNED else 0.0, greatest)
 
 
-def _plausible(point: Point, latest: datetime, least: float, greatest: float) -> bool:
+def _plausible(point: Point, latest: datetime, reach: tuple[float, float]) -> bool:
     """Whether nothing is wrong with a point; quick, since of ten thousand nearly all are right."""
     return (
-        least <= point.value <= greatest
+        reach[0] <= point.value <= reach[1]
         and point.at.tzinfo is not None
         and EARLIEST <= point.at <= latest
         and 1 <= point.count <= MOST_COUNT

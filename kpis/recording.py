@@ -105,7 +105,7 @@ def _take_back(rows: Sequence[Row], now: datetime) -> None:
 
 def _write(points: Sequence[Point], now: datetime, then: Then | None) -> tuple[Receipt, list[Row]]:
     """Store points in one transaction; what was new, as rows too."""
-    kpis = {point.kpi.pk: point.kpi for point in sorted(points, key=lambda point: point.kpi.pk)}
+    kpis = dict(sorted({point.kpi.id: point.kpi for point in points}.items()))
     keys = [_key(point) for point in points]
     with transaction.atomic():
         states = locking.states(kpis, now=now)
@@ -177,7 +177,10 @@ def _remove(measurements: QuerySet[Measurement], now: datetime) -> int:
 
 def _fresh(points: Sequence[Point], series: Sequence[int], known: Mapping[int, datetime], now: datetime) -> list[Row]:
     """Points that are not stored yet, as rows. Raises Conflict where an identity is there with another value."""
-    identities = [(pk, point.at.astimezone(UTC), point.origin) for pk, point in zip(series, points, strict=True)]
+    identities = [
+        (pk, at if (at := point.at).tzinfo is UTC else at.astimezone(UTC), point.origin)
+        for pk, point in zip(series, points, strict=True)
+    ]
     # What is newer than the newest stored measurement of its series cannot be stored yet.
     seen = storing.stored_values([one for one in identities if one[0] in known and one[1] <= known[one[0]]])
     rows: list[Row] = []
@@ -185,7 +188,7 @@ def _fresh(points: Sequence[Point], series: Sequence[int], known: Mapping[int, d
     for index, (identity, point) in enumerate(zip(identities, points, strict=True)):
         if identity not in seen:
             seen[identity] = point.value
-            rows.append(_row(identity, point, now))
+            rows.append(Row(*identity, point.value, point.count, *_samples(point), point.raw, point.note, now))
         elif seen[identity] != point.value:
             conflicts.append(index)
     if conflicts:
@@ -193,10 +196,12 @@ def _fresh(points: Sequence[Point], series: Sequence[int], known: Mapping[int, d
     return rows
 
 
-def _row(identity: Identity, point: Point, now: datetime) -> Row:
-    """The row of a point. A bare figure over many samples can only be a ready-made percentile, where the KPI is one."""
-    histogram, reported = point.histogram, point.reported
-    if histogram is None and not reported and point.kpi.aggregation in PERCENTILES:
-        reported = point.count > 1 or point.value < 0
-    data = histogram.to_bytes() if histogram else None
-    return Row(*identity, point.value, point.count, data, reported, point.raw, point.note, now)
+def _samples(point: Point) -> tuple[bytes | None, bool]:
+    """The samples as they are kept, and whether the figure is a percentile that came ready-made.
+
+    A bare figure over many samples can only be that, where the KPI is a percentile.
+    """
+    if point.histogram is not None:
+        return point.histogram.to_bytes(), point.reported
+    many = point.count > 1 or point.value < 0
+    return None, point.reported or (many and point.kpi.aggregation in PERCENTILES)

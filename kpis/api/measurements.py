@@ -121,25 +121,27 @@ def _record(points: list[Point], prefix: str, then: Then | None = None) -> Recei
 
 def _points(request: Request, batch: payload.Batch) -> list[Point]:
     """The rows as points in their KPIs' units. Raises a problem with the place of everything that is wrong."""
-    lookup = Lookup.of(request, {row.kpi for row in batch.rows})
+    names = {row.kpi for row in batch.rows}
+    lookup = Lookup.of(request, names)
+    kpis = {name: lookup.find(name) for name in names}
     allowed = allowed_services(request)
     origin = _origin(request)
     errors: Errors = []
     refused: Errors = []
     points = []
     for index, row in enumerate(batch.rows):
-        place = f"{batch.prefix}[{index}]"
+        found = kpis[row.kpi]
         if allowed is not None and row.subject not in allowed:
-            refused.append({"path": f"{place}.subject", "detail": "This token may not write for this service."})
-            continue
-        found = lookup.find(row.kpi)
-        if not isinstance(found, KPI):
-            errors.append({"path": f"{place}.kpi", **found})
-            continue
-        wrong, point = _point(row, found, origin)
-        errors += [{"path": f"{place}{field}", "detail": detail} for field, detail in wrong]
-        if point is not None:
-            points.append(point)
+            detail = "This token may not write for this service."
+            refused.append({"path": f"{batch.prefix}[{index}].subject", "detail": detail})
+        elif not isinstance(found, KPI):
+            errors.append({"path": f"{batch.prefix}[{index}].kpi", **found})
+        else:
+            point = _point(row, found, origin)
+            if isinstance(point, Point):
+                points.append(point)
+            else:
+                errors += [{"path": f"{batch.prefix}[{index}]{field}", "detail": detail} for field, detail in point]
     if refused:
         raise Problem(403, "restricted", "Forbidden", "The token is restricted to other services.", refused[:MOST_ERRORS])
     if errors:
@@ -152,7 +154,8 @@ def _origin(request: Request) -> str:
     return f"api:{token.prefix}" if isinstance(token, ApiToken) else f"manual:{request.user.get_username()}"[:80]
 
 
-def _point(row: payload.MeasurementIn, kpi: KPI, origin: str) -> tuple[list[tuple[str, str]], Point | None]:
+def _point(row: payload.MeasurementIn, kpi: KPI, origin: str) -> Point | list[tuple[str, str]]:
+    """The row as a point, or what is wrong with it, by field."""
     wrong: list[tuple[str, str]] = []
     try:
         at = payload.moment(row.at)
@@ -167,9 +170,9 @@ def _point(row: payload.MeasurementIn, kpi: KPI, origin: str) -> tuple[list[tupl
     if histogram is not None and row.count not in (None, histogram.count):
         wrong.append((".count", f"The histogram holds {histogram.count} samples."))
     if wrong:
-        return wrong, None
+        return wrong
     count = histogram.count if histogram is not None else (1 if row.count is None else row.count)
-    return [], Point(
+    return Point(
         kpi=kpi, subject=row.subject, environment=row.environment, at=at, value=row.value * scale, count=count,
         histogram=histogram, reported=row.reported, origin=origin,
     )  # fmt: skip

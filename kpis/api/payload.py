@@ -157,7 +157,7 @@ def moment(text: str) -> datetime:
 
     A leap second (`:60`, at the end of a UTC month only) is the moment after it, as POSIX time has it.
     """
-    if leap := _LEAP.match(text):
+    if ":60" in text and (leap := _LEAP.match(text)):
         after = moment(f"{leap[1]}59{leap[2]}{leap[3]}") + timedelta(seconds=1)
         if f"{after.astimezone(UTC):%d %H:%M:%S}" != "01 00:00:00":
             raise ValueError("a leap second ends a month, in UTC")
