@@ -16,7 +16,7 @@ from accounts.problems import invalid
 from kpis.models import KPI, Scorecard
 from kpis.models.scorecards import KpiQuerySet
 
-_KEYED = Prepared(lambda: KPI.objects.active().select_related("scorecard", "owner").filter(key__any_of=Slot("keys")))
+_KEYED = Prepared(lambda: KPI.objects.active().select_related("scorecard").filter(key__any_of=Slot("keys")))
 
 
 def visible_kpis(request: Request) -> KpiQuerySet:
