@@ -93,7 +93,7 @@ def _percentile(percent: float, stretches: Sequence[Stretch], count: int) -> Fig
         return Figure(newest.last, newest.count, None, True)
     merged = of_samples(stretches)
     value = merged.percentile(percent)
-    if merged.count == sum(s.points for s in stretches):
+    if merged.count == count == sum(s.points for s in stretches):
         # Every measurement is one sample, so its lowest and highest are exact: a lone 400 is told as 400, not as its bucket.
         value = min(max(value, min(s.low for s in stretches)), max(s.high for s in stretches))
     return Figure(value, merged.count, merged, newest.reported)

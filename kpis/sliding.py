@@ -18,7 +18,7 @@ from kpis.stats.histogram import Histogram
 from kpis.storing import Span
 
 RAW = "m.at, m.value, m.count, m.histogram, m.reported"
-SUMS = "COUNT(*), MIN(m.value), MAX(m.value)"
+SUMS = "COUNT(*), CAST(SUM(m.count) AS bigint), MIN(m.value), MAX(m.value)"
 
 
 class Move(NamedTuple):
@@ -68,15 +68,15 @@ def read(spans: Sequence[Span]) -> list[tuple[int, Stretch]]:
     ]
 
 
-def _ends(series_ids: Sequence[int], moves: dict[int, Move]) -> dict[int, tuple[int, float, float]]:
-    """How many measurements windows hold, their lowest and their highest."""
+def _ends(series_ids: Sequence[int], moves: dict[int, Move]) -> dict[int, tuple[int, int, float, float]]:
+    """How many measurements windows hold, how many samples, the lowest and the highest."""
     spans = [Span(pk, moves[pk].start, moves[pk].end) for pk in series_ids]
     rows = storing.within(Measurement, SUMS, spans, tail="GROUP BY m.series_id")
-    return {pk: (points, low, high) for pk, points, low, high in rows}
+    return {pk: (points, count, low, high) for pk, points, count, low, high in rows}
 
 
-def _figure(merged: Histogram, move: Move, ends: tuple[int, float, float] | None) -> Figure:
+def _figure(merged: Histogram, move: Move, ends: tuple[int, int, float, float] | None) -> Figure:
     value = merged.percentile(move.percent)
-    if ends and ends[0] == merged.count:  # every measurement is one sample
-        value = min(max(value, ends[1]), ends[2])
+    if ends and ends[0] == ends[1] == merged.count:  # every measurement is one sample
+        value = min(max(value, ends[2]), ends[3])
     return Figure(value, merged.count, merged, move.came[-1].reported)
