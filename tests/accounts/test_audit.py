@@ -25,7 +25,13 @@ def triggers(db: None) -> None:
 @pytest.mark.usefixtures("triggers")
 @pytest.mark.parametrize(
     "statement",
-    ["UPDATE accounts_auditentry SET why = 'bent'", "DELETE FROM accounts_auditentry", "TRUNCATE accounts_auditentry"],
+    [
+        "UPDATE accounts_auditentry SET why = 'bent'",
+        "DELETE FROM accounts_auditentry",
+        "TRUNCATE accounts_auditentry",
+        "INSERT OR REPLACE INTO accounts_auditentry SELECT * FROM accounts_auditentry",
+        "INSERT INTO accounts_auditentry SELECT * FROM accounts_auditentry WHERE true ON CONFLICT (id) DO UPDATE SET why = ''",
+    ],
 )
 def test_trail_is_append_only_in_the_database(statement: str, people: People) -> None:
     audit.record(actor=people.manager, action="task.done", subject=people.viewer)
