@@ -10,7 +10,7 @@ from kpis import current, waivers
 from kpis.actual import SeriesFigure, combine, counted
 from kpis.commitments import goal_of, in_force
 from kpis.current import Known
-from kpis.evaluation import Goal, Memory, Point, Status, evaluate
+from kpis.evaluation import Evaluation, Goal, Memory, Point, Status, evaluate
 from kpis.models import KPI, Direction, KpiState, Target
 
 WORDS = {
@@ -73,22 +73,49 @@ class Standing:
     """
 
     kpi: KPI
-    status: Status
+    judgement: Evaluation
     since: datetime | None
     actual: float | None
     count: int
-    at: datetime | None
-    origin: str
-    worst_subject: str
+    stands: SeriesFigure | None
+    """The series that stands for the KPI: the worst, where there are several."""
     stale_subjects: tuple[str, ...]
-    reported: bool
     series: tuple[SeriesStanding, ...]
     target: Target | None
     goal: Goal | None
-    attainment: float | None
-    asked: float | None
     waived_until: datetime | None
-    memory: Memory
+
+    @property
+    def status(self) -> Status:
+        return self.judgement.status
+
+    @property
+    def attainment(self) -> float | None:
+        return self.judgement.attainment
+
+    @property
+    def asked(self) -> float | None:
+        return self.judgement.asked
+
+    @property
+    def memory(self) -> Memory:
+        return self.judgement.memory
+
+    @property
+    def at(self) -> datetime | None:
+        return self.stands.at if self.stands else None
+
+    @property
+    def origin(self) -> str:
+        return self.stands.origin if self.stands else ""
+
+    @property
+    def worst_subject(self) -> str:
+        return self.stands.subject if self.stands else ""
+
+    @property
+    def reported(self) -> bool:
+        return self.stands is not None and self.stands.reported
 
     @property
     def unit(self) -> str:
@@ -152,45 +179,42 @@ def judged(
     `waived` says until when a subject does not count; the subject "" is the KPI as a whole.
     """
     goal = goal_of(target, kpi) if target else None
-    counting = counted(figures, across=kpi.across, named=kpi.across_subject)
-    everything, (counting, waived_until) = counting, _unwaived(counting, waived)
-    combined = combine(
-        counting,
-        across=kpi.across,
-        aggregation=kpi.aggregation,
-        lower_is_better=kpi.direction == Direction.LOWER,
-        named=kpi.across_subject,
-    )
-    rest = combined is not None and len(counting) < len(everything)
-    if rest and combined:
-        path, memory = (), _of_the_rest(memory, goal, combined[0])
-    limit = timedelta(seconds=kpi.freshness_s)
+    everything = counted(figures, across=kpi.across, named=kpi.across_subject)
+    counting, waived_until = _unwaived(everything, waived)
+    combined = _combined(kpi, counting)
+    actual, count, stands = combined or (None, 0, None)
+    rest = len(counting) < len(everything)
+    if rest and actual is not None:
+        path, memory = (), _of_the_rest(memory, goal, actual)
     times = [figure.at for figure in counting]
-    points = [*(point for point in path if point.at < max(times)), Point(max(times), combined[0])] if combined else []
+    points = [*(point for point in path if point.at < max(times)), Point(max(times), actual)] if actual is not None else []
     verdict = evaluate(goal, points, now=now, previous=memory, freshness_s=kpi.freshness_s, oldest_at=min(times, default=None))
-    stands = combined[2] if combined else None
-    counts = {id(figure) for figure in counting}
+    limit, counts = timedelta(seconds=kpi.freshness_s), {id(figure) for figure in counting}
     return Standing(
         kpi=kpi,
-        status=verdict.status,
+        judgement=verdict,
         since=None if rest and memory is None else verdict.since,
-        actual=combined[0] if combined else None,
-        count=combined[1] if combined else 0,
-        at=stands.at if stands else None,
-        origin=stands.origin if stands else "",
-        worst_subject=stands.subject if stands else "",
+        actual=actual,
+        count=count,
+        stands=stands,
         stale_subjects=tuple(figure.subject for figure in counting if figure.at + limit < now),
-        reported=stands.reported if stands else False,
         series=tuple(
             SeriesStanding(figure, id(figure) in counts, goal, kpi.freshness_s, now, waived.get(figure.subject))
             for figure in figures
         ),
         target=target,
         goal=goal,
-        attainment=verdict.attainment,
-        asked=verdict.asked,
         waived_until=waived_until,
-        memory=verdict.memory,
+    )
+
+
+def _combined(kpi: KPI, counting: Sequence[SeriesFigure]) -> tuple[float, int, SeriesFigure] | None:
+    return combine(
+        counting,
+        across=kpi.across,
+        aggregation=kpi.aggregation,
+        lower_is_better=kpi.direction == Direction.LOWER,
+        named=kpi.across_subject,
     )
 
 
