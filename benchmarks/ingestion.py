@@ -102,7 +102,7 @@ def _rate(send: Send, numbers: Iterator[int]) -> float:
 
 def _names(sender: int) -> list[tuple[str, str]]:
     """KPI and subject of a sender's series."""
-    return [(f"kpi-{sender * 10 + i % 10}", f"service-{i // 10}") for i in range(SERIES)]
+    return [(f"pushed-{sender * 10 + i % 10}", f"service-{i // 10}") for i in range(SERIES)]
 
 
 def _series(sender: int) -> list[int]:
@@ -130,7 +130,7 @@ def _batch(sender: int, number: int) -> bytes:
 
 def _one(sender: int, number: int) -> bytes:
     at = END + timedelta(seconds=number)
-    return json.dumps([{"kpi": f"kpi-{90 + sender}", "subject": "service-0", "at": at.isoformat(), "value": 80.5}]).encode()
+    return json.dumps([{"kpi": f"pushed-{20 + sender}", "subject": "service-0", "at": at.isoformat(), "value": 80.5}]).encode()
 
 
 def _one_bare(sender: int, number: int) -> bytes:

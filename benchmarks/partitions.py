@@ -9,7 +9,7 @@ from datetime import timedelta
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from benchmarks.databases import DAYS, END
+from benchmarks.databases import DAYS, TODAY
 from benchmarks.table import Line
 
 COLUMNS = "series_id bigint, at timestamptz, origin varchar(80), value float8, count bigint"
@@ -38,7 +38,7 @@ def _compared(what: str, whole: float, parted: float) -> Line:
 
 
 def _make(cursor: CursorWrapper) -> None:
-    start = END - timedelta(days=DAYS)
+    start = TODAY - timedelta(days=DAYS)
     months = [start + timedelta(days=30 * number) for number in range(DAYS // 30 + 2)]
     statements = [
         f"CREATE TABLE {WHOLE} ({COLUMNS})",
@@ -51,7 +51,7 @@ def _make(cursor: CursorWrapper) -> None:
     ]
     for table in (WHOLE, PARTED):
         statements += [
-            f"INSERT INTO {table} SELECT {NAMES} FROM kpis_measurement WHERE at BETWEEN '{start}' AND '{END}'",
+            f"INSERT INTO {table} SELECT {NAMES} FROM kpis_measurement WHERE at BETWEEN '{start}' AND '{TODAY}'",
             f"CREATE UNIQUE INDEX ON {table} (series_id, at, origin) INCLUDE (value, count)",
         ]
     for statement in [*statements, f"VACUUM ANALYZE {WHOLE}", f"VACUUM ANALYZE {PARTED}"]:
@@ -61,7 +61,7 @@ def _make(cursor: CursorWrapper) -> None:
 def _read(cursor: CursorWrapper, table: str) -> float:
     times = []
     for number in range(TIMES):
-        end = END - timedelta(days=number % 50)
+        end = TODAY - timedelta(days=number % 50)
         began = time.perf_counter()
         cursor.execute(
             f"SELECT at, value, count FROM {table} WHERE series_id = %s AND at > %s AND at <= %s ORDER BY at",
@@ -80,7 +80,7 @@ def _add(cursor: CursorWrapper, table: str) -> float:
             cursor.execute(
                 f"INSERT INTO {table} SELECT s, %s + g * interval '1 minute', 'bench', 1.0, 1"
                 " FROM generate_series(1, 50) s, generate_series(1, 20) g ON CONFLICT DO NOTHING",
-                [END + timedelta(hours=number)],
+                [TODAY + timedelta(hours=number)],
             )
         times.append((time.perf_counter() - began) * 1e3)
     return statistics.median(times)
@@ -88,7 +88,7 @@ def _add(cursor: CursorWrapper, table: str) -> float:
 
 def _delete(cursor: CursorWrapper) -> float:
     began = time.perf_counter()
-    cursor.execute(f"DELETE FROM {WHOLE} WHERE at < %s", [END - timedelta(days=DAYS - 30)])
+    cursor.execute(f"DELETE FROM {WHOLE} WHERE at < %s", [TODAY - timedelta(days=DAYS - 30)])
     return (time.perf_counter() - began) * 1e3
 
 
