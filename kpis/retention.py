@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max, Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from kpis.alerting import State
 from kpis.models import (
@@ -51,17 +51,27 @@ def prune(*, now: datetime) -> Pruned:
     The day of the newest measurement of every series is kept whatever its age: a stale KPI still says what it was, and its
     rollups can be made anew from a day that is whole.
     """
-    newest = {pk: at for pk, at in Series.objects.annotate(newest=Max("measurements__at")).values_list("pk", "newest") if at}
-    raw, measurements = raw_from(now), 0
-    for pk, at in newest.items():
-        measurements += _delete(Measurement.objects.filter(series_id=pk, at__lt=min(raw, bucket(at, "day"))))
-    hour = bucket(now - timedelta(days=getattr(settings, "KEEP_HOURS_DAYS", 730)), "day")
-    hours = _delete(Rollup.objects.filter(resolution="hour", at__lt=hour))
+    hours_since = bucket(now - timedelta(days=getattr(settings, "KEEP_HOURS_DAYS", 730)), "day")
+    measurements, hours = _prune_series(raw_from(now), hours_since)
     receipts = _delete(IngestReceipt.objects.filter(at__lt=now - RECEIPTS_KEPT))
     since = now - timedelta(days=getattr(settings, "KEEP_ALERTS_DAYS", 730))
     incidents = _delete(_past_alerts(since))
     alone = Message.objects.filter(deliveries=None, created_at__lt=since, state__in=(MessageState.SENT, MessageState.DEAD))
     return Pruned(measurements, hours, receipts, incidents, _delete(alone))
+
+
+def _prune_series(raw_since: datetime, hours_since: datetime) -> tuple[int, int]:
+    """Delete what lies before, one series after the other: the rows of each stand together in an index, the oldest first."""
+    measured = Measurement.objects.filter(series=OuterRef("pk")).order_by("at").values("at")[:1]
+    rolled = Rollup.objects.filter(series=OuterRef("pk"), resolution="hour").order_by("at").values("at")[:1]
+    firsts = Series.objects.annotate(raw=Subquery(measured), hour=Subquery(rolled))
+    measurements = hours = 0
+    for pk, newest, raw, hour in list(firsts.values_list("pk", "current__at", "raw", "hour")):
+        if newest and raw and raw < (since := min(raw_since, bucket(newest, "day"))):
+            measurements += _delete(Measurement.objects.filter(series_id=pk, at__lt=since))
+        if hour and hour < hours_since:
+            hours += _delete(Rollup.objects.filter(series_id=pk, resolution="hour", at__lt=hours_since))
+    return measurements, hours
 
 
 def _past_alerts(since: datetime) -> QuerySet[Incident]:

@@ -116,3 +116,17 @@ def test_what_is_read_of_a_histogram_stands_beside_it_in_any_order_of_arrival() 
         histogram = Histogram.from_bytes(row.histogram)
         assert (row.percentile, row.sample_low, row.sample_high) == (histogram.percentile(95), *histogram.ends)
     assert rollups.differences(Series.objects.get()) == []
+
+
+@databases
+@pytest.mark.django_db
+def test_pruning_takes_each_series_by_its_own_newest_day(settings) -> None:  # type: ignore[no-untyped-def]
+    settings.KEEP_RAW_DAYS, settings.KEEP_HOURS_DAYS = 10, 20
+    kpi = make_kpi()
+    for subject, ago in (("old", 50), ("new", 0)):
+        record_values(kpi, [1.0] * 30, step_s=86400, until=NOW - timedelta(days=ago), subject=subject)
+    Series.objects.create(kpi=kpi, subject="never measured")
+    found = prune(now=NOW)
+    assert (found.measurements, found.hours) == (29 + 19, 30 + 9)
+    kept = Measurement.objects.order_by("at").values_list("series__subject", "at")
+    assert [(subject, (NOW - at).days) for subject, at in kept][:2] == [("old", 50), ("new", 10)]
