@@ -192,6 +192,11 @@ class Story:
     def incident(self) -> Incident:
         return self.row.incident
 
+    @property
+    def sent(self) -> int:
+        """How many of the messages about it were taken."""
+        return sum(one.message is not None and one.message.state == MessageState.SENT for one in self.told)
+
 
 def story(incident: Incident, *, now: datetime) -> Story:
     """Its steps and whom they were told, oldest first; beside it how fast its KPI recovers."""

@@ -34,7 +34,7 @@ class Text:
 def single(step: Transition, *, channel: Channel) -> Text:
     """One transition: what, how bad, the figure behind it, since when, and a link that acknowledges."""
     incident = step.incident
-    title = f"{_word(step)}: {incident.title}" + (f" ({incident.subject})" if incident.subject else "")
+    title = f"{_word(step)}: {incident.title}" + (f" ({incident.place})" if incident.place else "")
     lines = [title, "", f"Severity: {incident.severity}"]
     if step.value is not None and incident.kpi is not None:
         lines.append(f"Figure: {figure_words(step.value, incident.kpi.unit)}{_source(step)}")
@@ -57,7 +57,7 @@ def digest(steps: Sequence[Transition], *, channel: Channel) -> Text:
     for step in ordered[:MOST_LINES]:
         incident = step.incident
         figure = f", {figure_words(step.value, incident.kpi.unit)}" if step.value is not None and incident.kpi else ""
-        subject = f" ({incident.subject})" if incident.subject else ""
+        subject = f" ({incident.place})" if incident.place else ""
         lines.append(f"{_word(step)}, {incident.severity}: {incident.title}{subject}{figure}")
     if len(ordered) > MOST_LINES:
         lines.append(f"… and {len(ordered) - MOST_LINES} more.")

@@ -32,6 +32,7 @@ SPANS: dict[str, tuple[str, timedelta | None]] = {
     "30d": ("30 d", timedelta(days=30)),
     "all": ("All", None),
 }
+BESIDE = timedelta(minutes=15)
 MOST_POINTS = 400
 MOST_SERIES = 5
 MOST_DISTRIBUTION = timedelta(days=7)
@@ -102,6 +103,15 @@ def report(kpi: KPI, *, span: str, now: datetime) -> Report:
         distribution_since=since,
         distribution_of=where.get("subject") or kpi.get_across_display(),
     )
+
+
+def course_around(kpi: KPI, begun: datetime, ended: datetime | None, *, now: datetime) -> dict[str, Any] | None:
+    """The chart of a KPI from some time before something happened until some time after it; None where nothing was measured."""
+    length = max((ended or now) - begun, BESIDE)
+    start, end = begun - length, min((ended or now) + length, now)
+    stands = standing(kpi, now=now)
+    courses = _courses(kpi, _rows(stands), start, end)
+    return _chart(stands, courses, start, end) if any(found.points for _, found in courses) else None
 
 
 def _telling(first: datetime | None, newest: datetime | None, now: datetime) -> str:

@@ -88,6 +88,8 @@ def _burn_faults(rule: Rule) -> dict[str, str]:
     errors = {}
     if rule.objective is None or not 0 < rule.objective < 1:
         errors["objective"] = "A share between 0 and 1, such as 0.999."
+    if rule.for_s:
+        errors["for_s"] = "The windows of a burn rate say how long it lasts: leave this at 0."
     if rule.kpi is None or not is_share(rule.kpi):
         errors["kpi"] = "A burn rate needs a KPI that is a share, such as an error rate or availability."
     return errors

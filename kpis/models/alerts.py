@@ -126,6 +126,11 @@ class Incident(models.Model):
     def __str__(self) -> str:
         return self.title
 
+    @property
+    def place(self) -> str:
+        """What it is about, where its title does not say so."""
+        return "" if self.subject in self.title else self.subject
+
 
 class Outbox(models.TextChoices):
     """What became of telling somebody about a transition."""

@@ -21,6 +21,7 @@ from kpis.alert_forms import AcknowledgeForm
 from kpis.incidents import CannotAcknowledge, acknowledge
 from kpis.messages import opened
 from kpis.models import Channel, Incident, Severity
+from kpis.report import course_around
 from kpis.views.pages import asks_for, live, page
 
 PER_PAGE = 50
@@ -124,5 +125,8 @@ def _listed(request: PageRequest) -> dict[str, Any]:
 
 
 def _detail(request: PageRequest, incident: Incident, form: AcknowledgeForm, status: int = 200) -> HttpResponse:
-    found = duty.story(incident, now=timezone.now())
-    return page(request, "kpis/alert_detail.html", {"story": found, "incident": incident, "form": form}, status=status)
+    now, begun = timezone.now(), incident.fired_at
+    context = {"story": duty.story(incident, now=now), "incident": incident, "form": form}
+    if incident.kpi and begun:
+        context["chart"] = course_around(incident.kpi, begun, incident.resolved_at, now=now)
+    return page(request, "kpis/alert_detail.html", context, status=status)

@@ -35,8 +35,8 @@ def test_rule_is_made_seen_changed_and_deleted(engineer: Engineer, errors: str) 
     at = f"{RULES}{made.json()['id']}/"
     seen = client.get(at)
     assert (seen.json(), seen["ETag"]) == (made.json(), made["ETag"])
-    changed = client.patch(at, {"for_s": 90, "enabled": False}, format="json", HTTP_IF_MATCH=seen["ETag"])
-    assert (changed.json()["for_s"], changed.json()["enabled"], changed.json()["version"]) == (90, False, 2)
+    changed = client.patch(at, {"recover_s": 90, "enabled": False}, format="json", HTTP_IF_MATCH=seen["ETag"])
+    assert (changed.json()["recover_s"], changed.json()["enabled"], changed.json()["version"]) == (90, False, 2)
     assert client.delete(at, HTTP_IF_MATCH=seen["ETag"]).status_code == 412
     assert client.delete(at, HTTP_IF_MATCH=changed["ETag"]).status_code == 204
     assert client.get(at).status_code == 404
@@ -44,7 +44,7 @@ def test_rule_is_made_seen_changed_and_deleted(engineer: Engineer, errors: str) 
     assert [(action, token) for action, token, _, _ in trail] == [
         ("rule.create", "test"), ("rule.change", "test"), ("rule.delete", "test"),
     ]  # fmt: skip
-    assert trail[1][2:] == ({"for_s": 0, "enabled": True}, {"for_s": 90, "enabled": False})
+    assert trail[1][2:] == ({"recover_s": 0, "enabled": True}, {"recover_s": 90, "enabled": False})
 
 
 @pytest.mark.parametrize("how_many", [1, 30])
@@ -76,6 +76,7 @@ def test_list_in_a_constant_number_of_queries(
         ({"kind": "absent", "kpi": "plan/errors"}, 422, "$.every_s"),
         ({"kind": "burn_rate", "kpi": "plan/errors", "objective": 1}, 422, "$.objective"),
         ({"kind": "burn_rate", "scorecard": "plan", "objective": 0.9}, 422, "$.kpi"),
+        ({"kind": "burn_rate", "kpi": "plan/errors", "objective": 0.9, "for_s": 60}, 422, "$.for_s"),
     ],
 )
 def test_bad_rule_says_where(engineer: Engineer, errors: str, fields: dict[str, object], status: int, path: str) -> None:

@@ -149,6 +149,12 @@ def test_retry_after_is_obeyed(channel: Channel, receiver: Receiver, tell: Tell)
     assert len(receiver.taken) == 1
 
 
+def test_a_subject_that_the_title_names_is_not_named_twice(channel: Channel, receiver: Receiver, tell: Tell) -> None:
+    see(watched("Memory of orders"), 120)
+    tell(later(1))
+    assert receiver.titles == ["Firing: Memory of orders above 100"]
+
+
 def test_acknowledged_is_told_to_those_who_were_told_that_it_fires(
     channel: Channel, receiver: Receiver, tell: Tell, people: People
 ) -> None:
