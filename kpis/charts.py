@@ -47,23 +47,16 @@ def chart(
     fired: Sequence[datetime] = (),
 ) -> dict[str, Any]:
     """The first course is the one that is judged; times are milliseconds. `words` name the target and the alert line."""
-    values = [value for course in courses for _, value in course.points]
-    limits = [value for one in held for value in (one.target, one.alert) if value is not None]
-    low, high = min([*values, *limits], default=0), max([*values, *limits], default=1)
-    lines = [
-        {"kind": "target", "label": words[0], "points": _stepped([(one.start, one.end, one.target) for one in held])},
-        {"kind": "alert", "label": words[1], "points": _stepped([(one.start, one.end, one.alert) for one in held])},
-    ]
     return {
         "unit": unit,
         "start": ms(start),
         "end": ms(end),
-        "zero": low >= 0 and low < high * 0.4,
+        "zero": _from_zero(courses, held),
         "series": [
             {"label": course.label, "short": course.short, "points": with_gaps(course.points, _step(course))}
             for course in courses
         ],
-        "lines": [line for line in lines if any(value is not None for _, value in line["points"])],
+        "lines": _lines(held, words),
         "moments": [
             *({"at": ms(one.start), "label": f"target v{one.number}"} for one in held[1:]),
             *({"at": ms(at), "label": "alert"} for at in fired),
@@ -74,6 +67,23 @@ def chart(
             for since, until in spans
         ],
     }
+
+
+def _from_zero(courses: Sequence[Course], held: Sequence[Held]) -> bool:
+    """Whether the axis begins at 0: where figures are near it, compared with how far they reach."""
+    values = [value for course in courses for _, value in course.points]
+    limits = [value for one in held for value in (one.target, one.alert) if value is not None]
+    low, high = min([*values, *limits], default=0), max([*values, *limits], default=1)
+    return low >= 0 and low < high * 0.4
+
+
+def _lines(held: Sequence[Held], words: tuple[str, str]) -> list[dict[str, Any]]:
+    """What was held to, as stepped lines; none where nothing was stated."""
+    lines: list[dict[str, Any]] = [
+        {"kind": "target", "label": words[0], "points": _stepped([(one.start, one.end, one.target) for one in held])},
+        {"kind": "alert", "label": words[1], "points": _stepped([(one.start, one.end, one.alert) for one in held])},
+    ]
+    return [line for line in lines if any(value is not None for _, value in line["points"])]
 
 
 def ms(at: datetime) -> int:

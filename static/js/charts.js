@@ -23,7 +23,7 @@
   };
   const figure = (value) => value.toLocaleString("en-US", { maximumSignificantDigits: Math.abs(value) >= 1000 ? 6 : 4 });
 
-  // Lines are named at their end; names that would touch are moved apart.
+  // Lines are named at their end; names that would touch are moved apart, and back up where they would leave the chart.
   const endLabels = {
     id: "endLabels",
     afterDatasetsDraw(chart) {
@@ -35,6 +35,7 @@
       });
       put.sort((a, b) => a.y - b.y);
       put.forEach((one, index) => { if (index && one.y - put[index - 1].y < 14) one.y = put[index - 1].y + 14; });
+      put.reverse().forEach((one, index) => { one.y = Math.min(one.y, index ? put[index - 1].y - 14 : chart.height - 8); });
       for (const one of put) {
         context.font = `${one.bold ? 600 : 500} 11.5px ${window.Chart.defaults.font.family}`;
         context.fillStyle = one.colour;
@@ -87,9 +88,10 @@
       };
     });
     (data.bands || []).forEach((band, index) => {
+      const room = (band.to - band.from) / (data.end - data.start) * width; // a name wider than its band would lie on others
       found[`b${index}`] = {
         type: "box", xMin: band.from, xMax: band.to, backgroundColor: colours.band, borderWidth: 0,
-        label: { display: true, content: band.label, position: { x: "center", y: "end" }, color: colours.bandText, font: { size: 10.5, weight: 600 } },
+        label: { display: room > band.label.length * 6 + 8, content: band.label, position: { x: "center", y: "end" }, backgroundColor: colours.veil, color: colours.bandText, font: { size: 10.5, weight: 600 }, padding: { x: 4, y: 1 } },
       };
     });
     return found;
@@ -133,7 +135,7 @@
     const colours = {
       line: token("accent"), quiet: token("ink-3", 0.65), grey: token("ink-3"), grid: token("line-2"), surface: token("surface"),
       target: token("met-fill"), targetText: token("met"), alert: token("breached-fill"), alertText: token("breached"),
-      band: token("waived-fill", 0.12), bandText: token("waived"), raise: token("raise"), ink: token("ink"),
+      veil: token("surface", 0.85), band: token("waived-fill", 0.12), bandText: token("waived"), raise: token("raise"), ink: token("ink"),
     };
     window.Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
     drawn.get(canvas)?.destroy();
