@@ -78,24 +78,41 @@ class Others:
         self.seconds: dict[int, list[Row]] = {}
 
     async def beside(self, crew: Crew) -> Result:
-        """Run the crew together with the other parts. A part that is missing is said in `dead`."""
+        """Run the crew together with the other parts; where one dies, all stop. A part that is missing is said in `dead`."""
         self.crew = crew
         await in_thread(self._create)
+        looking = asyncio.create_task(self._look())
         try:
             own = await crew.run(self._barrier)
         except NotTogether as error:
             return Result(totals=[], shards=self.shards, dead=str(error))
         except Stopped:
             return Result(totals=[], shards=self.shards, stopped=True)
+        finally:
+            looking.cancel()
+        if own.dead or own.stopped:
+            await in_thread(self.stop)
+        return await self._together(own)
+
+    async def _look(self) -> None:
+        """A part that ended with a dead shard ends the others too: what they still measured would be of another load."""
+        while not any(one.dead for one in await in_thread(self._results) if one):
+            await asyncio.sleep(5 * LOOK_AGAIN_S)
+        self.crew.stop()
+
+    async def _together(self, own: Result) -> Result:
+        """Wait for the results of the other parts."""
         until = time.monotonic() + SILENT_S + self.profile.timeout_s
         results: list[Result | None] = []
         while time.monotonic() < until:
             results = await in_thread(self._results)
             if all(results):
-                return merging.together([own, *(one for one in results if one)])
+                break
             await asyncio.sleep(LOOK_AGAIN_S)
         found = merging.together([own, *(one for one in results if one)])
-        found.dead = found.dead or "a worker did not finish its part"
+        found.shards = self.shards
+        if not all(results):
+            found.dead = found.dead or "a worker did not finish its part"
         return found
 
     async def _barrier(self) -> float:

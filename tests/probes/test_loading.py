@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -228,23 +230,33 @@ def heavy(part: LoadPart, second: int) -> Row:
     return Row(second=second, stage=0, warm=False, users=5, sent=100, statuses={503: 100}, shard=part.first)
 
 
-def play_the_other_worker(run: Run, seconds: int) -> list[LoadPart]:
-    """Takes the part that waits, and tells nothing but failures until somebody asks it to stop."""
+def play_the_other_worker(run: Run, *, failing_s: int = 0, dead: str = "", act: Callable[[], None] | None = None) -> LoadPart:
+    """Takes the part that waits, and tells failures; dies, or ends when somebody asks it to stop."""
     until = time.monotonic() + 10
     while not (part := LoadPart.objects.filter(run=run).first()) and time.monotonic() < until:
         time.sleep(0.05)
     assert part is not None
     LoadPart.objects.filter(pk=part.pk).update(claimed_at=timezone.now(), ready_at=timezone.now())
-    for second in range(seconds):
+    for second in range(failing_s):
         LoadRow.objects.create(part=part, row=msgspec.msgpack.encode(heavy(part, second)))
+    time.sleep(3)
+    if act:
+        act()
     until = time.monotonic() + 20
-    while LoadPart.objects.filter(pk=part.pk, stop_asked_at=None).exists() and time.monotonic() < until:
+    while not dead and LoadPart.objects.filter(pk=part.pk, stop_asked_at=None).exists() and time.monotonic() < until:
         time.sleep(0.1)
-    told = Result(totals=[], shards=1, stopped=True)
+    told = Result(totals=[], shards=1, stopped=not dead, dead=dead)
     LoadPart.objects.filter(pk=part.pk).update(result=msgspec.msgpack.encode(told))
     part.refresh_from_db()
     connection.close()
-    return [part]
+    return part
+
+
+def kill_a_shard() -> None:
+    """One of this process's own."""
+    children = [path.parent for path in Path("/proc").glob("[0-9]*/stat") if path.read_text().split()[3] == str(os.getpid())]
+    shards = [path for path in children if b"probes.load" in (path / "cmdline").read_bytes()]
+    os.kill(int(shards[0].name), signal.SIGKILL)
 
 
 @pytest.mark.postgres
@@ -254,13 +266,31 @@ def test_errors_that_only_another_worker_sees_end_the_run(service_url: str, sett
     settings.LOAD_SHARDS, settings.LOAD_WORKERS, settings.LOAD_MAX_SHARDS = 2, 2, 2
     run = start(load_probe(service_url, stages=["10/s for 60s"], warm_up_s=0))
     with ThreadPoolExecutor(1) as pool:
-        other = pool.submit(play_the_other_worker, run, 12)
+        other = pool.submit(play_the_other_worker, run, failing_s=12)
         riding.work()
-        (part,) = other.result()
+        part = other.result()
     run.refresh_from_db()
     assert part.stop_asked_at is not None
     assert (run.outcome, run.reason, run.stop_asked_at) == (Outcome.FAILED, "stopped by itself", None)
     assert run.error == "95 % of the requests failed for 10 s"
+
+
+@pytest.mark.postgres
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("dead", "act"), [("shard 1 fell silent", None), ("", kill_a_shard)])
+def test_when_one_part_dies_all_stop(service_url: str, settings: Any, dead: str, act: Callable[[], None] | None) -> None:
+    settings.LOAD_SHARDS, settings.LOAD_WORKERS = 2, 2
+    run = start(load_probe(service_url, stages=["10/s for 60s"], warm_up_s=0))
+    began = time.monotonic()
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(play_the_other_worker, run, dead=dead, act=act)
+        riding.work()
+        part = other.result()
+    run.refresh_from_db()
+    assert time.monotonic() - began < 20
+    assert (run.outcome, run.error) == (Outcome.INVALID, dead or "shard 0 fell silent (SIGKILL)")
+    assert bool(part.stop_asked_at) is not bool(dead)
 
 
 def test_a_search_finds_what_a_service_bears(service_url: str, settings: Any) -> None:
