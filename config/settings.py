@@ -237,7 +237,7 @@ CELERY_BEAT_SCHEDULE = {
     "probes-tick": {"task": "probes.tick", "schedule": 1.0, "options": {"expires": 2}},
     "kpis-judge": {"task": "kpis.tasks.judge", "schedule": 60.0, "options": {"expires": 60}},
     "alerts-tell": {"task": "kpis.tasks.tell", "schedule": 5.0, "options": {"expires": 5}},
-    "kpis-prune": {"task": "kpis.tasks.prune_measurements", "schedule": 86400.0, "options": {"expires": 3600}},
+    "kpis-prune": {"task": "kpis.tasks.prune_measurements", "schedule": 21600.0, "options": {"expires": 3600}},
     "probes-load": {"task": "probes.load", "schedule": 1.0, "options": {"expires": 2, "queue": "load"}},
     "probes-prune": {"task": "probes.prune", "schedule": 600.0, "options": {"expires": 300}},
 }

@@ -21,7 +21,9 @@ PAGES = {
     "scorecard": "/scorecards/fastapi-easy/",
     "kpi": "/scorecards/fastapi-easy/response-time-p95/",
     "roadmap": "/roadmaps/fastapi-easy-performance/",
+    "alert": "/alerts/of/fastapi-easy/database-connections/",
 }
+"""The alert is there once the connection leak of the demo was on, and is over: docs/demo.md."""
 LOOKS = {"": (1280, "light"), "-dark": (1280, "dark"), "-phone": (390, "light")}
 
 

@@ -20,15 +20,22 @@ def prune_measurements() -> None:
 @shared_task
 def judge() -> None:
     """Write down the statuses that changed without a new measurement, and look at what rules watch."""
-    remember_changes(KPI.objects.active(), now=timezone.now())
-    watch_rules(now=timezone.now())
-    write_down(now=timezone.now())
+    try:
+        remember_changes(KPI.objects.active(), now=timezone.now())
+    finally:
+        watch_rules(now=timezone.now())
+        write_down(now=timezone.now())
 
 
 @shared_task(soft_time_limit=120)
 def tell() -> None:
-    """Look for outages, and tell what is due: the database says what that is, so a lost message costs one tick."""
-    watch_outages(now=timezone.now())
-    route(now=timezone.now())
-    compose(now=timezone.now())
-    deliver()
+    """Look for outages, and tell what is due: the database says what that is, so a lost message costs one tick.
+
+    What is decided is told even where looking fails.
+    """
+    try:
+        watch_outages(now=timezone.now())
+    finally:
+        route(now=timezone.now())
+        compose(now=timezone.now())
+        deliver()

@@ -22,6 +22,14 @@ class Envelope:
     good: bool = False
 
 
+TRY_AGAIN = {408, 409, 425, 429}
+
+
+def for_good(status: int) -> bool:
+    """Whether a receiver that answers so will never take the message."""
+    return 300 <= status < 500 and status not in TRY_AGAIN
+
+
 class Undelivered(Exception):
     """The message was not taken. A permanent one is not tried again; the text holds no secret."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import apprise
 
-from kpis.sending.base import BadConfig, Envelope, Undelivered
+from kpis.sending.base import BadConfig, Envelope, Undelivered, for_good
 from outgoing.addresses import AddressPolicy
 from outgoing.guard import guarded
 
@@ -39,9 +39,9 @@ def send(config: Mapping[str, Any], envelope: Envelope, policy: AddressPolicy) -
     if not taken:
         # What the library says may hold the address and its secrets: only the status is passed on.
         status = STATUS.search(told)
-        raise Undelivered(
-            f"{service.service_name} answered {status.group(1)}" if status else f"{service.service_name} did not take it"
-        )
+        if status is None:
+            raise Undelivered(f"{service.service_name} did not take it")
+        raise Undelivered(f"{service.service_name} answered {status.group(1)}", permanent=for_good(int(status.group(1))))
 
 
 def _service(url: str) -> Any:

@@ -13,14 +13,13 @@ from typing import Any
 
 import httpx
 
-from kpis.sending.base import BadConfig, Envelope, Undelivered
+from kpis.sending.base import BadConfig, Envelope, Undelivered, for_good
 from outgoing.addresses import AddressPolicy, Refused, checked_url
 from outgoing.http import client, plain
 
 LABEL = "Webhook"
 PREFIX = "whsec_"
 TOTAL_S = 10.0
-TRY_AGAIN = {408, 409, 425, 429}
 
 
 def check(config: Mapping[str, Any]) -> str:
@@ -82,7 +81,7 @@ def _judge(answer: httpx.Response) -> None:
     later = answer.headers.get("retry-after", "")
     raise Undelivered(
         f"answered {status}",
-        permanent=300 <= status < 500 and status not in TRY_AGAIN,
+        permanent=for_good(status),
         retry_after_s=min(float(later), 3600.0) if later.isascii() and later.isdigit() else None,
     )
 

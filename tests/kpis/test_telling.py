@@ -138,6 +138,20 @@ def test_what_is_refused_for_good_is_given_up_and_overtaken(channel: Channel, re
     assert receiver.titles == ["Firing: Memory above 100 (orders)"]
 
 
+def test_what_fails_by_itself_is_given_up_within_minutes_and_holds_nothing_up(
+    channel: Channel, receiver: Receiver, tell: Tell
+) -> None:
+    Channel.objects.update(kind="pigeon")  # a kind that went away with an upgrade: no server will ever mend it
+    see(watched(), 120)
+    for index in range(120):
+        tell(later(1) + TICK * index)
+    assert (Message.objects.get().state, Message.objects.get().error) == ("dead", "sending failed: KeyError")
+    Channel.objects.update(kind="webhook")
+    see(watched("Memory"), 120, later(12))
+    tell(later(13))
+    assert receiver.titles == ["Firing: Memory above 100 (orders)"]
+
+
 def test_retry_after_is_obeyed(channel: Channel, receiver: Receiver, tell: Tell) -> None:
     receiver.status, receiver.headers = 429, {"Retry-After": "90"}
     see(watched(), 120)

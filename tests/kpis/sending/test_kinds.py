@@ -104,6 +104,20 @@ def test_chat_that_fails_tells_the_status_and_no_secret(receiver: Receiver) -> N
     assert (str(caught.value), caught.value.permanent) == ("JSON answered 503", False)
 
 
+@pytest.mark.parametrize(
+    ("status", "permanent"), [(404, True), (410, True), (408, False), (429, False), (500, False), (503, False)]
+)
+@pytest.mark.parametrize("kind", ["chat", "webhook"])
+def test_what_is_refused_for_good_is_told_from_what_may_come_right(
+    receiver: Receiver, kind: str, status: int, permanent: bool
+) -> None:
+    receiver.status = status
+    config = chat(receiver) if kind == "chat" else {"url": receiver.url, "secret": new_secret()}
+    with pytest.raises(Undelivered) as refused:
+        KINDS[kind].send(config, envelope(), LOCAL)
+    assert refused.value.permanent is permanent
+
+
 @pytest.mark.parametrize("kind", ["chat", "webhook"])
 def test_private_address_is_refused_before_anything_is_sent(receiver: Receiver, kind: str) -> None:
     config = chat(receiver) if kind == "chat" else {"url": receiver.url, "secret": new_secret()}
