@@ -9,7 +9,7 @@ from itertools import groupby
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
-from django.db.models import BinaryField, Case, F, QuerySet, When
+from django.db.models import QuerySet
 
 from kpis import rollups
 from kpis.actual import PERCENTILES, SeriesFigure, Stretch, aggregate, combine, counted
@@ -63,10 +63,12 @@ class Rolled(NamedTuple):
     percentile: float | None
     sample_low: float | None
     sample_high: float | None
+    sample_count: int | None
     histogram: bytes | None = None
 
 
-READ = ["series_id", "at", "points", "count", "total", "plain_total", "low", "high", "last", "last_at", "reported", *rollups.READ]
+READ = ["series_id", "at", "points", "count", "total", "plain_total", "low", "high", "last", "last_at", "reported"]
+READ += rollups.Read._fields[1:]
 """The columns that the tuple above stands for, in its order, but for the histogram."""
 
 
@@ -79,14 +81,10 @@ class Stream:
     origin: str
 
 
-def read(rows: QuerySet[Rollup], *, percentile: bool, whole: bool) -> list[Rolled]:
-    """Rollups in the order of time. Of percentiles (all of them, or none) with their histograms where they are asked for as a
-    whole, or where ready-made percentiles are to be told from samples."""
-    rows = rows.order_by("at", "series_id")
-    if not percentile:
-        return [Rolled(*row) for row in rows.values_list(*READ)]
-    data = F("histogram") if whole else Case(When(reported=True, then=F("histogram")), output_field=BinaryField())
-    return [Rolled._make(row) for row in rows.annotate(data=data).values_list(*READ, "data")]
+def read(rows: QuerySet[Rollup], *, whole: bool) -> list[Rolled]:
+    """Rollups in the order of time; with their histograms where they are asked for as a whole."""
+    names = [*READ, "histogram"] if whole else READ
+    return [Rolled(*row) for row in rows.order_by("at", "series_id").values_list(*names)]
 
 
 def figure(aggregation: str, row: Rolled) -> float:
@@ -95,7 +93,7 @@ def figure(aggregation: str, row: Rolled) -> float:
         if row.percentile is None:
             return row.last
         # Every measurement is one sample, so its lowest and highest are exact: a lone 400 is told as 400, not as its bucket.
-        exact = row.points == row.samples and not row.reported
+        exact = row.points == row.samples == row.sample_count
         return min(max(row.percentile, row.low), row.high) if exact else row.percentile
     if aggregation == "mean":
         return row.total / row.samples if row.samples else row.plain_total / row.points
@@ -149,9 +147,8 @@ def _buckets(kpi: KPI, rows: Sequence[Rolled], streams: Mapping[int, Stream]) ->
 
 
 def _rolled_figure(aggregation: str, row: Rolled, stream: Stream) -> SeriesFigure:
-    count = row.samples
-    if row.reported and row.percentile is not None and row.histogram is not None:
-        count = Histogram.from_bytes(row.histogram).count  # ready-made percentiles beside its samples are none of them
+    # Of a percentile, ready-made ones beside its samples are none of them.
+    count = row.sample_count if row.percentile is not None and row.sample_count is not None else row.samples
     return SeriesFigure(
         stream.subject, stream.environment, row.last_at, figure(aggregation, row), count, stream.origin, None, row.reported
     )

@@ -63,11 +63,11 @@ def history(
     there = _there(kpi.series.filter(enabled=True, **where), start, end)
     raw = Measurement.objects.filter(series_id__in=there.streams, at__gte=start, at__lt=end).order_by("at", "pk")
     if _raw_fits(raw, there, points):
-        return _raw(kpi, list(raw.select_related("series")), start, end, points)
+        return _raw(kpi, list(raw.select_related("series")), start, end, points, samples=samples)
     rolled = Rollup.objects.filter(series_id__in=there.streams, at__lt=end)
     resolution = "day" if there.days_reach_further or _hours_pass(rolled, there, start, end, points) else "hour"
     needed = rolled.filter(resolution=resolution, at__gte=rollups.bucket(start, resolution))
-    rows = read(needed, percentile=kpi.aggregation in PERCENTILES, whole=samples or kpi.across == Across.MERGED)
+    rows = read(needed, whole=kpi.aggregation in PERCENTILES and (samples or kpi.across == Across.MERGED))
     found = course(kpi, rows, there.streams, samples=samples)
     return History(kpi.unit, resolution, SPANS[resolution].total_seconds(), tuple(found))
 
@@ -203,24 +203,28 @@ def _unpruned(raw: QuerySet[Measurement], there: There) -> bool:
     return oldest is not None and there.first_hour >= rollups.bucket(oldest, "hour")
 
 
-def _raw(kpi: KPI, rows: Sequence[Measurement], start: datetime, end: datetime, points: int) -> History:
+def _raw(kpi: KPI, rows: Sequence[Measurement], start: datetime, end: datetime, points: int, *, samples: bool) -> History:
     if len({row.series_id for row in rows}) > 1:
         slot = max(60.0, (end - start).total_seconds() / points)
         slotted = [Part(_slot(row.at, start, slot), row.series, row.origin, rollups.stretch_of(row)) for row in rows]
         return History(kpi.unit, "raw", slot, tuple(combined(kpi, slotted)))
     gaps = sorted((later.at - row.at).total_seconds() for row, later in pairwise(rows))
-    return History(kpi.unit, "raw", gaps[len(gaps) // 2] if gaps else 0.0, tuple(point_of(kpi, row) for row in rows))
+    return History(
+        kpi.unit, "raw", gaps[len(gaps) // 2] if gaps else 0.0, tuple(point_of(kpi, row, samples=samples) for row in rows)
+    )
 
 
 def _slot(at: datetime, start: datetime, length_s: float) -> datetime:
     return start + timedelta(seconds=(at - start).total_seconds() // length_s * length_s)
 
 
-def point_of(kpi: KPI, row: Measurement) -> HistoryPoint:
-    stretch = rollups.stretch_of(row)
-    figure = aggregate(kpi.aggregation, [stretch])
-    low, high = span(stretch)
+def point_of(kpi: KPI, row: Measurement, *, samples: bool = True) -> HistoryPoint:
+    """One measurement as a point; a bare value is told as it is, and only with `samples` becomes a histogram."""
+    value, low, high, histogram = row.value, row.value, row.value, None
+    if row.histogram is not None or (samples and kpi.aggregation in PERCENTILES):
+        stretch = rollups.stretch_of(row)
+        figure = aggregate(kpi.aggregation, [stretch])
+        value, histogram, (low, high) = figure.value, kept(kpi, figure.histogram), span(stretch)
     return HistoryPoint(
-        row.at, figure.value, row.count, low, high, row.origin, row.series.subject, figure.reported, row.raw, row.note,
-        kept(kpi, figure.histogram),
-    )  # fmt: skip
+        row.at, value, row.count, low, high, row.origin, row.series.subject, row.reported, row.raw, row.note, histogram
+    )

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from django.db.models import Min
+from django.db.models import OuterRef, Subquery
 
 from accounts.differences import Line
 from accounts.templatetags.ui import unit_word
@@ -77,8 +77,7 @@ class Report:
 def report(kpi: KPI, *, span: str, now: datetime) -> Report:
     """`span` is a key of SPANS; anything else means the shortest one that tells something."""
     stands = standing(kpi, now=now)
-    rolled = Rollup.objects.filter(series__kpi=kpi, series__enabled=True)
-    first, young = rolled.aggregate(first=Min("at"), young=Min("last_at")).values()
+    first, young = _beginning(kpi)
     span = span if span in SPANS else _telling(young, stands.at, now)
     length = SPANS[span][1]
     end = _end(now, length)
@@ -112,6 +111,16 @@ def course_around(kpi: KPI, begun: datetime, ended: datetime | None, *, now: dat
     stands = standing(kpi, now=now)
     courses = _courses(kpi, _rows(stands), start, end)
     return _chart(stands, courses, start, end) if any(found.points for _, found in courses) else None
+
+
+def _beginning(kpi: KPI) -> tuple[datetime | None, datetime | None]:
+    """The day from which on it was measured, and when its first figures came: a look at the beginning of each series."""
+    days, hours = (Rollup.objects.filter(series=OuterRef("pk"), resolution=name).order_by("at") for name in ("day", "hour"))
+    firsts = {"day": days.values("at"), "day_until": days.values("last_at"), "hour_until": hours.values("last_at")}
+    series = kpi.series.filter(enabled=True).annotate(**{name: Subquery(rows[:1]) for name, rows in firsts.items()})
+    rows = series.values_list(*firsts)
+    moments = [moment for _, *until in rows for moment in until if moment]
+    return min((day for day, *_ in rows if day), default=None), min(moments, default=None)
 
 
 def _telling(first: datetime | None, newest: datetime | None, now: datetime) -> str:

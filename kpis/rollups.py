@@ -80,13 +80,29 @@ class Sums(NamedTuple):
     percentile: float | None
     sample_low: float | None
     sample_high: float | None
+    sample_count: int | None
+
+
+class Read(NamedTuple):
+    """A histogram as it is kept, beside what is read of it most: the percentile of its KPI, ends and number of its samples."""
+
+    histogram: bytes | None = None
+    percentile: float | None = None
+    sample_low: float | None = None
+    sample_high: float | None = None
+    sample_count: int | None = None
+
+    @classmethod
+    def of(cls, histogram: Histogram | None, percent: float | None) -> Read:
+        if histogram is None:
+            return cls()
+        percentile = None if percent is None else histogram.percentile(percent)
+        return cls(histogram.to_bytes(), percentile, *histogram.ends, histogram.count)
 
 
 ROW_NAMES = ["series", "at", "origin", "value", "count", "histogram", "reported", "raw", "note", "recorded_at"]
 UNIQUE = ["series", "resolution", "at"]
-FIELDS = ["points", "count", "total", "plain_total", "low", "high", "last", "last_at", "reported", "histogram"]
-READ = ["percentile", "sample_low", "sample_high"]
-FIELDS += READ
+FIELDS = ["points", "count", "total", "plain_total", "low", "high", "last", "last_at", "reported", *Read._fields]
 """The fields of models that the tuples above stand for, in their order."""
 
 
@@ -114,16 +130,9 @@ def _hour(rows: Sequence[Row], at: datetime, percent: float | None) -> tuple[Sum
     histogram = Histogram.merge(parts) if any(part.count for part in parts) else None
     found = Sums(
         newest.series_id, "hour", at, len(rows), sum(samples), sum(map(mul, values, samples)), sum(values), min(values),
-        max(values), newest.value, newest.at, any(row.reported for row in rows), *_read(histogram, percent),
+        max(values), newest.value, newest.at, any(row.reported for row in rows), *Read.of(histogram, percent),
     )  # fmt: skip
     return found, histogram
-
-
-def _read(histogram: Histogram | None, percent: float | None) -> tuple[bytes | None, float | None, float | None, float | None]:
-    """A histogram as it is kept, beside what is read of it most: the percentile of its KPI, its lowest and highest sample."""
-    if histogram is None:
-        return None, None, None, None
-    return histogram.to_bytes(), None if percent is None else histogram.percentile(percent), *histogram.ends
 
 
 def _day(at: datetime, parts: Sequence[tuple[Sums, Histogram | None]], percent: float | None) -> Sums:
@@ -136,7 +145,7 @@ def _day(at: datetime, parts: Sequence[tuple[Sums, Histogram | None]], percent: 
         newest.series_id, "day", at, sum(one.points for one in hours), sum(one.samples for one in hours),
         sum(one.total for one in hours), sum(one.plain_total for one in hours), min(one.low for one in hours),
         max(one.high for one in hours), newest.last, newest.last_at, any(one.reported for one in hours),
-        *_read(Histogram.merge(histograms) if histograms else None, percent),
+        *Read.of(Histogram.merge(histograms) if histograms else None, percent),
     )  # fmt: skip
 
 
@@ -155,8 +164,7 @@ def _with_histogram(part: Sums, known: bytes | None, percent: float | None) -> S
     if known is None or part.histogram is None:
         return part
     both = Histogram.merge([Histogram.from_bytes(known), Histogram.from_bytes(part.histogram)])
-    data, percentile, low, high = _read(both, percent)
-    return part._replace(histogram=data, percentile=percentile, sample_low=low, sample_high=high)
+    return part._replace(**Read.of(both, percent)._asdict())
 
 
 def _histograms(parts: Sequence[Sums]) -> dict[tuple[int, str, datetime], bytes]:
@@ -176,7 +184,7 @@ def _added() -> dict[str, str]:
         "high": f"{high}(old.high, excluded.high)",
         **{name: f"CASE WHEN {later} THEN excluded.{name} ELSE old.{name} END" for name in ("last", "last_at")},
         "reported": "old.reported OR excluded.reported",
-        **{name: f"COALESCE(excluded.{name}, old.{name})" for name in ("histogram", *READ)},
+        **{name: f"COALESCE(excluded.{name}, old.{name})" for name in Read._fields},
     }
 
 

@@ -60,7 +60,7 @@ def _combined(kpis: Sequence[KPI], start: datetime, resolution: str) -> dict[int
         of = {pk: kpi_id for kpi_id in some for pk in streams[kpi_id]}
         rows: dict[int, list[Rolled]] = {kpi_id: [] for kpi_id in some}
         needed = Rollup.objects.filter(series_id__in=of, resolution=resolution, at__gte=start)
-        for row in read(needed, percentile=percentile, whole=True):
+        for row in read(needed, whole=percentile):
             rows[of[row.series_id]].append(row)
         for kpi_id, kpi in some.items():
             points = course(kpi, rows[kpi_id], streams[kpi_id], samples=False)
@@ -71,7 +71,7 @@ def _combined(kpis: Sequence[KPI], start: datetime, resolution: str) -> dict[int
 STREAM = ("pk", "kpi_id", "subject", "environment", "current__origin")
 
 FIGURE = """CASE
-WHEN m.percentile IS NOT NULL THEN CASE WHEN m.points = m.count AND NOT m.reported
+WHEN m.percentile IS NOT NULL THEN CASE WHEN m.points = m.count AND m.count = m.sample_count
   THEN LEAST(GREATEST(m.percentile, m.low), m.high) ELSE m.percentile END
 WHEN s.aggregation = 'mean' THEN CASE WHEN m.count > 0 THEN m.total / m.count ELSE m.plain_total / m.points END
 WHEN s.aggregation = 'sum' THEN m.plain_total

@@ -66,6 +66,7 @@ class Rollup(models.Model):
     percentile = models.FloatField(null=True, blank=True, help_text="The KPI's percentile as read from the histogram.")
     sample_low = models.FloatField(null=True, blank=True, help_text="Lowest sample of the histogram.")
     sample_high = models.FloatField(null=True, blank=True, help_text="Highest sample of the histogram.")
+    sample_count = models.PositiveBigIntegerField(null=True, blank=True, help_text="How many samples the histogram holds.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["series", "resolution", "at"], name="rollup_identity")]

@@ -114,7 +114,8 @@ def test_what_is_read_of_a_histogram_stands_beside_it_in_any_order_of_arrival() 
     assert len(rows) == 4
     for row in rows:
         histogram = Histogram.from_bytes(row.histogram)
-        assert (row.percentile, row.sample_low, row.sample_high) == (histogram.percentile(95), *histogram.ends)
+        read = (row.percentile, row.sample_low, row.sample_high, row.sample_count)
+        assert read == (histogram.percentile(95), *histogram.ends, histogram.count)
     assert rollups.differences(Series.objects.get()) == []
 
 
