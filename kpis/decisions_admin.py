@@ -7,12 +7,13 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.administration import WHY, Quick, actor, each
 from accounts.opened import TellingAdmin
+from accounts.templatetags.ui import unit_word
 from kpis import targets, waivers
 from kpis.commitments import with_overtaken, with_standing
 from kpis.faults import BadTarget, Refused
@@ -85,9 +86,8 @@ class TargetAdmin(DecidedAdmin):
 
     form = TargetForm
     noun = "target"
-    list_display = ("kpi", "number", "commitment", "instead_of", "alert_threshold", "decision", "effective_from", "due_on",
-                    "proposed_by",
-                    "decided_by", "self_approved")  # fmt: skip
+    list_display = ("kpi", "number", "commitment", "instead_of", "decision", "proposed_by", "decided_by", "effective_from",
+                    "alert_threshold", "due_on", "self_approved")  # fmt: skip
     list_filter = ("decision", "severity", "self_approved", "kpi__scorecard", ("kpi", admin.RelatedOnlyFieldListFilter),
                    ("proposed_by", admin.RelatedOnlyFieldListFilter))  # fmt: skip
     list_select_related = ("kpi", "proposed_by", "decided_by")
@@ -101,7 +101,7 @@ class TargetAdmin(DecidedAdmin):
 
     @admin.display(description="target", ordering="value")
     def commitment(self, row: Target) -> str:
-        return f"{commitment(row)} {row.kpi.unit}".replace(" ", "\u00a0")
+        return f"{commitment(row)} {unit_word(row.kpi.unit)}".rstrip().replace(" ", "\u00a0")
 
     def get_fieldsets(self, request: HttpRequest, obj: Target | None = None) -> Any:
         head = None if obj is None else f"Propose version {obj.kpi.targets.count() + 1} from these figures"
@@ -134,6 +134,9 @@ class TargetAdmin(DecidedAdmin):
         made = targets.propose(kpi=kpi, actor=actor(request), rationale=form.cleaned_data["rationale"], **form.terms())
         obj.__dict__.update(made.__dict__)
         self.message_user(request, f"Version {made.number} waits for approval by somebody else.")
+
+    def response_change(self, request: HttpRequest, obj: Target) -> HttpResponse:
+        return self.response_post_save_change(request, obj)  # no word of a row that was changed: none was
 
     @admin.action(description="Approve: in force from its date, or now")
     def approve(self, request: HttpRequest, queryset: QuerySet[Target]) -> None:

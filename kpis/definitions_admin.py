@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from accounts.administration import WHY, AuditedAdmin, ReadOnlyInline, actor, each
 from accounts.opened import OpenedForm
+from accounts.templatetags.ui import unit_word
 from kpis import defining
 from kpis.models import KPI, Review, Scorecard, Series, Target, Waiver
 from kpis.templatetags.kpi_tags import commitment
@@ -98,7 +99,7 @@ class TargetInline(ReadOnlyInline):
 
     @admin.display(description="target")
     def commitment(self, row: Target) -> str:
-        return f"{commitment(row)} {row.kpi.unit}".replace(" ", "\u00a0")
+        return f"{commitment(row)} {unit_word(row.kpi.unit)}".rstrip().replace(" ", "\u00a0")
 
 
 class WaiverInline(ReadOnlyInline):

@@ -140,10 +140,10 @@ def ending(now: datetime) -> QuerySet[Waiver]:
 
 
 def lapsed(now: datetime) -> QuerySet[Waiver]:
-    """Those that ran out in the last week, newest first: not ended by a person, and nothing waives the same now."""
+    """Those that ran out in the last week, newest first: not ended by a person, and no other one ends after them."""
     rows = Waiver.objects.filter(decision=Decision.APPROVED, ended_by=None, expires_at__lte=now, expires_at__gt=now - LAPSED)
-    now_waived = in_force(now).filter(kpi=OuterRef("kpi"), subject=OuterRef("subject"))
-    return _told(rows.exclude(Exists(now_waived))).order_by("-expires_at")
+    same = Waiver.objects.filter(decision=Decision.APPROVED, kpi=OuterRef("kpi"), subject=OuterRef("subject"))
+    return _told(rows.exclude(Exists(same.filter(expires_at__gt=OuterRef("expires_at"))))).order_by("-expires_at")
 
 
 def _told(rows: QuerySet[Waiver]) -> QuerySet[Waiver]:
