@@ -149,24 +149,26 @@ class Wire:
             return
         if self._tls is None:
             self._take(VIEW[:count], at, now)
-        elif plain := self._decrypted(VIEW[:count]):
-            self._take(plain, at, now)
+        else:
+            self._take_secret(VIEW[:count], at, now)
 
-    def _decrypted(self, data: memoryview) -> bytes:
+    def _take_secret(self, data: memoryview, at: int, now: int) -> None:
+        """Over TLS the other side may say that it ends together with its last bytes, and keep the connection open after it."""
         self._incoming.write(data)
-        parts = []
+        parts, ending = [], False
         try:
             while part := self._tls.read(65_536):  # type: ignore[union-attr]
                 parts.append(part)
-            closing = True
+            ending = True
         except ssl.SSLWantReadError:
-            closing = False
+            pass
         except ssl.SSLError as error:
             self._end(f"TLS: {error.reason or 'broken'}")
-            return b""
-        if closing and not parts:
+            return
+        if parts:
+            self._take(b"".join(parts), at, now)
+        if ending and not self.closed:
             self._ended()
-        return b"".join(parts)
 
     def _take(self, data: bytes | memoryview, at: int, now: int) -> None:
         if not self.busy:

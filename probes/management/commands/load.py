@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from kpis.stats.histogram import Histogram
@@ -29,6 +29,7 @@ from probes.load.watch import Watch
 from probes.loading import caps
 
 MISSED, INVALID, LIMITED = 1, 2, 3
+COLUMNS = ("s", "users", "sent/s", "p50 ms", "p95 ms", "errors", "CPU", "late", "lag")
 
 
 class Command(BaseCommand):
@@ -132,22 +133,31 @@ class Display:
         self.watch.see(row)
         if self.watch.reason:
             self.stop(self.watch.reason)
-        if not self.quiet:
+        if not self.quiet and row.second < self.profile.seconds:
             self.rows = [*self.rows, row][-12:]
             self.live.update(self.picture())
 
     def picture(self) -> Group:
-        table = Table("s", "stage", "users", "sent/s", "p50 ms", "p95 ms", "errors", "generator CPU", "late p99 ms", "lag p95 ms")
+        last = self.rows[-1]
+        left = max(0, self.profile.seconds - last.second - 1)
+        stage = self.profile.stages[last.stage].label + (", warming up" if last.warm else "")
+        table = Table(
+            *(Column(name, justify="right") for name in COLUMNS), title=f"{stage} · {left:.0f} s left",
+            caption="CPU, late sends (p99, ms) and lag (p95, ms) are the generator's",
+        )  # fmt: skip
         for row in self.rows:
-            times = Histogram.from_bytes(row.response)
-            p50, p95 = (f"{times.percentile(p):,.1f}" if times.count else "–" for p in (50, 95))
-            table.add_row(
-                str(row.second + 1), self.profile.stages[row.stage].label + (" (warm-up)" if row.warm else ""), f"{row.users:,}",
-                f"{row.sent:,}", p50, p95, str(sum(row.errors.values()) + sum(n for s, n in row.statuses.items() if s >= 500)),
-                f"{row.gauge.cpu * 100:.0f} %", f"{row.gauge.late_p99_ms:.1f}", f"{row.gauge.lag_p95_ms:.1f}",
-            )  # fmt: skip
-        left = max(0, self.profile.seconds - self.rows[-1].second - 1)
-        return Group(table, Text(f"{left:.0f} s left; Ctrl-C stops", style="dim"))
+            table.add_row(*cells(row))
+        return Group(table, Text("Ctrl-C stops", style="dim"))
+
+
+def cells(row: Row) -> list[str]:
+    times = Histogram.from_bytes(row.response)
+    failed = sum(row.errors.values()) + sum(count for status, count in row.statuses.items() if status >= 500)
+    return [
+        str(row.second + 1), f"{row.users:,}", f"{row.sent:,}",
+        *(f"{times.percentile(p):,.1f}" if times.count else "–" for p in (50, 95)), str(failed), f"{row.gauge.cpu * 100:.0f} %",
+        f"{row.gauge.late_p99_ms:.1f}", f"{row.gauge.lag_p95_ms:.1f}",
+    ]  # fmt: skip
 
 
 def verdict(result: Result, stages: list[Figures], limits: Limits, reason: str) -> tuple[str, int]:

@@ -218,6 +218,24 @@ def test_tls_is_spoken(secure: str) -> None:
     assert result.kernel_stamps
 
 
+@pytest.mark.parametrize(
+    ("path", "statuses", "errors"),
+    [
+        ("/status/503", {503}, set()),
+        ("/once", {200}, set()),
+        ("/unframed", {200}, set()),
+        ("/slow-body", {200}, set()),
+        ("/cut", set(), {"connection closed before the response ended"}),
+        ("/silent", set(), {"timed out"}),
+        ("/endless", set(), {"timed out"}),
+    ],
+)
+def test_every_end_of_a_request_is_counted_over_tls(secure: str, path: str, statuses: set[int], errors: set[str]) -> None:
+    total = one(path, secure, users=3, seconds=0.7, timeout_s=0.3)
+    assert (set(total.statuses), set(total.errors)) == (statuses, errors)
+    assert total.ended == total.sent > 0
+
+
 def test_tls_refuses_an_unknown_authority(secure: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
     assert set(put(secure, profile(users=1, seconds=0.5))[0].totals[0].errors) == {"TLS: CERTIFICATE_VERIFY_FAILED"}
