@@ -169,13 +169,15 @@ def firing_count() -> int:
 
 
 def breaches(kpi_ids: Collection[int]) -> dict[int, Transition]:
-    """By KPI, the step with which its open threshold alert fired first: what was measured then, and by what. One query."""
-    fired = Transition.objects.filter(
-        state=State.FIRING, incident__kind=Kind.THRESHOLD, incident__kpi__in=kpi_ids, incident__state__in=OPEN
-    )
+    """By KPI, the step with which its open threshold alert fired, or was found to fire again: what was measured then, and by
+    what. One query."""
+    steps = Transition.objects.filter(incident__kind=Kind.THRESHOLD, incident__kpi__in=kpi_ids, incident__state__in=OPEN)
     found: dict[int, Transition] = {}
-    for step in fired.select_related("incident").order_by("-number"):
-        found[step.incident.kpi_id or 0] = step
+    quiet = True
+    for step in steps.select_related("incident").order_by("incident", "number"):
+        if step.state in OPEN and (quiet or step.number == 1):
+            found[step.incident.kpi_id or 0] = step
+        quiet = step.state not in OPEN
     return found
 
 

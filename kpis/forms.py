@@ -14,7 +14,7 @@ from accounts.models import User
 from kpis import targets
 from kpis.baselines import Measured, measure
 from kpis.faults import BadTarget
-from kpis.models import KPI, PERCENTILES, Target
+from kpis.models import KPI, PERCENTILES, Severity, Target
 from kpis.thresholds import number
 
 MOMENT = {"type": "datetime-local"}
@@ -27,7 +27,14 @@ class ProposalForm(Styled, forms.Form):
     """A target as people type it; figures without a unit are in the KPI's."""
 
     target = forms.CharField(max_length=targets.LONGEST)
-    alert_threshold = forms.FloatField(required=False, help_text="Past it the KPI is breached.")
+    alert_threshold = forms.FloatField(required=False, help_text="Past it the KPI is breached, and an alert fires.")
+    severity = forms.ChoiceField(choices=Severity.choices, required=False, label="Severity of the alert")
+    for_min = forms.FloatField(
+        min_value=0, max_value=527040, required=False, label="Fires after, minutes", help_text="Past its threshold for so long.",
+    )  # fmt: skip
+    recover_min = forms.FloatField(
+        min_value=0, max_value=527040, required=False, label="Over after, minutes", help_text="On its good side for so long.",
+    )  # fmt: skip
     baseline = forms.FloatField(required=False)
     baseline_on = forms.DateField(required=False, label="Baseline of", widget=forms.DateInput(attrs={"type": "date"}))
     due_on = forms.DateField(required=False, label="Due on", widget=forms.DateInput(attrs={"type": "date"}))
@@ -62,13 +69,20 @@ class ProposalForm(Styled, forms.Form):
             self.fields[name] = forms.CharField(initial=f"{at:%Y-%m-%dT%H:%M:%S}", widget=forms.HiddenInput, required=False)
 
     def _kept(self) -> dict[str, Any]:
-        """What the page does not ask for stays as in the version in force, as long as it tells of the same figures."""
+        """What nobody wrote stays as in the version in force, as long as it tells of the same figures."""
         kept: dict[str, Any] = {}
         if self.in_force:
             kept = {name: getattr(self.in_force, name) for name in KEPT}
             if not {"baseline", "baseline_on"} & set(self.changed_data):
                 kept |= {name: getattr(self.in_force, name) for name in targets.MEASURED}
-        return kept | (asdict(self.measured) if self.measured else {})
+        return kept | self._alerting() | (asdict(self.measured) if self.measured else {})
+
+    def _alerting(self) -> dict[str, Any]:
+        """How its alert behaves, as far as it was written."""
+        said = self.cleaned_data
+        lasting = {name: said[typed] for name, typed in DURATIONS.items() if said[typed] is not None}
+        severity = {"severity": said["severity"]} if said["severity"] else {}
+        return severity | {name: round(minutes * 60) for name, minutes in lasting.items()}
 
     def clean_effective_from(self) -> datetime | None:
         at = self.cleaned_data["effective_from"]
@@ -79,18 +93,23 @@ class ProposalForm(Styled, forms.Form):
     def propose(self, *, actor: User) -> Target | None:
         """The new version; None where the figures contradict each other, which then stands beside the fields."""
         try:
-            said = {name: value for name, value in self.cleaned_data.items() if name not in WINDOW}
+            apart = {*WINDOW, *DURATIONS.values(), "severity"}
+            said = {name: value for name, value in self.cleaned_data.items() if name not in apart}
             return targets.propose(kpi=self.kpi, actor=actor, **{**said, **self._kept()})
         except BadTarget as error:
             for name, text in error.errors.items():
+                name = DURATIONS.get(name, name)
                 self.add_error(name if name in self.fields else "target", text)
         except targets.Refused as error:
             self.add_error(None, str(error))
         return None
 
 
-KEPT = ("for_s", "recover_s", "severity")
-"""What a proposal on the page leaves as it is."""
+DURATIONS = {"for_s": "for_min", "recover_s": "recover_min"}
+"""By which field of the form, in minutes, a length in seconds is typed."""
+
+KEPT = (*DURATIONS, "severity")
+"""What a proposal leaves as it is where nothing is written."""
 
 
 def _examples(kpi: KPI) -> str:
@@ -106,8 +125,10 @@ def _initial(in_force: Target | None, measured: Measured | None) -> dict[str, An
     """What the version in force says, so that a proposal states only what it changes; of a measured baseline, that."""
     base = {"baseline": measured.baseline, "baseline_on": measured.baseline_on} if measured else {}
     if in_force is None:
-        return {"baseline_on": timezone.now().date(), **base}
+        return {"baseline_on": timezone.now().date(), "severity": Severity.MEDIUM, "for_min": 0, "recover_min": 0, **base}
     kept = {name: _short(getattr(in_force, name)) for name in ("alert_threshold", "baseline", "baseline_on", "due_on")}
+    kept |= {"severity": in_force.severity}
+    kept |= {typed: _short(getattr(in_force, name) / 60) for name, typed in DURATIONS.items()}
     return {"target": f"{in_force.comparator} {number(in_force.value)}", **kept, **base}
 
 

@@ -19,6 +19,7 @@ from kpis.remembering import remember
 from kpis.thresholds import BadThreshold, parse, resolve
 
 LONGEST = 60
+LONGEST_S = 366 * 86400
 """Characters of a target as it is typed."""
 
 MEASURED = ("baseline", "baseline_on", "baseline_stated", "baseline_since", "baseline_until", "baseline_runs", "baseline_samples")
@@ -57,6 +58,8 @@ def draft(
     Raises BadTarget by field.
     """
     stated: dict[str, Any] = {"baseline": baseline, "baseline_on": baseline_on, **more}
+    if too_long := {name: "At most a year." for name in ("for_s", "recover_s") if (more.get(name) or 0) > LONGEST_S}:
+        raise BadTarget(too_long)
     if target:
         comparator, value, stated = _read(kpi, target, stated)
     elif value is None:

@@ -51,6 +51,8 @@ def test_a_target_is_text_or_parts(kpi: KPI, as_engineer: Client, sent: dict[str
         ({"target": "< 450 MB"}, 422, ["$.target"]),
         ({"target": "< 450", "baseline": -1}, 422, ["$.baseline"]),
         ({"target": "< 450", "value": 450}, 400, ["$.target"]),
+        ({"target": "< 450", "for_s": 10**12}, 422, ["$.for_s"]),
+        ({"target": "< 450", "recover_s": 10**9}, 422, ["$.recover_s"]),
         ({"value": 450}, 400, ["$.comparator"]),
         ({}, 400, ["$.comparator", "$.value"]),
     ],

@@ -134,6 +134,18 @@ def test_a_relative_target_is_told_against_the_baseline(kpi: KPI, as_engineer: C
     assert "&lt;= 400 ms, 20 % tighter" in told
 
 
+def test_how_the_alert_behaves_is_proposed_and_stays_where_it_is_not_written(kpi: KPI, as_engineer: Client) -> None:
+    as_engineer.post(f"{URL}targets/", PROPOSAL | {"severity": "critical", "for_min": "2.5", "recover_min": "10"})
+    version = kpi.targets.get(number=2)
+    assert (version.severity, version.for_s, version.recover_s) == ("critical", 150, 600)
+    kpi.targets.filter(number=2).update(decision=Decision.APPROVED, effective_from=timezone.now())
+    told = as_engineer.get(URL).content.decode()
+    assert ('value="2.5"' in told, '<option value="critical" selected>' in told) == (True, True)
+    as_engineer.post(f"{URL}targets/", PROPOSAL)
+    kept = kpi.targets.get(number=3)
+    assert (kept.severity, kept.for_s, kept.recover_s) == ("critical", 150, 600)
+
+
 def test_a_baseline_is_measured_shown_and_proposed(kpi: KPI, as_engineer: Client) -> None:
     record_values(kpi, [600.0] * 5, until=timezone.now() - timedelta(minutes=1))
     start, end = timezone.now() - timedelta(hours=1), timezone.now()

@@ -152,6 +152,7 @@ def test_triggered_risk_names_the_run_that_triggered_it_until_the_kpi_recovers()
     [hit] = seen(3, 121).triggered_by
     assert (hit.origin, hit.measured, hit.measured_at, hit.actual) == ("run:2", "104", NOW + timedelta(minutes=2), "121")
     assert (seen(4, 80).triggered, seen(5, 80).status) == (False, "open")
+    assert [hit.origin for hit in seen(6, 130).triggered_by] == ["run:6"]
 
 
 def test_risks_overdue_review_and_mitigation() -> None:
