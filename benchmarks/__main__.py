@@ -1,6 +1,7 @@
 """`make bench`: measures on databases made for the run, prints a table, and writes `benchmarks/results/`.
 
 python -m benchmarks            everything: about ten minutes; PostgreSQL where one answers
+python -m benchmarks fleet      one section: engine, sqlite, postgres or fleet (2,000 services, ten minutes on each database)
 python -m benchmarks quick      the same on a tenth of the rows, writes nothing
 """
 
@@ -22,7 +23,18 @@ django.setup()
 
 from django.core.management import call_command  # noqa: E402 - after setup
 
-from benchmarks import databases, histograms, ingestion, instrument, load, partitions, reading, waiting  # noqa: E402 - after setup
+from benchmarks import (  # noqa: E402 - after setup
+    databases,
+    dispatching,
+    fleet,
+    histograms,
+    ingestion,
+    instrument,
+    load,
+    partitions,
+    reading,
+    waiting,
+)
 from benchmarks.table import Line, markdown  # noqa: E402
 from tests.lanes import USUAL_DATABASE, answers  # noqa: E402
 
@@ -38,6 +50,10 @@ def main(command: str = "", *arguments: str) -> None:
         waiting.saturate()
     elif command == "on":
         print(json.dumps(_on_database(int(arguments[0]), partitions_too="partitions" in arguments)))
+    elif command == "dispatch":
+        dispatching.embedded()
+    elif command == "schedule":
+        print(json.dumps(fleet.measure(float(arguments[0]))))
     elif command == "quick":
         _sections(arguments, million=MILLION // 10, keep=False)
     else:
@@ -60,7 +76,7 @@ def _on_database(rows: int, *, partitions_too: bool) -> list[Line]:
 def _sections(names: Sequence[str], *, million: int, keep: bool) -> None:
     """Measure the named sections, or all; each has a table on the screen and a file of its own."""
     call_command("collectstatic", interactive=False, verbosity=0)
-    sections = {"engine": _engine, "sqlite": _sqlite, "postgres": _postgres}
+    sections = {"engine": _engine, "sqlite": _sqlite, "postgres": _postgres, "fleet": _fleet}
     for name in names or sections:
         parts = sections[name](million)
         if not parts:
@@ -91,6 +107,28 @@ def _postgres(million: int) -> Parts:
     with databases.postgres(server) as url:
         large = _grown(_child(url, 10 * million), small)
     return {f"PostgreSQL, {million:,} measurements": small, f"PostgreSQL, {10 * million:,} measurements": large}
+
+
+def _fleet(million: int) -> Parts:
+    """The schedule of ten minutes on each database, of one minute where it shall be quick."""
+    minutes = 10 * million / MILLION
+    found = {}
+    with databases.sqlite() as url:
+        found["A fleet on SQLite, engine in one process"] = _schedule(url, minutes)
+    server = os.environ.get("TEST_DATABASE_URL") or USUAL_DATABASE
+    if answers(server, 5432):
+        with databases.postgres(server) as url:
+            found["A fleet on PostgreSQL, engine in one process"] = _schedule(url, minutes)
+    return found
+
+
+def _schedule(url: str, minutes: float) -> list[Line]:
+    print(f"a fleet on {url.partition(':')[0]}, {minutes:g} min …", flush=True)
+    with fleet.target() as place:
+        environment = databases.use(url) | {"PROBE_ALLOW": "127.0.0.1", "FLEET_TARGET": place}
+        command = [sys.executable, "-m", "benchmarks", "schedule", str(minutes)]
+        output = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True, text=True).stdout
+    return [Line(*line) for line in json.loads(output.splitlines()[-1])]
 
 
 def _child(url: str, rows: int, *more: str) -> list[Line]:

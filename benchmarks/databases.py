@@ -28,7 +28,7 @@ PUSHED_AGO = timedelta(days=35)
 END = TODAY - PUSHED_AGO
 """Where it ends for the KPIs that more is pushed to: what is pushed comes after it, and before now."""
 
-NAME = "milepost_bench"
+NAME = f"milepost_bench_{os.getpid()}"
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import time
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from functools import cache
+from multiprocessing.sharedctypes import RawValue
 
 from django.conf import settings
 from django.db import transaction
@@ -33,6 +34,8 @@ OWN_FILES, FILES_OF_A_RUN = 200, 2
 LOOK_AGAIN_S = 0.25
 KEPT = timedelta(days=30)
 _taking_up = threading.Lock()
+_stopping = RawValue("b", 0)
+"""In memory that a worker shares with the processes that it forks."""
 
 
 class CannotRun(ValueError):
@@ -50,7 +53,7 @@ def work(*, take_up_s: float = TAKE_UP_S) -> int:
 
     One thread of a process takes up at a time: two would measure each other.
     """
-    if not _taking_up.acquire(blocking=False):
+    if _stopping.value or not _taking_up.acquire(blocking=False):
         return 0
     with ExitStack() as turn:
         turn.callback(_taking_up.release)
@@ -67,7 +70,7 @@ def work(*, take_up_s: float = TAKE_UP_S) -> int:
 def _take_up(stopwatches: Stopwatches, *, until: float) -> int:
     """Go on claiming while there is work, at most until then."""
     saved, most = 0, places()
-    while stopwatches.under_way and time.monotonic() < until:
+    while stopwatches.under_way and time.monotonic() < until and not _stopping.value:
         saved += _save(stopwatches)
         if (free := most - stopwatches.under_way) > 0:
             stopwatches.start(claim(now=timezone.now(), most=min(free, BATCH)))
@@ -85,6 +88,11 @@ def _save(stopwatches: Stopwatches) -> int:
     heartbeat.beat("worker", now=timezone.now())
     ended = stopwatches.ended(wait_s=LOOK_AGAIN_S)
     return finish(ended, now=timezone.now()) if ended else 0
+
+
+def stop_taking_up() -> None:
+    """This worker is asked to end: what is under way is seen out, and nothing new begun."""
+    _stopping.value = 1
 
 
 @cache

@@ -1,6 +1,9 @@
 """What beat calls. Messages carry nothing: the database says what is due, so a lost one costs one tick."""
 
+from typing import Any
+
 from celery import shared_task
+from celery.signals import worker_shutting_down
 from django.utils import timezone
 
 from probes import heartbeat, maintenance, riding, running
@@ -23,3 +26,8 @@ def prune() -> None:
 def load() -> None:
     """Carry out a load run if one is due; on the queue `load`, so that it holds up nothing else."""
     riding.work()
+
+
+@worker_shutting_down.connect
+def stop(**_: Any) -> None:
+    running.stop_taking_up()

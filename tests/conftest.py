@@ -18,6 +18,7 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from tests import factories
 from tests.factories import PASSWORD, People, make_people
+from tests.probes import servers
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -44,6 +45,7 @@ def _servers() -> list[tuple[str, bool]]:
         ("sqlite", not postgres),
         ("statements", postgres and _counts_statements()),
         ("prometheus", shutil.which("prometheus") is not None),
+        ("servers", servers.there()),
         ("redis", bool(os.environ.get("TEST_REDIS_URL"))),
     ]
 

@@ -21,20 +21,25 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         app.set_default()
         beat = EmbeddedService(app, thread=True, scheduler_cls="celery.beat:Scheduler")
-        worker = Worker(
-            app=app,
-            hostname="engine@milepost",
-            pool="threads",
-            concurrency=options["concurrency"],
-            queues=["probes", "load"],
-            loglevel="WARNING",
-            without_gossip=True,
-            without_mingle=True,
-            without_heartbeat=True,
-            quiet=True,
-        )
+        worker = embedded_worker(options["concurrency"])
         beat.start()
         try:
             worker.start()
         finally:
             beat.stop()
+
+
+def embedded_worker(concurrency: int) -> Worker:
+    """A worker of both queues whose tasks run in threads of this process."""
+    return Worker(
+        app=app,
+        hostname="engine@milepost",
+        pool="threads",
+        concurrency=concurrency,
+        queues=["probes", "load"],
+        loglevel="WARNING",
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        quiet=True,
+    )
