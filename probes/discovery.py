@@ -80,6 +80,10 @@ class Found:
     answers_all: bool = False
 
     @property
+    def metrics_want_a_key(self) -> bool:
+        return self.metrics_error.endswith(("answered 401", "answered 403"))
+
+    @property
     def reachable(self) -> bool:
         return self.base is not None and self.base.status is not None
 
@@ -150,9 +154,10 @@ async def _look(asker: Asker, found: Found, metrics_url: str, health_path: str) 
     where, interface, unread = described
     told = [route.path for route in interface.routes if route.is_health] if interface else []
     answers_all = nowhere[0].good
+    pages_tell = nowhere[0].status is not None and not answers_all
     (at, scrape, why), health, routes = await asyncio.gather(
         _metrics(asker, [metrics_url] if metrics_url else METRICS),
-        _health(asker, [health_path] if health_path else [*told, *HEALTH], answers_all),
+        _health(asker, [health_path] if health_path else [*told, *HEALTH], pages_tell),
         _try_routes(asker, interface.routes if interface else [], answers_all),
     )
     below = await _below(asker, [tried for tried in routes if tried.answer])
@@ -182,11 +187,11 @@ async def _metrics(asker: Asker, candidates: Sequence[str]) -> tuple[str, Scrape
     return "", None, said
 
 
-async def _health(asker: Asker, candidates: Sequence[str], answers_all: bool) -> Answer | None:
-    """The first path that says it is well. Where every path answers, a page for people is no sign of health."""
+async def _health(asker: Asker, candidates: Sequence[str], pages_tell: bool) -> Answer | None:
+    """The first path that says it is well. Where every path may answer, a page for people is no sign of health."""
     for path in dict.fromkeys(candidates):
         answer, _ = await asker.get(path)
-        if answer.good and not (answers_all and answer.is_page):
+        if answer.good and (pages_tell or not answer.is_page):
             return answer
     return None
 

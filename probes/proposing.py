@@ -129,9 +129,9 @@ def units(proposal: Proposal) -> dict[str, str]:
 
 
 def name_of(found: Found) -> str:
-    """A name to begin with: what the interface calls itself, else the host."""
+    """A name to begin with: what the interface calls itself, else the host, with the port where it names one."""
     plain = found.title.strip()
-    return plain if plain and plain.lower() not in ("fastapi", "api") else (checked_url(found.base_url).hostname or "")
+    return plain if plain and plain.lower() not in ("fastapi", "api") else checked_url(found.base_url).netloc
 
 
 def slug_of(name: str) -> str:

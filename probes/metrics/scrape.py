@@ -77,7 +77,7 @@ def read(text: str, media_type: str, at: datetime) -> Scrape:
     lines = _lines(text)
     families = {name for line in lines if (name := _name(line))}
     if all(line.startswith("#") for line in lines):
-        raise Unreadable("the metrics address gave no metrics")
+        raise Unreadable("a page of metrics without a single figure yet")
     preset = detect(families)
     needed = tuple({_family(name) for name in (*PLAIN, preset.requests) if name})
     kept = [line for line in lines if line.startswith("# EOF") or _name(line).startswith(needed)]

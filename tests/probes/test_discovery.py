@@ -18,7 +18,7 @@ from outgoing import tls
 from outgoing.addresses import AddressPolicy
 from probes.discovery import Found, discover
 from probes.models import Probe, Service
-from probes.proposing import proposals, untold
+from probes.proposing import name_of, proposals, untold
 from tests.kpis.factories import make_kpi, make_scorecard
 from tests.probes import certificates
 
@@ -90,6 +90,32 @@ def test_a_page_for_everything_is_no_sign_of_health_nor_of_metrics(scripted: Any
     one = found(scripted(always("200 OK", "<html>Hello</html>", "Content-Type: text/html\r\n")))
     assert (one.reachable, one.answers_all, one.health, one.scrape, one.interface) == (True, True, None, None, "")
     assert one.metrics_error
+
+
+def test_a_page_is_no_sign_of_health_where_it_is_not_known_what_answers(scripted: Any) -> None:
+    page = "<!doctype html><title>App</title>"
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = await reader.readuntil(b"\r\n\r\n")
+        if b"milepost-asks" not in asked:
+            kind, body = ("application/json", "{}") if b" /healthcheck " in asked else ("text/html", page)
+            writer.write(f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+        writer.close()
+
+    health = found(scripted(script)).health
+    assert health
+    assert health.path == "/healthcheck"
+
+
+def test_metrics_that_want_a_key_say_so(scripted: Any) -> None:
+    assert found(scripted(always("401 Unauthorized"))).metrics_want_a_key
+    assert not found(scripted(always("404 Not Found"))).metrics_want_a_key
+
+
+def test_what_has_no_name_is_called_by_its_address(scripted: Any) -> None:
+    url = scripted(always("404 Not Found"))
+    assert name_of(found(url)) == url.removeprefix("http://")
+    assert name_of(Found("https://orders.example", AT)) == "orders.example"
 
 
 def test_routes_that_answer_below_another_address_are_told(scripted: Any) -> None:

@@ -124,7 +124,7 @@ def test_too_many_series_are_refused() -> None:
         ("a" * 4_001 + " 1\n", "longer than 4,000"),
         ('a{b="' + "\\\\" * 51 + '"} 1\n', "cannot be read"),
         ("".join(f'cache_requests_total{{n="{n}"}} 1\n' for n in range(20_001)), "too many label values"),
-        ("# only remarks\n", "gave no metrics"),
+        ("# only remarks\n", "without a single figure"),
         ("root:x:0:0\n", "^the metrics cannot be read$"),
         ("cache_requests_total secret\n", "^the metrics cannot be read$"),
     ],
