@@ -26,7 +26,7 @@ PROXY_HEADERS = ("HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP", "HTTP_FORWARDED")
 
 
 def reader_or_loopback(view: View) -> View:
-    """Open to whoever may read, and to this machine itself unless a proxy stands between."""
+    """Open to whoever may read, and where `TRUST_LOOPBACK` is on to this machine itself, unless a proxy stands between."""
 
     @wraps(view)
     def guarded(request: HttpRequest) -> HttpResponse:
@@ -38,8 +38,12 @@ def reader_or_loopback(view: View) -> View:
 
 
 def is_local(request: HttpRequest) -> bool:
-    """Whether this machine itself asks; a proxy on it gives itself away by the headers it adds."""
-    return request.META.get("REMOTE_ADDR") in ("127.0.0.1", "::1") and not any(name in request.META for name in PROXY_HEADERS)
+    """Whether this machine itself asks and is trusted; a proxy on it gives itself away by the headers it adds."""
+    return (
+        settings.TRUST_LOOPBACK
+        and request.META.get("REMOTE_ADDR") in ("127.0.0.1", "::1")
+        and not any(name in request.META for name in PROXY_HEADERS)
+    )
 
 
 def _token_reads(request: HttpRequest) -> bool:

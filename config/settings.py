@@ -74,6 +74,8 @@ BASE_URL = os.environ.get("BASE_URL") or (
 
 # Whether a reverse proxy stands in front that sets X-Forwarded-For and X-Forwarded-Proto itself.
 BEHIND_PROXY = env_bool("BEHIND_PROXY", False)
+# Whether /readyz and /metrics answer this machine without a token. Behind a proxy on it, everybody would be this machine.
+TRUST_LOOPBACK = env_bool("TRUST_LOOPBACK", not (PRODUCTION or BEHIND_PROXY))
 
 if PRODUCTION:
     SECURE_SSL_REDIRECT = env_bool("SECURE_SSL_REDIRECT", True)

@@ -54,6 +54,16 @@ def _routes(app: FastAPI, database: Database, board: Board) -> None:
     async def health() -> dict[str, str]:
         return {"status": "ok"}
 
+    _users(app, database, board)
+    _comments(app, database, board)
+
+    @app.middleware("http")
+    async def own_host_only(request: Request, call_next: Any) -> Any:
+        """The switches answer this machine only, and only under its own name (no rebinding from a web page)."""
+        return await switch_page.guarded(request, call_next)
+
+
+def _users(app: FastAPI, database: Database, board: Board) -> None:
     @app.get("/users")
     async def users(limit: Annotated[int, Query(ge=1, le=50)] = 4) -> reading.Rows:
         read = reading.users_at_once if board.on("single-query") else reading.users_one_by_one
@@ -74,6 +84,8 @@ def _routes(app: FastAPI, database: Database, board: Board) -> None:
         await cache.set(key, found, {"users", key}, since=since)
         return found
 
+
+def _comments(app: FastAPI, database: Database, board: Board) -> None:
     @app.get("/posts/{post_id}/comments")
     async def comments(post_id: int) -> reading.Rows:
         key, cache = f"comments:{post_id}", board.cache
@@ -93,8 +105,3 @@ def _routes(app: FastAPI, database: Database, board: Board) -> None:
             written = await write(connection, rows)
         await board.cache.invalidate(f"post:{post_id}", "comments:")
         return {"written": written}
-
-    @app.middleware("http")
-    async def own_host_only(request: Request, call_next: Any) -> Any:
-        """The switches answer this machine only, and only under its own name (no rebinding from a web page)."""
-        return await switch_page.guarded(request, call_next)

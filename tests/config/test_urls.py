@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -58,10 +59,12 @@ def test_stranger_is_turned_away(path: str) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/readyz", "/metrics"])
-def test_health_is_for_readers_and_for_this_machine_alone(path: str) -> None:
+def test_health_is_for_readers_and_for_this_machine_alone(path: str, settings: Any) -> None:
     assert Client(REMOTE_ADDR="203.0.113.9").get(path).status_code == 401
     assert Client(REMOTE_ADDR="127.0.0.1").get(path, HTTP_X_FORWARDED_FOR="203.0.113.9").status_code == 401
     assert Client(REMOTE_ADDR="127.0.0.1").get(path).status_code in (200, 503)
+    settings.TRUST_LOOPBACK = False
+    assert Client(REMOTE_ADDR="127.0.0.1").get(path).status_code == 401
 
 
 @pytest.mark.django_db

@@ -36,8 +36,9 @@ def test_what_an_operator_allowed_is_reached(listener: tuple[str, int]) -> None:
 
 
 def test_name_that_an_operator_allowed_is_reached(listener: tuple[str, int]) -> None:
-    with guarded(AddressPolicy.of(["localhost"])):
-        socket.create_connection(("localhost", listener[1]), timeout=1).close()
+    with guarded(AddressPolicy.of(["localhost"])) as watch, socket.create_connection(("localhost", listener[1]), 1) as made:
+        assert made.getpeername() == listener
+    assert watch.refused == ""
 
 
 def test_own_parts_are_never_reached_by_any_name(listener: tuple[str, int]) -> None:
@@ -62,9 +63,10 @@ def test_ways_around_are_closed() -> None:
 
 
 def test_guard_ends_with_its_block(listener: tuple[str, int]) -> None:
-    with guarded(CLOSED):
-        pass
-    socket.create_connection(listener, timeout=1).close()
+    with guarded(CLOSED), pytest.raises(Refused):
+        socket.create_connection(listener, timeout=1)
+    with socket.create_connection(listener, timeout=1) as made:
+        assert made.getpeername() == listener
 
 
 def test_guard_holds_for_its_own_thread_only(listener: tuple[str, int]) -> None:

@@ -24,7 +24,13 @@ Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 def application() -> FastAPI:
     """What a service may answer; `/seen` tells which headers came."""
     app = FastAPI()
+    _plain(app)
+    _timed(app)
+    _documents(app)
+    return app
 
+
+def _plain(app: FastAPI) -> None:
     @app.get("/")
     @app.get("/health")
     async def fine() -> dict[str, str]:
@@ -34,6 +40,16 @@ def application() -> FastAPI:
     async def answer(status: int) -> Response:
         return Response(status_code=status)
 
+    @app.get("/away")
+    async def away(to: str) -> Response:
+        return RedirectResponse(to)
+
+    @app.get("/seen")
+    async def seen(request: Request) -> dict[str, str]:
+        return dict(request.headers)
+
+
+def _timed(app: FastAPI) -> None:
     @app.get("/slow/{ms}")
     async def slow(ms: int) -> str:
         await asyncio.sleep(ms / 1000)
@@ -48,14 +64,8 @@ def application() -> FastAPI:
             kept.add(str(request.url))
         return item
 
-    @app.get("/away")
-    async def away(to: str) -> Response:
-        return RedirectResponse(to)
 
-    @app.get("/seen")
-    async def seen(request: Request) -> dict[str, str]:
-        return dict(request.headers)
-
+def _documents(app: FastAPI) -> None:
     @app.get("/chunks")
     async def chunks() -> Response:
         async def parts() -> AsyncIterator[bytes]:
@@ -71,8 +81,6 @@ def application() -> FastAPI:
     @app.get("/metrics")
     async def metrics() -> Response:
         return PlainTextResponse("process_resident_memory_bytes 1000000\n")
-
-    return app
 
 
 @pytest.fixture(scope="session")
