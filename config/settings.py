@@ -241,6 +241,7 @@ CELERY_BEAT_SCHEDULE = {
     "alerts-tell": {"task": "kpis.tasks.tell", "schedule": 5.0, "options": {"expires": 5}},
     "kpis-prune": {"task": "kpis.tasks.prune_measurements", "schedule": 21600.0, "options": {"expires": 3600}},
     "probes-load": {"task": "probes.load", "schedule": 1.0, "options": {"expires": 2, "queue": "load"}},
+    "probes-look-ahead": {"task": "probes.look_ahead", "schedule": 10.0, "options": {"expires": 10}},
     "probes-prune": {"task": "probes.prune", "schedule": 600.0, "options": {"expires": 300}},
 }
 

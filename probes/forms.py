@@ -175,21 +175,24 @@ class Lines(forms.CharField):
         return [line.strip() for line in str(super().clean(value) or "").splitlines() if line.strip()]
 
 
+SPELLED = {"cpu": "CPU"}
+
+
 def _feed_fields(metric: str, unit: str, known: Sequence[KPI], fed: Sequence[int]) -> dict[str, forms.Field]:
     """Boxes for the KPIs that are fed or say they are fed by this metric, and one more of those with a fitting unit."""
     fitting = [kpi for kpi in known if family(kpi.measured_unit) == family(unit)]
     near = [kpi for kpi in fitting if kpi.pk in fed or kpi.metric == metric]
     others = [kpi for kpi in fitting if kpi not in near]
-    word = metric.replace("_", " ")
+    word = SPELLED.get(metric) or metric.replace("_", " ").capitalize()
     found: dict[str, forms.Field] = {}
     if near:
         found[f"feed.{metric}"] = forms.MultipleChoiceField(
-            label=f"{word.capitalize()} feeds", choices=[_choice(kpi) for kpi in near], required=False,
+            label=f"{word} feeds", choices=[_choice(kpi) for kpi in near], required=False,
             initial=[str(pk) for pk in fed], widget=forms.CheckboxSelectMultiple,
         )  # fmt: skip
     if others:
         found[f"more.{metric}"] = forms.ChoiceField(
-            label=f"{word.capitalize()} also feeds" if near else f"{word.capitalize()} feeds",
+            label=f"{word} also feeds" if near else f"{word} feeds",
             choices=[("", "no other KPI" if near else "no KPI"), *(_choice(kpi) for kpi in others)], required=False,
         )  # fmt: skip
     return found

@@ -11,10 +11,15 @@ from probes import heartbeat, maintenance, riding, running
 
 @shared_task(name="probes.tick", ignore_result=True, soft_time_limit=180, time_limit=210)
 def tick() -> None:
-    """Look for what is due, and measure it."""
-    heartbeat.beat("worker", now=timezone.now())
-    maintenance.look_ahead(now=timezone.now())
+    """Look for what is due, and measure it; what can wait comes after it."""
     running.work()
+    heartbeat.beat("worker", now=timezone.now())
+
+
+@shared_task(name="probes.look_ahead", ignore_result=True)
+def look_ahead() -> None:
+    """Find the next time of maintenance windows that come again."""
+    maintenance.look_ahead(now=timezone.now())
 
 
 @shared_task(name="probes.prune", ignore_result=True)

@@ -9,12 +9,12 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from probes import heartbeat, tasks
+from probes import heartbeat, maintenance, tasks
 from probes.checks import check_allow_list
-from probes.models import Heartbeat, Probe, Run, RunState
+from probes.models import Heartbeat, Maintenance, Probe, Run, RunState
 from tests.probes.factories import NOW, make_probe, make_run, make_service
 
-SECOND = timedelta(seconds=1)
+SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 
 
 @pytest.mark.django_db
@@ -23,6 +23,15 @@ def test_a_tick_measures_what_is_due_and_shows_a_sign_of_life(service_url: str, 
     tasks.tick()
     assert Run.objects.get().outcome == "ok"
     assert heartbeat.state(now=timezone.now()).worker_ok
+
+
+@pytest.mark.django_db
+def test_windows_that_are_over_are_found_their_next_time(people: Any) -> None:
+    now = timezone.now()
+    window = {"reason": "r", "tag": "x", "starts_at": now - 2 * DAY, "ends_at": now - 2 * DAY + 60 * SECOND, "rule": "FREQ=DAILY"}
+    maintenance.plan(fields=window, actor=people.engineer, now=now - 2 * DAY)
+    tasks.look_ahead()
+    assert Maintenance.objects.get().begins_at == now
 
 
 @pytest.mark.django_db
