@@ -83,7 +83,8 @@ def report(run: Run) -> LoadReport | None:
     stages = [row | _readable(row.get("under", {})) for row in run.details.get("stages", [])]
     before = _before(run)
     return LoadReport(
-        live=live, sentence=_sentence(last, stages, params, live=live), stage=last["label"], place=_place(last, profile, params),
+        live=live, sentence=_said_live(last, params) if live else _said(run, stages, params),
+        stage=last["label"], place=_place(last, profile, params),
         left=clock(whole - seconds) if live and not searching else "", model=_model(last), rate=last["sent"],
         asked=_asked(last), requests=sum(row["ended"] for _, row in rows), **_now(rows, last, params),
         checks=_checks(run, rows, last), spans=spans, courses=_courses(rows, whole, params),
@@ -133,20 +134,26 @@ def _now(rows: Rows, last: dict[str, Any], params: Params) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _sentence(last: dict[str, Any], stages: Sequence[dict[str, Any]], params: Params, *, live: bool) -> str:
-    """What it comes to, in one line."""
-    limits = f"p95 under {params.p95_limit_ms:,g} ms, errors under {params.errors_limit_pct:g} %"
-    if live and last["p95"] is None:
+def _said_live(last: dict[str, Any], params: Params) -> str:
+    """What it comes to by now, in one line."""
+    if last["p95"] is None:
         return f"{last['label']}: nothing was answered in the last ten seconds."
-    if live:
-        side = "over" if last["p95"] >= params.p95_limit_ms else "under"
-        return f"{last['label']} take p95 to {last['p95']:,.0f} ms, {side} the limit of {params.p95_limit_ms:,g} ms."
-    missed = [row["stage"] for row in stages if not row["met"]]
-    if not stages:
-        return f"It asked for {limits}."
-    if missed:
+    side = "over" if last["p95"] >= params.p95_limit_ms else "under"
+    return f"{last['label']} take p95 to {last['p95']:,.0f} ms, {side} the limit of {params.p95_limit_ms:,g} ms."
+
+
+def _said(run: Run, stages: Sequence[dict[str, Any]], params: Params) -> str:
+    """What it came to, in one line."""
+    limits = f"p95 under {params.p95_limit_ms:,g} ms, errors under {params.errors_limit_pct:g} %"
+    if run.outcome == Outcome.GENERATOR_LIMITED:
+        return "The generator was the bottleneck, so this says nothing of the service."
+    capacity = next((row for row in run.readings if row["metric"] == f"capacity_{params.search}"), None)
+    if capacity is not None:
+        size = f"{capacity['value']:,g} users" if params.search == "users" else f"{capacity['value']:,g} requests/s"
+        return f"It bears {size} within the limits ({limits})."
+    if missed := [row["stage"] for row in stages if not row["met"]]:
         return f"The limits ({limits}) were missed at {', '.join(dict.fromkeys(missed))}."
-    return f"The limits ({limits}) held in every stage."
+    return f"The limits ({limits}) held in every stage." if stages else f"It asked for {limits}."
 
 
 def _errors(rows: Sequence[dict[str, Any]]) -> str:

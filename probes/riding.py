@@ -113,6 +113,7 @@ class Ride:
         self.stopping = False
         self.more = 0
         self.recent: deque[Row] = deque(maxlen=LAST_S)
+        self.shown: tuple[Profile | None, int] = (None, 0)
         self.began, self.alive_at = timezone.now(), 0.0
 
     def carry_out(self) -> Measured:
@@ -163,7 +164,9 @@ class Ride:
         LoadSecond.objects.create(run=self.run, second=max(0, round(at)), figures=self._figures(row, profile))
 
     def _figures(self, row: Row, profile: Profile) -> dict[str, Any]:
-        if self.recent and self.recent[-1].stage != row.stage:
+        before, stage = self.shown
+        if before is not profile or stage != row.stage:
+            self.shown = (profile, row.stage)
             self.recent.clear()
         self.recent.append(row)
         times = Histogram.merge(Histogram.from_bytes(one.response) for one in self.recent)

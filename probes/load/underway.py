@@ -48,7 +48,7 @@ class UnderLoad:
         at = (self.run, row.stage)
         if row.second % HEALTH_EVERY_S == 0:
             self._begin(self._health())
-        if row.warm or not row.users or (at in self.scrapes and row.second % EVERY_S):
+        if row.warm or not row.sent or (at in self.scrapes and row.second % EVERY_S):
             return
         self.scrapes.setdefault(at, [])
         self._begin(self._scrape(at))

@@ -71,6 +71,22 @@ def test_a_run_that_is_over_says_which_limits_held() -> None:
     assert (found.now_x, found.whole, [span.idle for span in found.spans]) == (None, "0:16", [False, True, False])
 
 
+@pytest.mark.parametrize(
+    ("outcome", "readings", "sentence"),
+    [
+        (Outcome.GENERATOR_LIMITED, [], "The generator was the bottleneck, so this says nothing of the service."),
+        (Outcome.OK, [{"metric": "capacity_users", "value": 40.0, "unit": "count", "note": "the next stage missed a limit"}],
+         "It bears 40 users within the limits (p95 under 1,000 ms, errors under 1 %)."),
+    ],
+)  # fmt: skip
+def test_what_a_run_comes_to(outcome: str, readings: list[dict[str, Any]], sentence: str) -> None:
+    rows = [{"stage": "50 users", "met": False, "p95": 80.0}]
+    run = make_load_run(state=RunState.DONE, outcome=outcome, readings=readings, details={"stages": rows})
+    run.probe.params = {"stages": STAGES, "search": "users"}
+    second(run, 0, 0, "50 users")
+    assert shown(run).sentence == sentence
+
+
 def test_it_is_compared_with_the_last_run_that_ended_well() -> None:
     rows = [{"stage": "50 users", "met": True, "p95": 100.0, "throughput": 40.0}]
     run = make_load_run(state=RunState.DONE, outcome=Outcome.OK, details={"stages": rows})

@@ -22,9 +22,11 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from kpis.models import Measurement
+from kpis.stats.histogram import Histogram
 from probes import claiming, fleet, heartbeat, load_parts, loading, riding
 from probes.kinds.base import Outcome
 from probes.load.merging import Result
+from probes.load.profile import Profile, Stage
 from probes.load.report import Row
 from probes.models import Feed, LoadPart, LoadRow, LoadSecond, Probe, Run, RunState
 from probes.running import CannotRun
@@ -311,11 +313,23 @@ def test_a_search_by_rate_begins_with_a_rate() -> None:
 
 
 def test_metrics_of_every_stage_stand_beside_it(service_url: str) -> None:
-    probe = load_probe(service_url, stages=["2 users for 2s", "4 users for 2s"], warm_up_s=0)
+    probe = load_probe(service_url, stages=["2 users for 2s", "10/s for 2s"], warm_up_s=0)
     start(probe)
     riding.work()
     under = [row["under"] for row in probe.runs.get().details["stages"]]
     assert under == [{"resident_memory": 1_000_000.0}] * 2
+
+
+def test_the_figures_of_one_step_of_a_search_hold_nothing_of_the_step_before() -> None:
+    start(load_probe(confirmed=True))
+    claimed = riding.claim(now=timezone.now())
+    assert claimed is not None
+    ride = riding.Ride(claimed)
+    for ms in (50.0, 500.0):
+        times = Histogram.from_values([ms] * 100).to_bytes()
+        row = Row(second=0, stage=0, warm=False, users=5, sent=100, statuses={200: 100}, response=times)
+        shown = ride._figures(row, Profile(stages=(Stage(seconds=1, users=5),)))
+    assert shown["p50"] == pytest.approx(500, rel=0.002)
 
 
 @pytest.fixture
