@@ -12,6 +12,7 @@ from django.db.models import Max
 from accounts import audit
 from accounts.models import User
 from accounts.permissions import Scope, may
+from accounts.prepared import Prepared, Slot
 from kpis import rhythm
 from kpis.faults import Refused
 from kpis.models import KPI, Review
@@ -29,11 +30,21 @@ class Due:
     days_late: int = 0
 
 
+_DONE = Prepared(
+    lambda: (
+        Review.objects.filter(kpi_id__any_of=Slot("kpis"))
+        .order_by()
+        .values("kpi_id")
+        .annotate(last=Max("reviewed_at"), due=Max("due_on"))
+        .values_list("kpi_id", "last", "due")
+    )
+)
+
+
 def reviews(kpis: Iterable[KPI], *, today: date) -> dict[int, Due]:
     """Where the reviews of KPIs stand, by KPI id, in one query."""
     listed = list(kpis)
-    rows = Review.objects.filter(kpi_id__in=[kpi.pk for kpi in listed]).order_by().values("kpi_id")
-    done = {row["kpi_id"]: (row["last"].date(), row["due"]) for row in rows.annotate(last=Max("reviewed_at"), due=Max("due_on"))}
+    done = {kpi: (last.date(), due) for kpi, last, due in (_DONE(kpis=[kpi.pk for kpi in listed]) if listed else ())}
     return {kpi.pk: _due(kpi, *done.get(kpi.pk, (None, None)), today) for kpi in listed}
 
 

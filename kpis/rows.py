@@ -11,6 +11,7 @@ from kpis.standing import Standing
 
 GROUPS = {"category": "By category", "service": "By service", "owner": "By owner"}
 SORTS = {"plan": "Order of the plan", "name": "Name", "status": "Worst first", "way": "Least way first", "age": "Oldest first"}
+CATEGORIES = {value: (f"{place:02}", label) for place, (value, label) in enumerate(Category.choices)}
 NOBODY, NOT_MEASURED = "No owner", "Not measured"
 _LAST = "\uffff"
 ATTENTION = (Status.BREACHED, Status.BEHIND, Status.STALE, Status.NO_DATA)
@@ -122,6 +123,6 @@ def _named(one: Standing, text: str) -> bool:
 
 def _group_of(one: Standing, group: str) -> tuple[str, str]:
     if group == "category":
-        return (f"{list(Category.values).index(one.kpi.category):02}", one.kpi.get_category_display())
+        return CATEGORIES[one.kpi.category]
     name = one.worst_subject if group == "service" else str(one.kpi.owner or "")
     return (name.casefold() or _LAST, name or (NOT_MEASURED if group == "service" else NOBODY))

@@ -92,7 +92,7 @@ def end_waiver(*, waiver: Waiver, actor: User, now: datetime, note: str = "", to
     return waiver
 
 
-def in_force(at: datetime) -> QuerySet[Waiver]:
+def in_force(at: datetime | Slot) -> QuerySet[Waiver]:
     """Those that count at a time: approved by then and not over."""
     return Waiver.objects.filter(decision=Decision.APPROVED, decided_at__lte=at, expires_at__gt=at)
 
@@ -108,11 +108,21 @@ def picked(state: str, at: datetime) -> QuerySet[Waiver]:
     }.get(state, rows)
 
 
+_BY_SUBJECT = Prepared(
+    lambda: (
+        in_force(Slot("at"))
+        .filter(kpi_id__any_of=Slot("kpis"))
+        .order_by("expires_at")
+        .values_list("kpi_id", "subject", "expires_at")
+    )
+)
+
+
 def by_subject(kpi_ids: Iterable[int], at: datetime) -> dict[int, dict[str, datetime]]:
     """Until when what is waived, by KPI and subject; the subject "" is the KPI as a whole. An expired one ends by itself."""
     found: dict[int, dict[str, datetime]] = {}
-    rows = in_force(at).filter(kpi_id__in=list(kpi_ids)).order_by("expires_at")
-    for kpi_id, subject, expires_at in rows.values_list("kpi_id", "subject", "expires_at"):
+    ids = list(kpi_ids)
+    for kpi_id, subject, expires_at in _BY_SUBJECT(kpis=ids, at=at) if ids else ():
         found.setdefault(kpi_id, {})[subject] = expires_at
     return found
 

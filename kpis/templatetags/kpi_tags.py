@@ -132,10 +132,10 @@ def way_bar(standing: Standing) -> SafeString:
         fill = f'<rect class="w-fill" x="{drawn.fill_x}" y="7" width="{drawn.fill_width}" height="8"/>'
     mark = f'<rect class="w-mark" x="{drawn.mark_x - 2}" y="4" width="4" height="14"/>'
     ask = f'<path class="w-ask" d="M{drawn.ask_x - 4} 22l4 -5l4 5z"/>' if drawn.ask_x is not None else ""
-    return format_html(
-        '<svg class="way s-{}" viewBox="0 0 200 22" preserveAspectRatio="none" role="img" aria-label="{} of the way">{}</svg>',
-        standing.status, percent(share), mark_safe(TRACK + fill + ENDS + mark + ask),  # noqa: S308 - numbers only
-    )  # fmt: skip
+    return mark_safe(  # noqa: S308 - numbers only
+        f'<svg class="way s-{standing.status}" viewBox="0 0 200 22" preserveAspectRatio="none" role="img"'
+        f' aria-label="{percent(share)} of the way">{TRACK}{fill}{ENDS}{mark}{ask}</svg>'
+    )
 
 
 @register.simple_tag
