@@ -63,7 +63,7 @@ class Desk:
 def desk(*, user: User, may_approve: bool, now: datetime) -> Desk:
     """In a constant number of queries, whatever waits."""
     proposed = list(
-        with_overtaken(waiting_targets())
+        with_overtaken(waiting_targets(), now)
         .select_related("kpi__scorecard", "kpi__owner", "proposed_by")
         .order_by("proposed_at")[:MOST]
     )
@@ -105,12 +105,13 @@ def not_own(rows: QuerySet[Any], field: str, user: User) -> QuerySet[Any]:
 
 def _target_item(row: Target, stands: Standing, user: User, may_approve: bool, now: datetime) -> Item:
     row.kpi = stands.kpi
+    then = (row.then_number, row.then_at) if row.then_at else None  # type: ignore[attr-defined]
     own = row.proposed_by_id == user.pk
     return Item(
         noun="target",
         row=row,
         standing=stands,
-        lines=tuple(difference(stands.target, row, stands.kpi)),
+        lines=tuple(difference(stands.target, row, stands.kpi, then)),
         at=row.proposed_at,
         by=row.proposed_by,
         own=own,

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Max, OuterRef, QuerySet, Subquery
+from django.db.models import Max, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
 
 from accounts.differences import Line, words
 from accounts.prepared import Prepared, Slot
@@ -17,6 +18,8 @@ from kpis.models import KPI, Decision, Direction, Target
 from kpis.thresholds import number
 
 AT_ONCE = "as soon as it is approved"
+Then = tuple[int, datetime]
+"""The number of a version, and when it takes over."""
 
 
 def goal_of(target: Target, kpi: KPI) -> Goal:
@@ -67,10 +70,18 @@ def overtaken(target: Target) -> int | None:
     return later.aggregate(newest=Max("number"))["newest"]
 
 
-def with_overtaken(rows: QuerySet[Target]) -> QuerySet[Target]:
-    """Each with `overtaken`, in the same query."""
-    later = Target.objects.filter(kpi=OuterRef("kpi"), decision=Decision.APPROVED, number__gt=OuterRef("number"))
-    return rows.annotate(overtaken=Subquery(later.order_by("-number").values("number")[:1]))
+def with_overtaken(rows: QuerySet[Target], now: datetime) -> QuerySet[Target]:
+    """Each with `overtaken`, and with the approved version that takes over after it (`then_number`, `then_at`), in the same
+    query."""
+    decided = Target.objects.filter(kpi=OuterRef("kpi"), decision=Decision.APPROVED)
+    later = decided.filter(number__gt=OuterRef("number")).order_by("-number")
+    then = decided.filter(effective_from__gt=now, effective_from__gte=Coalesce(OuterRef("effective_from"), Value(now)))
+    then = then.order_by("effective_from", "number")
+    return rows.annotate(
+        overtaken=Subquery(later.values("number")[:1]),
+        then_number=Subquery(then.values("number")[:1]),
+        then_at=Subquery(then.values("effective_from")[:1]),
+    )
 
 
 def with_standing(rows: QuerySet[Target], at: datetime) -> QuerySet[Target]:
@@ -97,10 +108,10 @@ def figures(target: Target) -> dict[str, Any]:
     }
 
 
-def difference(before: Target | None, after: Target, kpi: KPI) -> list[Line]:
+def difference(before: Target | None, after: Target, kpi: KPI, then: Then | None = None) -> list[Line]:
     """What the version `after` changes of `before`, field by field, in words; without a `before`, what it states.
 
-    The last line says from when: always there for a version that is not in force yet.
+    The last line says from when, and until when where another version that is approved already takes over `then`.
     """
     old = _terms(before, kpi) if before else {}
     lines = []
@@ -109,7 +120,10 @@ def difference(before: Target | None, after: Target, kpi: KPI) -> list[Line]:
         if said != was:
             lines.append(Line(name, was, f"{said}{_bent(before, after, kpi) if name == 'Target' else ''}" or words(None)))
     start = after.effective_from
-    return [*lines, Line("In force", "", words(start.isoformat()) if start else AT_ONCE)]
+    said = words(start.isoformat()) if start else AT_ONCE
+    if then is not None:
+        said += f", until version {then[0]} takes over on {words(then[1].isoformat())}"
+    return [*lines, Line("In force", "", said)]
 
 
 def _terms(target: Target, kpi: KPI) -> dict[str, str]:

@@ -115,7 +115,8 @@ class TargetAdmin(DecidedAdmin):
         return super().get_form(request, obj, change, **kwargs)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Target]:
-        return with_overtaken(with_standing(super().get_queryset(request), timezone.now()))
+        now = timezone.now()
+        return with_overtaken(with_standing(super().get_queryset(request), now), now)
 
     @admin.display(description="in force now")
     def instead_of(self, row: Any) -> str:
@@ -123,7 +124,8 @@ class TargetAdmin(DecidedAdmin):
         if row.decision != Decision.PROPOSED:
             return ""
         held = "nothing" if row.standing is None else f"{row.standing_comparator} {number(row.standing)}"
-        return f"{held}; overtaken by version {row.overtaken}" if row.overtaken else held
+        then = f"; version {row.then_number} takes over on {row.then_at:%-d %b %Y}" if row.then_at else ""
+        return f"{held}; overtaken by version {row.overtaken}" if row.overtaken else f"{held}{then}"
 
     def view_on_site(self, obj: Target) -> str:
         return reverse("kpis:kpi-detail", args=[obj.kpi.scorecard.slug, obj.kpi.key])

@@ -12,6 +12,7 @@ from django.db import transaction
 
 from accounts import audit
 from accounts.models import User
+from accounts.permissions import Scope, may
 from accounts.versions import figures, shown
 from kpis import commitments
 from kpis.defining import keep_meaning
@@ -123,8 +124,14 @@ def _kpi(scorecard: Scorecard, kpi: KPI | None, entry: KpiEntry, position: int, 
     return kpi
 
 
+def may_decide(actor: User | None) -> bool:
+    """Whether what a document says was decided counts: brought in at the command line, or by somebody who may approve."""
+    return actor is None or may(actor, Scope.APPROVE)
+
+
 def _first_target(kpi: KPI, entry: TargetEntry, actor: User | None, now: datetime) -> Target:
-    """Version 1, approved by the document that it comes from: nobody decided it here, and it says so."""
+    """Version 1, approved by the document that it comes from: nobody decided it here, and it says so. Where whoever brings the
+    document in may not decide, it waits for somebody who may."""
     fields = msgspec.structs.asdict(entry)
     day = fields.pop("effective_on")
     start = datetime.combine(day, time(), UTC) if day else now
@@ -132,9 +139,8 @@ def _first_target(kpi: KPI, entry: TargetEntry, actor: User | None, now: datetim
         check(kpi, comparator=entry.comparator, value=entry.value, alert_threshold=entry.alert_threshold)
     except BadTarget as error:
         raise ValidationError([f"scorecard.kpis.{kpi.key}.target: {message}" for message in error.errors.values()]) from error
-    target = Target.objects.create(
-        kpi=kpi, number=1, decision=Decision.APPROVED, decided_at=now, effective_from=start, proposed_by=actor, **fields
-    )
+    decided = {"decision": Decision.APPROVED, "decided_at": now, "effective_from": start} if may_decide(actor) else {}
+    target = Target.objects.create(kpi=kpi, number=1, proposed_by=actor, **decided, **fields)
     audit.record(
         actor=actor, action="target.load", subject=target, after=commitments.figures(target), why="as stated in the source"
     )

@@ -15,7 +15,7 @@ from accounts.templatetags.ui import unit_word
 from kpis import rollups
 from kpis.buckets import HistoryPoint
 from kpis.charts import Course, Held, chart
-from kpis.commitments import difference, holding
+from kpis.commitments import Then, difference, holding
 from kpis.drawing import Distribution
 from kpis.drawing import distribution as drawn
 from kpis.duty import fired, quiet
@@ -227,7 +227,7 @@ def target_history(kpi: KPI, *, now: datetime) -> list[Version]:
             target=row,
             state=_state(row, current, now),
             until=followers.get(row.pk),
-            lines=_lines(before.get(row.pk), row, kpi),
+            lines=_lines(before.get(row.pk), row, kpi, _then(row, approved, now)),
             seen=seen,
             overtaken=newest if row.decision == Decision.PROPOSED and newest > row.number else None,
         )
@@ -235,10 +235,17 @@ def target_history(kpi: KPI, *, now: datetime) -> list[Version]:
     ]
 
 
-def _lines(before: Target | None, row: Target, kpi: KPI) -> tuple[Line, ...]:
+def _then(row: Target, approved: Sequence[Target], now: datetime) -> Then | None:
+    """Of a proposal: the approved version that takes over after it."""
+    start = max(row.effective_from or now, now)
+    later = ((one.number, one.effective_from) for one in approved if one.effective_from and one.effective_from > now)
+    return next(((number, at) for number, at in later if at >= start), None)
+
+
+def _lines(before: Target | None, row: Target, kpi: KPI, then: Then | None) -> tuple[Line, ...]:
     """Of a proposal all that it changes; of what is decided only the figures, since its dates stand beside it."""
     if row.decision == Decision.PROPOSED:
-        return tuple(difference(before, row, kpi))
+        return tuple(difference(before, row, kpi, then))
     return tuple(difference(before, row, kpi)[:-1]) if before and row.decision == Decision.APPROVED else ()
 
 

@@ -47,6 +47,7 @@ def _phases(roadmap: Roadmap) -> models.QuerySet[Phase]:
     return roadmap.phases.select_related("gate__closed_by").prefetch_related(
         "tasks__assignee", "tasks__state_changed_by", "impacts__task", "impacts__kpi", "impacts__confirmed_by",
         "gate__kpis", "gate__waivers__requested_by", "gate__waivers__decided_by",
+        "gate__waivers__ended_by",
     )  # fmt: skip
 
 

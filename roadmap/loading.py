@@ -14,8 +14,8 @@ from django.db import models, transaction
 
 from accounts import audit
 from accounts.models import User
-from kpis.loading import load_scorecard
-from kpis.models import KPI, Scorecard
+from kpis.loading import load_scorecard, may_decide
+from kpis.models import KPI, Decision, Scorecard
 from roadmap import document as doc
 from roadmap import records
 from roadmap.models import (
@@ -36,7 +36,12 @@ from roadmap.models import (
     Task,
 )
 
-PEOPLE = {"assignee", "owner", "state_changed_by", "confirmed_by", "closed_by", "by", "requested_by", "decided_by"}
+PEOPLE = {"assignee", "owner", "state_changed_by", "confirmed_by", "closed_by", "by", "requested_by", "decided_by",
+          "ended_by"}  # fmt: skip
+UNDECIDED = {
+    "decision": Decision.PROPOSED, "decided_by": None, "decided_at": None, "decision_note": "", "self_approved": False,
+    "ended_by": None,
+}  # fmt: skip
 
 
 @dataclass
@@ -92,7 +97,7 @@ class _Loader:
     def __init__(
         self, document: doc.Document, receipt: Receipt, now: datetime, actor: User | None, starts_on: date | None
     ) -> None:
-        self.document, self.receipt, self.moved = document, receipt, starts_on is not None
+        self.document, self.receipt, self.moved, self.actor = document, receipt, starts_on is not None, actor
         self.found = Roadmap.objects.filter(slug=document.roadmap.slug).first()
         self.starts_on = starts_on or (
             self.found.starts_on if self.found else document.roadmap.starts_on or monday_of(now.date())
@@ -149,10 +154,11 @@ class _Loader:
             self._gate(row, phase.gate)
 
     def _gate(self, phase: Phase, gate: records.Gate) -> None:
+        """What a document says was decided counts where whoever brings it in may decide; otherwise it waits for somebody."""
         row = Gate.objects.create(phase=phase, **self._with_people(_plain(gate, "kpis", "waivers")))
         row.kpis.set(self.kpis[key] for key in gate.kpis)
         for waiver in gate.waivers:
-            fields = self._with_people(_plain(waiver))
+            fields = self._with_people(_plain(waiver)) | ({} if may_decide(self.actor) else UNDECIDED)
             if fields["requested_by"] is None:
                 continue
             made = GateWaiver.objects.create(gate=row, **fields)

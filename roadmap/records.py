@@ -74,6 +74,7 @@ class Waiver(Record):
     decided_at: Moment | None = None
     decision_note: str = ""
     self_approved: bool = False
+    ended_by: str | None = None
 
 
 class Gate(Record):

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.audit import actor_of
 from accounts.permissions import Scope, require
+from kpis.loading import may_decide
 from roadmap import document, exporting, findings, loading
 from roadmap.forms import ImportForm
 from roadmap.models import Roadmap
@@ -63,8 +64,9 @@ def _loaded(request: HttpRequest, text: str, starts_on: date | None, *, apply: b
     except document.Malformed as error:
         return _asked(request, ImportForm(), [f"{error.path}: {error.detail}"])
     if apply:
+        waits = "" if may_decide(actor) else " New targets and waivers of gates wait for somebody who may approve."
         messages.success(
-            request, f"{len(receipt.created)} rows are new, {len(receipt.changed)} changed, {len(receipt.kept)} kept."
+            request, f"{len(receipt.created)} rows are new, {len(receipt.changed)} changed, {len(receipt.kept)} kept.{waits}"
         )
         return redirect("roadmap:roadmap-detail", receipt.slug)
     found = findings.check(read)

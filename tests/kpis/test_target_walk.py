@@ -149,3 +149,16 @@ def test_difference_that_was_looked_at_is_the_one_that_is_approved(
     second.refresh_from_db()
     assert second.decision == "proposed"
     assert 'name="seen" value="2"' in decider.get(PAGE).content.decode()
+
+
+def test_approver_is_told_what_takes_over_later(kpi: KPI, people: People, log_in: Callable[..., Client]) -> None:
+    """A version that was approved for a later day takes over from whatever is approved meanwhile: nobody is surprised by it."""
+    asker, decider = log_in(people.approver), log_in(people.administrator)
+    day = timezone.now() + timedelta(days=20)
+    sent = {"target": "< 480", "effective_from": day.isoformat()}
+    pk = asker.post(f"{API}targets/", json.dumps(sent), content_type="application/json").json()["id"]
+    decider.post(f"/api/v1/targets/{pk}/approve/")
+    by_api(asker)
+    told = f"as soon as it is approved, until version 2 takes over on {day:%-d %b %Y}"
+    assert [told in decider.get(url).content.decode() for url in (PAGE, "/approvals/")] == [True, True]
+    assert f"version 2 takes over on {day:%-d %b %Y}" in decider.get("/admin/kpis/target/").content.decode()

@@ -8,8 +8,10 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import AuditEntry, User
-from roadmap import document, editing, loading, working
-from roadmap.models import Cost, Gate, Mitigation, Phase, Risk, Roadmap, Task
+from kpis.models import Target
+from roadmap import document, editing, loading, records, working
+from roadmap.models import Cost, Gate, GateWaiver, Mitigation, Phase, Risk, Roadmap, Task
+from tests.factories import make_user
 from tests.roadmap.factories import FIXTURES, NOW, START, load_source, source
 
 pytestmark = pytest.mark.django_db
@@ -109,3 +111,18 @@ def test_targets_hold_from_the_start_of_the_plan() -> None:
     plan = load_source()
     days = {target.effective_from.date() for kpi in plan.scorecard.kpis.all() for target in kpi.targets.all()}
     assert days == {START}
+
+
+@pytest.mark.parametrize(("role", "decision"), [("manager", "proposed"), ("administrator", "approved"), ("", "approved")])
+def test_a_document_decides_nothing_for_who_may_not(role: str, decision: str) -> None:
+    """A plan brought in by a manager commits nobody: its targets and the waivers of its gates wait for an approver."""
+    asker, actor = make_user("manager", "asker"), make_user(role) if role else None
+    waiver = records.Waiver(
+        reason="r", expires_at=NOW, requested_by=asker.username, requested_at=NOW, decision="approved", decided_by=asker.username
+    )
+    plan = source()
+    first = msgspec.structs.replace(plan.phases[0], gate=msgspec.structs.replace(plan.phases[0].gate, waivers=[waiver]))
+    loading.load(msgspec.structs.replace(plan, phases=[first, *plan.phases[1:]]), now=NOW, actor=actor)
+    assert set(Target.objects.values_list("decision", flat=True)) == {decision}
+    assert GateWaiver.objects.values_list("decision", "requested_by__username").get() == (decision, "asker")
+    assert (GateWaiver.objects.get().decided_by is None) is (decision == "proposed")
