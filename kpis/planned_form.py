@@ -44,8 +44,11 @@ class PlannedForm(Styled, forms.ModelForm):
         data = super().clean() or self.cleaned_data
         if zone := data.get("zone"):
             for name in ("starts_at", "ends_at"):
-                if isinstance(data.get(name), datetime):
-                    data[name] = data[name].replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+                try:
+                    if isinstance(data.get(name), datetime):
+                        data[name] = data[name].replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+                except OverflowError:
+                    self.add_error(name, "No calendar reaches that far.")
         return data
 
     def changes(self) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from dateutil.rrule import rrule, rrulestr
 OFTEN = ("DAILY", "WEEKLY", "MONTHLY")
 PARTS = {"FREQ", "INTERVAL", "UNTIL", "BYDAY", "BYMONTH", "BYMONTHDAY", "BYSETPOS", "WKST"}
 YEARS = timedelta(days=3653)
-"""No rule is followed further from its start: one that never fits must not be looked for without end."""
+"""Nothing is planned further away, and no rule followed further from its start: one that never fits must not be looked for
+without end."""
 
 LONGEST = timedelta(days=31)
 
@@ -38,6 +39,10 @@ class Window:
         found = [one for one in self.between(at, at) if one[0] <= at < one[1]]
         return max(found, key=lambda one: one[1]) if found else None
 
+    def coming(self, now: datetime) -> list[tuple[datetime, datetime]]:
+        """The occurrences that hold or come next, at most three, however far off."""
+        return [one for one in self.between(now, now + YEARS, most=3) if one[1] > now]
+
     def between(self, start: datetime, end: datetime, *, most: int = 200) -> list[tuple[datetime, datetime]]:
         """Occurrences that touch a span of time, oldest first, at most so many."""
         if not self.rule:
@@ -58,6 +63,8 @@ class Window:
 
 def faults(window: Window, now: datetime) -> dict[str, str]:
     """What is wrong with planned time, by field."""
+    if abs(window.starts_at - now) > YEARS:
+        return {"starts_at": "It begins within ten years of today."}
     errors: dict[str, str] = {}
     if window.ends_at <= window.starts_at:
         errors["ends_at"] = "It ends after it begins."

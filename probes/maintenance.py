@@ -92,8 +92,7 @@ def look_ahead(*, now: datetime) -> None:
 
 
 def _find_next(window: Maintenance, now: datetime) -> None:
-    coming = [one for one in window.window.between(now, now + timedelta(days=400), most=3) if one[1] > now]
-    window.begins_at, window.until = coming[0] if coming else (None, None)
+    window.begins_at, window.until = next(iter(window.window.coming(now)), (None, None))
 
 
 def _bring_back(window: Maintenance, now: datetime) -> None:

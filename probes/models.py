@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.core.validators import MinValueValidator
@@ -120,7 +120,7 @@ class Maintenance(models.Model):
         """When it begins the next time; None where it does not come again."""
         if self.until is None:
             return None
-        return next((begin for begin, _ in self.window.between(now, now + timedelta(days=400), most=3) if begin > now), None)
+        return next((begin for begin, _ in self.window.coming(now) if begin > now), None)
 
 
 class Feed(models.Model):

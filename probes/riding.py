@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from kpis.stats.histogram import Histogram
 from outgoing.addresses import Refused
-from probes import heartbeat, http, load_parts
+from probes import heartbeat, http, load_parts, maintenance
 from probes.claiming import LOAD, Claim, next_time, take_up_again
 from probes.finishing import finish
 from probes.kinds import kinds
@@ -36,7 +36,7 @@ from probes.load.spec import Spec
 from probes.load.watch import Watch
 from probes.loading import caps, forbidden, running_on
 from probes.measuring import target_of
-from probes.models import LoadSecond, Probe, Run, RunState
+from probes.models import LoadSecond, Maintenance, Probe, Run, RunState
 from probes.running import CannotRun, ask, policy
 
 LEASE = timedelta(seconds=60)
@@ -68,16 +68,27 @@ def claim(*, now: datetime) -> Claim | None:
     asked = Q(runs__state=RunState.QUEUED) | Q(enabled=True, next_run_at__lte=now)
     free = Q(claimed_until=None) | Q(claimed_until__lte=now)
     due = Probe.objects.filter(asked, free, kind=LOAD, service__paused_at=None, service__archived_at=None)
+    windows = maintenance.holding(now)
     for probe in due.select_related("service").order_by("next_run_at", "pk").distinct():
-        if running_on(probe.service).filter(state=RunState.RUNNING).exists():
+        window = maintenance.over(windows, probe.service)
+        if window and not probe.runs.filter(state=RunState.QUEUED).exists():
+            _put_off(probe, window)
+        elif running_on(probe.service).filter(state=RunState.RUNNING).exists():
             continue
-        if claimed := _claimed(probe, now):
+        elif claimed := _claimed(probe, window, now):
             return claimed
     return None
 
 
+def _put_off(probe: Probe, window: Maintenance) -> None:
+    due_at = probe.next_run_at
+    maintenance.put_off(probe, window)
+    Probe.objects.filter(pk=probe.pk, next_run_at=due_at).update(next_run_at=probe.next_run_at)
+
+
 @transaction.atomic
-def _claimed(probe: Probe, now: datetime) -> Claim | None:
+def _claimed(probe: Probe, window: Maintenance | None, now: datetime) -> Claim | None:
+    """What somebody asks for in a window of maintenance runs marked."""
     free = Q(claimed_until=None) | Q(claimed_until__lte=now)
     following = next_time(probe, now)
     if not Probe.objects.filter(free, pk=probe.pk).update(claimed_until=now + LEASE, next_run_at=following):
@@ -85,6 +96,8 @@ def _claimed(probe: Probe, now: datetime) -> Claim | None:
     run = probe.runs.filter(state=RunState.QUEUED).order_by("due_at", "pk").first() or Run(probe=probe, due_at=probe.next_run_at)
     run.state, run.started_at = RunState.RUNNING, now
     run.queue_delay_ms = max(0, int((now - run.due_at).total_seconds() * 1000))
+    if window:
+        run.details["maintenance"] = window.reason
     run.save()
     probe.claimed_until, probe.next_run_at = now + LEASE, following
     return Claim(probe, run, kinds()[LOAD])

@@ -57,7 +57,7 @@ def work(*, take_up_s: float = TAKE_UP_S) -> int:
         return 0
     with ExitStack() as turn:
         turn.callback(_taking_up.release)
-        claims = claim(now=timezone.now())
+        claims = claim(now=timezone.now(), most=min(places(), BATCH))
         if not claims:
             return 0
         with Stopwatches(policy()) as stopwatches:
@@ -103,7 +103,7 @@ def places() -> int:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return MOST_UNDER_WAY if soft == resource.RLIM_INFINITY else min(MOST_UNDER_WAY, (soft - OWN_FILES) // FILES_OF_A_RUN)
+    return MOST_UNDER_WAY if soft == resource.RLIM_INFINITY else max(1, min(MOST_UNDER_WAY, (soft - OWN_FILES) // FILES_OF_A_RUN))
 
 
 @transaction.atomic

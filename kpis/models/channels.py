@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Self
 
 from django.conf import settings
@@ -121,7 +121,7 @@ class Silence(models.Model):
         """When it begins the next time; None for what is over, or holds already and does not come again."""
         if self.ended_at is not None:
             return None
-        return next((begin for begin, _ in self.window.between(now, now + timedelta(days=400), most=3) if begin > now), None)
+        return next((begin for begin, _ in self.window.coming(now) if begin > now), None)
 
 
 class MessageState(models.TextChoices):

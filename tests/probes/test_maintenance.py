@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import AuditEntry
 from kpis.models import Measurement
-from probes import heartbeat, maintenance, running
+from probes import heartbeat, maintenance, riding, running
 from probes.claiming import claim
 from probes.models import Maintenance, Probe, Run, RunState, Service
 from tests.kpis.factories import make_kpi
@@ -88,6 +88,30 @@ def test_a_run_that_a_window_overtakes_feeds_nothing(plan: Any, service_url: str
     assert (Run.objects.get().outcome, Measurement.objects.count()) == ("ok", 0)
 
 
+def test_no_load_is_put_on_a_service_in_its_window_unless_somebody_asks(plan: Any, people: Any) -> None:
+    stages = {"stages": ["5 users for 3s"]}
+    probe = make_probe(make_service(), "load", params=stages)
+    window = plan(service=probe.service)
+    assert riding.claim(now=NOW) is None
+    probe.refresh_from_db()
+    assert window.ends_at <= probe.next_run_at <= window.ends_at + MINUTE
+    run = running.ask(probe=probe, actor=people.engineer, now=NOW)
+    claimed = riding.claim(now=NOW)
+    assert claimed is not None
+    assert (claimed.run, claimed.run.details) == (run, {"maintenance": "New disks"})
+
+
+@pytest.mark.parametrize(
+    ("far", "rule"), [(500 * DAY, ""), (300 * DAY, "FREQ=MONTHLY;INTERVAL=24")], ids=["once", "every other year"]
+)
+def test_a_window_that_is_far_off_holds_when_it_comes(plan: Any, far: timedelta, rule: str) -> None:
+    window = plan(service=make_service(), starts_at=NOW + far, ends_at=NOW + far + HOUR, rule=rule)
+    assert (window.begins_at, window.next_at(NOW)) == (NOW + far, NOW + far)
+    maintenance.look_ahead(now=NOW + far + 2 * HOUR)
+    window.refresh_from_db()
+    assert (window.begins_at is None) is (rule == "")
+
+
 def test_a_window_comes_again_by_its_rule(plan: Any) -> None:
     window = plan(service=make_service(slug="a"), rule="FREQ=DAILY", zone="Europe/Berlin")
     assert (window.begins_at, window.until) == (NOW - MINUTE, NOW + HOUR)
@@ -125,6 +149,7 @@ def test_ending_it_early_brings_its_probes_back(plan: Any, people: Any) -> None:
         ({"reason": " "}, "reason"), ({"ends_at": NOW - HOUR}, "ends_at"), ({"ends_at": NOW + 40 * DAY}, "ends_at"),
         ({"rule": "FREQ=SECONDLY"}, "rule"), ({"zone": "Nowhere"}, "zone"), ({"tag": ""}, "service"),
         ({"starts_at": NOW - 2 * HOUR, "ends_at": NOW - HOUR}, "ends_at"),
+        ({"starts_at": NOW.replace(year=9999), "rule": "FREQ=DAILY"}, "starts_at"),
     ],
 )  # fmt: skip
 def test_what_cannot_hold_is_refused_at_its_field(plan: Any, fields: dict[str, Any], field: str) -> None:
@@ -160,6 +185,8 @@ def test_a_window_is_planned_and_ended_on_its_page(as_engineer: Client, as_viewe
     assert as_viewer.post("/maintenance/", form).status_code == 403
     page = as_engineer.post("/maintenance/", form | {"ends_at": form["starts_at"]})
     assert (page.status_code, "It ends after it begins." in page.content.decode()) == (422, True)
+    page = as_engineer.post("/maintenance/", form | {"ends_at": "9999-12-31T23:59", "zone": "America/New_York"})
+    assert (page.status_code, "No calendar reaches that far." in page.content.decode()) == (422, True)
     page = as_engineer.post("/maintenance/", form, follow=True).content.decode()
     assert "New disks" in page
     window = Maintenance.objects.get()

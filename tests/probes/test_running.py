@@ -97,6 +97,13 @@ def test_a_slow_service_holds_up_nobody(service_url: str) -> None:
     assert Run.objects.get(probe=quick).finished_at < Run.objects.get(probe=slow).finished_at
 
 
+def test_no_more_are_begun_than_there_are_places(service_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "places", lambda: 2)
+    for _ in range(5):
+        make_probe(make_service(service_url))
+    assert running.work(take_up_s=0) == 2
+
+
 def test_many_that_hang_hold_up_nobody(service_url: str) -> None:
     for _ in range(60):
         make_probe(make_service(service_url), params={"requests": 1, "paths": ["/slow/1500"]})
