@@ -37,6 +37,7 @@ from benchmarks import (  # noqa: E402 - after setup
 )
 from benchmarks.table import Line, markdown  # noqa: E402
 from tests.lanes import USUAL_DATABASE, answers  # noqa: E402
+from tests.probes import servers  # noqa: E402
 
 Parts = dict[str, list[Line]]
 RESULTS = Path(__file__).parent / "results"
@@ -115,10 +116,13 @@ def _fleet(million: int) -> Parts:
     found = {}
     with databases.sqlite() as url:
         found["A fleet on SQLite, engine in one process"] = _schedule(url, minutes)
-    server = os.environ.get("TEST_DATABASE_URL") or USUAL_DATABASE
-    if answers(server, 5432):
-        with databases.postgres(server) as url:
-            found["A fleet on PostgreSQL, engine in one process"] = _schedule(url, minutes)
+    if servers.there():  # one of our own: it tidies up while it works, which a server for tests may be told not to do
+        cluster = servers.Postgres(durable=True)
+        cluster.start()
+        try:
+            found["A fleet on PostgreSQL, engine in one process"] = _schedule(cluster.url, minutes)
+        finally:
+            cluster.remove()
     return found
 
 

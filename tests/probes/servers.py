@@ -44,7 +44,8 @@ def until(holds: Callable[[], Any], what: str) -> Any:
 class Postgres:
     """A cluster of its own. Its programs refuse to run as root, so then they run as `postgres`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = False) -> None:
+        self.durable = durable
         self.folder, self.port = Path(tempfile.mkdtemp(prefix="milepost-")), free_port()
         self.user = "postgres" if os.geteuid() == 0 else None
         if self.user:
@@ -53,7 +54,8 @@ class Postgres:
         self.url = f"postgres://milepost@127.0.0.1:{self.port}/postgres"
 
     def start(self) -> None:
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder} -c fsync=off"
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder}"
+        options += "" if self.durable else " -c fsync=off"
         self._do("pg_ctl", "-w", "-t", "60", "-l", str(self.folder / "log"), "-o", options, "start")
 
     def stop(self, how: str = "fast") -> None:
