@@ -16,12 +16,9 @@ from rest_framework.response import Response
 from accounts.permissions import Scope, scopes
 from kpis import streams
 from kpis.api.deciding import decision
+from kpis.api.definitions import WhyIn
 from kpis.api.lookup import every_kpi, kpi_or_404, visible_kpis
 from kpis.models import Series
-
-
-class WhyIn(serializers.Serializer[Any]):
-    why = serializers.CharField(required=False, allow_blank=True, max_length=1000, default="")
 
 
 class ReasonIn(serializers.Serializer[Any]):
