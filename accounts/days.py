@@ -6,7 +6,9 @@ from datetime import UTC, date, datetime, time, timedelta
 
 
 def day_end(day: date) -> datetime:
-    """The instant at which a day is over: the midnight after it."""
+    """The instant at which a day is over: the midnight after it, where the calendar has one."""
+    if day == date.max:
+        return datetime.max.replace(tzinfo=UTC)
     return datetime.combine(day + timedelta(days=1), time(), UTC)
 
 

@@ -43,12 +43,13 @@ def create(*, fields: Mapping[str, Any], actor: User, token: str = "") -> Rule:
 
 @transaction.atomic
 def change(*, rule: Rule, changes: Mapping[str, Any], actor: User, version: int | None = None, token: str = "") -> Rule:
-    """What it watches from the next look on; switched off, its open alerts end then. Raises BadRule or StaleEdit."""
+    """What it watches from the next look on; switched off, its open alerts end then. One that cannot be followed may be
+    switched off all the same. Raises BadRule or StaleEdit."""
     current = locked(rule, version)
     before = figures(current, changes)
     for name, value in changes.items():
         setattr(current, name, value)
-    if errors := faults(current):
+    if dict(changes) != {"enabled": False} and (errors := faults(current)):
         raise BadRule(errors)
     after = figures(current, changes)
     if before != after:

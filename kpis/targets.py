@@ -19,8 +19,9 @@ from kpis.remembering import remember
 from kpis.thresholds import BadThreshold, parse, resolve
 
 LONGEST = 60
-LONGEST_S = 366 * 86400
 """Characters of a target as it is typed."""
+
+LONGEST_S = 366 * 86400
 
 MEASURED = ("baseline", "baseline_on", "baseline_stated", "baseline_since", "baseline_until", "baseline_runs", "baseline_samples")
 

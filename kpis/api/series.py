@@ -13,7 +13,7 @@ from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.permissions import Scope, scopes
+from accounts.permissions import Scope, allowed_services, scopes
 from kpis import streams
 from kpis.api.deciding import decision
 from kpis.api.definitions import WhyIn
@@ -38,7 +38,8 @@ def shown(row: Series) -> dict[str, Any]:
 
 
 def _series(request: Request, pk: int) -> Series:
-    row = Series.objects.filter(kpi__in=visible_kpis(request), pk=pk).first()
+    found, services = Series.objects.filter(kpi__in=visible_kpis(request), pk=pk), allowed_services(request)
+    row = (found if services is None else found.filter(subject__in=services)).first()
     if row is None:
         raise Http404("There is no such series.")
     return row

@@ -85,7 +85,7 @@ def target_decide(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _decide(request: HttpRequest, target: Target, verb: str) -> HttpResponse:
-    note, seen = request.POST.get("note", "").strip()[:2000], request.POST.get("seen", "")
+    note, seen = request.POST.get("note", "").strip()[:2000], request.POST.get("seen", "")[:9]
     more: dict[str, Any] = {"seen": int(seen)} if verb == "approve" and seen.isdecimal() else {}
     try:
         done = VERBS[verb](target=target, actor=actor_of(request)[0], now=timezone.now(), note=note, **more)

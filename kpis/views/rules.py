@@ -74,7 +74,11 @@ def rule_edit(request: PageRequest, pk: int) -> HttpResponse:
 @require_POST
 def rule_switch(request: PageRequest, pk: int) -> HttpResponse:
     enabled = request.POST.get("enabled") == "1"
-    rules.change(rule=_rule(pk), changes={"enabled": enabled}, actor=request.user)
+    try:
+        rules.change(rule=_rule(pk), changes={"enabled": enabled}, actor=request.user)
+    except rules.BadRule as bad:
+        messages.error(request, f"The rule stays off: {bad}")
+        return redirect("kpis:rule-edit", pk=pk)
     messages.success(request, "The rule watches again." if enabled else "The rule is off; its open alerts end within a minute.")
     return redirect("kpis:rule-list")
 

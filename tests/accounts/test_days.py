@@ -7,6 +7,7 @@ from accounts.days import day_end, ends, last_day
 
 def test_a_day_ends_at_the_midnight_after_it() -> None:
     assert day_end(date(2026, 11, 30)) == datetime(2026, 12, 1, tzinfo=UTC)
+    assert last_day(day_end(date.max)) == date.max
 
 
 @pytest.mark.parametrize(

@@ -85,3 +85,10 @@ def test_page_and_api_name_every_series(kpi: KPI, people: People, as_manager: Cl
     assert "/turn/" not in as_viewer.get(PAGE).content.decode()
     listed = as_viewer.get(f"{API}kpis/shop/latency/series/").json()["results"]
     assert [(one["subject"], one["counts"]) for one in listed] == [("orders", True), ("typo", False)]
+
+
+def test_a_token_for_some_services_turns_the_series_of_no_other(kpi: KPI, people: People, api: Any, make_token: Any) -> None:
+    client = api(make_token(people.manager, ["read", "plan:write"], services=["typo"]))
+    assert by_api(client, Series.objects.get(subject="orders"), "set_aside").status_code == 404
+    assert by_api(client, Series.objects.get(subject="typo"), "set_aside").status_code == 200
+    assert list(Series.objects.filter(enabled=True).values_list("subject", flat=True)) == ["orders"]

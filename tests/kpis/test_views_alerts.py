@@ -281,6 +281,14 @@ def test_rule_is_made_and_switched_off(as_engineer: Client) -> None:
     assert (told.status_code, "A share between 0 and 1" in told.content.decode()) == (422, True)
 
 
+def test_a_rule_that_fits_no_more_is_switched_off_and_not_on_again(as_engineer: Client) -> None:
+    rule = Rule.objects.create(kind="burn_rate", kpi=make_kpi(unit="ms"), objective=0.9, for_s=60)
+    as_engineer.post(f"/alerts/rules/{rule.pk}/switch/", {"enabled": "0"})
+    told = as_engineer.post(f"/alerts/rules/{rule.pk}/switch/", {"enabled": "1"}, follow=True).content.decode()
+    rule.refresh_from_db()
+    assert (rule.enabled, "The rule stays off: The windows of a burn rate" in told) == (False, True)
+
+
 def test_rule_is_changed_and_removed_beside_what_it_sees(as_engineer: Client, as_viewer: Client) -> None:
     kpi = make_kpi(name="Tickets")
     rule = Rule.objects.create(kind="no_data", kpi=kpi, for_s=90)

@@ -88,6 +88,8 @@ def test_a_proposal_waits_for_somebody_else(kpi: KPI, people: People, as_enginee
     assert (version.comparator, version.value, version.alert_threshold, version.decision) == ("<", 450, 900, "proposed")
     assert "Withdraw" in told
     assert 'value="approve"' not in told
+    refused = as_approver.post(f"/targets/{version.pk}/decide/", {"decision": "approve", "seen": "9" * 5000}, follow=True)
+    assert "look at the difference again" in refused.content.decode()
     decided = as_approver.post(f"/targets/{version.pk}/decide/", {"decision": "approve", "note": "yes"}, follow=True)
     assert "Version 2 is approved." in decided.content.decode()
     version.refresh_from_db()

@@ -48,6 +48,7 @@ def test_request_waits_for_somebody_else(kpi: KPI, as_engineer: Client, people: 
     [
         ({"subject": "nowhere"}, "It is measured on: orders."),
         ({"last_day": "2020-01-01"}, "A waiver ends in the future."),
+        ({"last_day": "9999-12-31"}, "A waiver lasts at most 366 days"),
         ({"reason": ""}, "This field is required."),
         ({"kpi": 999_999}, "Select a valid choice."),
     ],
