@@ -178,12 +178,14 @@ def _worst(gauges: Sequence[dict[str, float]]) -> Gauge:
 
 
 def found_spans(rows: Rows, whole: float, *, live: bool) -> list[Span]:
-    """The stages as they came: neighbours of one label."""
+    """The stages as they came: neighbours of one label. The last answers of a step come in the first second of the next."""
     groups: list[tuple[int, int, dict[str, Any]]] = []
     for second, row in rows:
         if groups and (groups[-1][2]["stage"], groups[-1][2]["label"]) == (row["stage"], row["label"]):
             groups[-1] = (groups[-1][0], second + 1, row)
         else:
+            if groups:
+                groups[-1] = (groups[-1][0], min(groups[-1][1], second), groups[-1][2])
             groups.append((second, second + 1, row))
     return [
         Span(row["label"], start, end, whole, _state(end, rows, live=live), _p95(row), row["label"] == COOL_DOWN)

@@ -87,6 +87,14 @@ def test_what_a_run_comes_to(outcome: str, readings: list[dict[str, Any]], sente
     assert shown(run).sentence == sentence
 
 
+def test_the_steps_of_a_search_stand_beside_each_other() -> None:
+    run = make_load_run()
+    run.probe.params = {"stages": STAGES, "search": "users"}
+    for number, label in ((0, "50 users"), (1, "50 users"), (1, "100 users"), (2, "100 users")):
+        second(run, number, 0, label)
+    assert [(span.start, span.end) for span in shown(run).spans] == [(0, 1), (1, 3)]
+
+
 def test_it_is_compared_with_the_last_run_that_ended_well() -> None:
     rows = [{"stage": "50 users", "met": True, "p95": 100.0, "throughput": 40.0}]
     run = make_load_run(state=RunState.DONE, outcome=Outcome.OK, details={"stages": rows})

@@ -159,6 +159,18 @@ def test_pages_start_show_and_stop(as_engineer: Client, as_viewer: Client, servi
     assert run.outcome == Outcome.STOPPED
 
 
+def test_what_may_not_be_started_leaves_nothing_behind(as_engineer: Client) -> None:
+    service = make_service("http://127.0.0.1:9")
+    data = {
+        "interval_s": 86400, "params.stages": "500 users for 5m", "params.requests": "GET /", "params.think": "none",
+        "params.p95_limit_ms": 1000, "params.errors_limit_pct": 1, "params.search": "none", "params.warm_up_s": 5,
+        "params.timeout_s": 10, "params.stop_errors_pct": 50,
+    }  # fmt: skip
+    answer = as_engineer.post(f"/services/{service.slug}/load/", data)
+    assert (answer.status_code, "is not confirmed" in answer.content.decode()) == (422, True)
+    assert not Probe.objects.filter(service=service).exists()
+
+
 def second(**fields: Any) -> dict[str, Any]:
     gauge = {"cpu": 0.1, "lag_p95_ms": 0.1, "late_p99_ms": 0.5, "achieved": 1.0, "steal": 0.0}
     row = {
