@@ -57,8 +57,16 @@ class OpenedForm(forms.ModelForm):
         raise ValidationError(f"Somebody else changed it meanwhile. {told} Save again to let yours stand.", code="stale")
 
     def _both(self, current: Model, name: str) -> str:
-        wrote, stands = shown(self.cleaned_data[name]), shown(getattr(current, name, None))
-        return f"{self[name].label} is now “{'' if stands is None else stands}”, you wrote “{'' if wrote is None else wrote}”"
+        return (
+            f"{self[name].label} is now “{_words(getattr(current, name, None))}”, you wrote “{_words(self.cleaned_data[name])}”"
+        )
+
+
+def _words(value: Any) -> str:
+    """A field's value as text; of many rows all of them."""
+    if hasattr(value, "all"):
+        return ", ".join(str(shown(one)) for one in value.all())
+    return "" if value is None else str(shown(value))
 
 
 class TellingAdmin(admin.ModelAdmin):

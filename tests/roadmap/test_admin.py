@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import Client
 
 from accounts.models import AuditEntry
-from roadmap.models import Task
+from roadmap.models import Roadmap, Task
+from tests.factories import People
+from tests.kpis.factories import make_scorecard
 from tests.roadmap.factories import make_cost, make_phase, make_roadmap, make_task
 
 pytestmark = pytest.mark.django_db
@@ -35,15 +39,32 @@ def test_removing_is_kept_in_the_history(as_admin: Client) -> None:
     assert AuditEntry.objects.get(action="cost.remove").subject == "Servers"
 
 
+def everything(client: Client, url: str) -> dict[str, Any]:
+    """What a browser would send of a form that is looked at and saved."""
+    context: Any = client.get(url).context
+    sets = [one.formset for one in context["inline_admin_formsets"]]
+    sent: dict[str, Any] = {}
+    for form in (context["adminform"].form, *(form for one in sets for form in one.forms)):
+        sent |= {form.add_prefix(name): form[name].value() for name in form.fields if form[name].value() is not None}
+    for one in sets:
+        sent |= {one.management_form.add_prefix(name): value for name, value in one.management_form.initial.items()}
+    return sent
+
+
+def test_who_saves_second_reads_what_stands_in_words(as_admin: Client, people: People) -> None:
+    plan = make_roadmap(name="Plan")
+    sent = everything(as_admin, f"/admin/roadmap/roadmap/{plan.pk}/change/")
+    plan.members.add(people.viewer)
+    Roadmap.objects.update(version=2, scorecard=make_scorecard("shop", name="Shop"))
+    told = as_admin.post(f"/admin/roadmap/roadmap/{plan.pk}/change/", sent).content.decode()
+    assert "Scorecard is now “Shop”, you wrote “" in told
+    assert "Members is now “viewer”, you wrote “”" in told
+
+
 def test_row_below_another_is_not_saved_over(as_admin: Client) -> None:
     """Somebody ticks a task off and renames it while its phase stands open in the admin site."""
     task = make_task(make_phase(make_roadmap()), title="Index")
-    page = as_admin.get(f"/admin/roadmap/phase/{task.phase_id}/change/")
-    sent = {}
-    for form in (page.context["adminform"].form, *(f for s in page.context["inline_admin_formsets"] for f in s.formset.forms)):
-        sent |= {form.add_prefix(name): form[name].value() for name in form.fields if form[name].value() is not None}
-    for one in page.context["inline_admin_formsets"]:
-        sent |= {one.formset.management_form.add_prefix(k): v for k, v in one.formset.management_form.initial.items()}
+    sent = everything(as_admin, f"/admin/roadmap/phase/{task.phase_id}/change/")
     Task.objects.filter(pk=task.pk).update(title="Index, by another", version=2)
     answer = as_admin.post(f"/admin/roadmap/phase/{task.phase_id}/change/", sent)
     assert (answer.status_code, "Somebody else changed it meanwhile" in answer.content.decode()) == (200, True)
