@@ -196,11 +196,13 @@ def shown(value: float, unit: str) -> str:
     )
 
 
-def many(listed: QuerySet[Service], total: int) -> str:
+def many(listed: QuerySet[Service], total: int, now: datetime) -> str:
     """The sentence above a list of several pages, counted over all of them."""
+    windows = maintenance.holding(now)
+    maintained = sum(maintenance.over(windows, one) is not None for one in listed.filter(paused_at=None)) if windows else 0
     failing = listed.filter(probes__enabled=True, probes__failures__gt=0, paused_at=None).distinct().count()
     paused = listed.exclude(paused_at=None).count()
-    parts = [f"{total:,} services", f"{failing:,} with a failing probe", f"{paused:,} paused"]
+    parts = [f"{total:,} services", f"{failing:,} with a failing probe", f"{maintained:,} in maintenance", f"{paused:,} paused"]
     return ", ".join(part for part in parts if not part.startswith("0 ")) + "."
 
 

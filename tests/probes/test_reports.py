@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from probes import reports
-from probes.models import RunState
+from probes import maintenance, reports
+from probes.models import RunState, Service
 from tests.probes.factories import NOW, make_probe, make_run, make_service
 
 pytestmark = pytest.mark.django_db
@@ -126,3 +126,13 @@ def test_a_run_tells_what_was_asked_and_what_happened() -> None:
 )
 def test_what_a_run_recorded(run: dict[str, Any], recorded: str) -> None:
     assert reports.run_row(make_run(make_probe(), **run)).recorded == recorded
+
+
+def test_a_list_of_several_pages_is_counted_over_all_of_them(people: Any) -> None:
+    make_probe(make_service(), failures=3)
+    make_service(paused_at=NOW, tags=["x"])
+    make_service(tags=["x"])
+    window = {"reason": "r", "tag": "x", "starts_at": NOW, "ends_at": NOW + timedelta(hours=1)}
+    maintenance.plan(fields=window, actor=people.engineer, now=NOW)
+    said = reports.many(Service.objects.all(), 3, NOW)
+    assert said == "3 services, 1 with a failing probe, 1 in maintenance, 1 paused."
