@@ -62,13 +62,14 @@ def history(
         where["environment"] = environment
     there = _there(kpi.series.filter(enabled=True, **where), start, end)
     raw = Measurement.objects.filter(series_id__in=there.streams, at__gte=start, at__lt=end).order_by("at", "pk")
-    if _raw_fits(raw, there, points):
-        return _raw(kpi, list(raw.select_related("series")), start, end, points, samples=samples)
+    rows = _whole(raw.select_related("series"), there, points)
+    if rows is not None:
+        return _raw(kpi, rows, start, end, points, samples=samples)
     rolled = Rollup.objects.filter(series_id__in=there.streams, at__lt=end)
     resolution = "day" if there.days_reach_further or _hours_pass(rolled, there, start, end, points) else "hour"
     needed = rolled.filter(resolution=resolution, at__gte=rollups.bucket(start, resolution))
-    rows = read(needed, whole=kpi.aggregation in PERCENTILES and (samples or kpi.across == Across.MERGED))
-    found = course(kpi, rows, there.streams, samples=samples)
+    rolled_up = read(needed, whole=kpi.aggregation in PERCENTILES and (samples or kpi.across == Across.MERGED))
+    found = course(kpi, rolled_up, there.streams, samples=samples)
     return History(kpi.unit, resolution, SPANS[resolution].total_seconds(), tuple(found))
 
 
@@ -95,8 +96,8 @@ def over(kpi: KPI, *, start: datetime, end: datetime) -> Over | None:
     rolled = Rollup.objects.filter(series_id__in=there.streams, at__lt=end).select_related("series").order_by("at", "series_id")
     hours = rolled.filter(resolution="hour", at__gte=rollups.bucket(start, "hour"))
     resolution = ""
-    if _raw_fits(raw, there, MOST_RAW):
-        parts = [Part(start, row.series, row.origin, rollups.stretch_of(row)) for row in raw]
+    if (few := _whole(raw, there, MOST_RAW)) is not None:
+        parts = [Part(start, row.series, row.origin, rollups.stretch_of(row)) for row in few]
     else:
         days = rolled.filter(resolution="day", at__gte=rollups.bucket(start, "day"))
         resolution = "day" if end - start > LONGEST_BY_HOUR or there.days_reach_further else "hour"
@@ -114,7 +115,7 @@ def over(kpi: KPI, *, start: datetime, end: datetime) -> Over | None:
 
 def _runs(kpi: KPI, raw: QuerySet[Measurement], there: There, parts: Sequence[Part], subject: str) -> int | None:
     """How many runs and results the figure of these parts stands on: of one series, where one stands for the KPI."""
-    if not _unpruned(raw, there):
+    if not _unpruned(raw.values_list("at", flat=True).first(), there):
         return None
     by_series: dict[Series, list[Part]] = {}
     for part in parts:
@@ -188,19 +189,17 @@ def _hours_pass(rolled: QuerySet[Rollup], there: There, start: datetime, end: da
     return bool(found["rows"] == most or found["hours"] > points)
 
 
-def _raw_fits(raw: QuerySet[Measurement], there: There, points: int) -> bool:
-    """Whether the raw measurements are few enough, and none of that time were pruned away."""
+def _whole(raw: QuerySet[Measurement], there: There, points: int) -> list[Measurement] | None:
+    """The raw measurements where they are few enough, and none of that time were pruned away."""
     if raw.order_by().values("pk")[: points + 1].count() > points:
-        return False
-    return _unpruned(raw, there)
+        return None
+    rows = list(raw)
+    return rows if _unpruned(rows[0].at if rows else None, there) else None
 
 
-def _unpruned(raw: QuerySet[Measurement], there: There) -> bool:
-    """Whether the raw measurements of that time are all still there."""
-    if there.first_hour is None:
-        return True
-    oldest = raw.values_list("at", flat=True).first()
-    return oldest is not None and there.first_hour >= rollups.bucket(oldest, "hour")
+def _unpruned(oldest: datetime | None, there: There) -> bool:
+    """Whether the raw measurements of that time, of which the oldest is known, are all still there."""
+    return there.first_hour is None or (oldest is not None and there.first_hour >= rollups.bucket(oldest, "hour"))
 
 
 def _raw(kpi: KPI, rows: Sequence[Measurement], start: datetime, end: datetime, points: int, *, samples: bool) -> History:

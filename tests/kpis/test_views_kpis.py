@@ -208,5 +208,5 @@ def test_the_page_asks_the_same_number_of_queries(
 ) -> None:
     record_values(kpi, [400.0] * how_many, until=timezone.now() - timedelta(minutes=1))
     as_viewer.get(URL, {"range": "24h"})
-    with django_assert_num_queries(26):
+    with django_assert_num_queries(25):
         as_viewer.get(URL, {"range": "24h"})
