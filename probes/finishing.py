@@ -115,7 +115,7 @@ def _store(told: Sequence[_Told], now: datetime) -> None:
 
 def _fill(claimed: Claim, measured: Measured, told: _Told, now: datetime) -> None:
     run, probe = claimed.run, claimed.probe
-    run.state, run.outcome, run.finished_at = RunState.DONE, measured.outcome, now
+    run.state, run.outcome, run.finished_at = RunState.DONE, measured.outcome, run.finished_at or now
     run.reason, run.error = measured.reason[:80], measured.error[:2000]
     run.details = {**run.details, **measured.details}
     run.readings = [reading_row(reading) for reading in measured.readings]

@@ -101,13 +101,12 @@ class Stopwatches:
             shared = _Shared(claims[0].probe.service, self._policy)
             for claimed in claims:
                 begin(claimed.run, began)
-            if len(claims) == 1:
-                self._ended.put((claims[0], await measure(claims[0], shared)))
-            else:
-                await asyncio.gather(*(self._one(claimed, shared) for claimed in claims))
+            await asyncio.gather(*(self._one(claimed, shared) for claimed in claims))
 
     async def _one(self, claimed: Claim, shared: _Shared) -> None:
-        self._ended.put((claimed, await measure(claimed, shared)))
+        measured = await measure(claimed, shared)
+        claimed.run.finished_at = timezone.now()
+        self._ended.put((claimed, measured))
 
 
 class _Gate:

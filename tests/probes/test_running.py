@@ -122,6 +122,16 @@ def test_a_run_waits_until_it_begins_not_until_it_is_claimed(service_url: str) -
     assert last.queue_delay_ms == int((last.started_at - last.due_at).total_seconds() * 1000)
 
 
+def test_a_run_ends_when_it_was_measured_not_when_it_is_saved(service_url: str) -> None:
+    slow = make_probe(make_service(service_url), params={"requests": 1, "paths": ["/slow/15"]})
+    quick = make_probe(make_service(service_url), params={"requests": 1})
+    with running.Stopwatches(running.policy()) as stopwatches:
+        stopwatches.start(running.claim(now=timezone.now()))
+        ended = [*stopwatches.ended(wait_s=5), *stopwatches.ended(wait_s=0.5)]
+    running.finish(ended, now=timezone.now() + timedelta(seconds=9))
+    assert Run.objects.get(probe=quick).finished_at < Run.objects.get(probe=slow).finished_at < timezone.now()
+
+
 def test_one_thread_of_a_process_takes_up_at_a_time(service_url: str) -> None:
     make_probe(make_service(service_url))
     with running._taking_up:
