@@ -55,6 +55,8 @@ class Known(NamedTuple):
     samples: int
     origin: str
     reported: bool
+    version: int
+    """Of the KPI's definition."""
     histogram: Histogram | None
 
     def renewed(self, head: Head, figure: Figure) -> Known:
@@ -67,7 +69,7 @@ class Known(NamedTuple):
 _READ = Prepared(
     lambda: Series.objects.filter(kpi_id__any_of=Slot("kpis")).order_by("pk").values_list(
         "kpi_id", "subject", "environment", "pk", "enabled", "current__at", "current__value", "current__count", "current__origin",
-        "current__reported", Case(When(kpi__across=Across.MERGED, then=F("current__histogram"))),
+        "current__reported", "kpi__version", Case(When(kpi__across=Across.MERGED, then=F("current__histogram"))),
     )
 )  # fmt: skip
 

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from kpis import current, locking, rollups, storing
 from kpis.actual import PERCENTILES
 from kpis.current import Known
-from kpis.models import Measurement, Rollup, Series
+from kpis.models import KPI, Measurement, Rollup, Series
 from kpis.points import Point, Rejected, faults, reduced
 from kpis.remembering import keep, remember
 from kpis.rollups import Row
@@ -110,6 +110,7 @@ def _write(points: Sequence[Point], now: datetime, then: Then | None) -> tuple[R
     with transaction.atomic():
         states = locking.states(kpis, now=now)
         known = _series(kpis, set(keys))
+        kpis = _as_now(kpis, known.values())
         newest = _newest(known.values())
         rows = _fresh(points, [known[key].series_id for key in keys], newest, now)
         if rows:
@@ -146,6 +147,11 @@ def _series(kpi_ids: Iterable[int], keys: set[Key]) -> dict[Key, Known]:
         storing.insert_missing(Series, ["kpi", "subject", "environment", "enabled"], [(*key, True) for key in missing])
         known = {_key_of(one): one for one in current.read(kpi_ids)}
     return known
+
+
+def _as_now(kpis: Mapping[int, KPI], series: Iterable[Known]) -> dict[int, KPI]:
+    """The KPIs as they stand behind their locks: the caller may have read one before somebody changed its window."""
+    return {**kpis, **KPI.objects.in_bulk([one.kpi_id for one in series if one.version != kpis[one.kpi_id].version])}
 
 
 def withdraw(*, origin: str, now: datetime) -> int:

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from kpis import current
-from kpis.models import CurrentValue, Series
+from kpis import current, defining
+from kpis.models import KPI, CurrentValue, Series
 from kpis.points import Point
 from kpis.recording import record
 from kpis.stats.histogram import Histogram
@@ -60,3 +60,17 @@ def test_foreign_rows_in_the_window_are_seen() -> None:
     record_values(kpi, [200], until=NOW - timedelta(minutes=8))
     assert CurrentValue.objects.get().value == 200
     assert CurrentValue.objects.get().count == 9
+
+
+@pytest.mark.django_db
+@pytest.mark.databases
+@pytest.mark.parametrize("window_s", [300, 1800])
+def test_window_that_was_changed_meanwhile_is_the_one_that_moves(window_s: int) -> None:
+    """A batch that was read before the change is stored after it."""
+    kpi = make_kpi(aggregation="p95", window_s=600)
+    record_values(kpi, range(100, 130), until=NOW - timedelta(minutes=2))
+    defining.change(row=KPI.objects.get(), changes={"window_s": window_s}, actor=None, now=NOW)
+    record_values(kpi, [200], until=NOW)
+    moved = figure()
+    current.renew(Series.objects.select_related("kpi"))
+    assert moved == figure()
