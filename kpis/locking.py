@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
+
 from accounts.prepared import Prepared, Slot
 from kpis import storing
 from kpis.evaluation import Status
@@ -19,11 +21,16 @@ _LOCKED = Prepared(lambda: KpiState.objects.select_for_update().filter(kpi_id__a
 def states(kpi_ids: Collection[int], *, now: datetime) -> dict[int, KpiState]:
     """What the judge remembers of these KPIs, locked until the transaction ends; made where it was missing.
 
-    Whoever changes measurements, rollups or current values holds it.
+    Whoever changes measurements, rollups or current values holds it. What is locked already is let go before a missing one is
+    made, so that no two writers ever wait for each other.
     """
     ids = sorted(set(kpi_ids))
+    before = transaction.savepoint() if len(ids) > 1 else None
     found = {state.kpi_id: state for state in _LOCKED(kpis=ids)}
-    if missing := set(ids) - found.keys():
+    missing = set(ids) - found.keys()
+    if before is not None:
+        (transaction.savepoint_rollback if missing else transaction.savepoint_commit)(before)
+    if missing:
         _make(missing, now)
         found = {state.kpi_id: state for state in _LOCKED(kpis=ids)}
     return found

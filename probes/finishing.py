@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from kpis import locking
 from kpis.points import Point, Rejected, point_of
 from kpis.readings import Reading
 from kpis.recording import Conflict, record
@@ -107,6 +108,7 @@ def _store(told: Sequence[_Told], now: datetime) -> None:
             record([point for said in told for point in said.points], now=now)
     except (Rejected, Conflict) as error:
         if len(told) > 1:
+            locking.states({point.kpi.pk for said in told for point in said.points}, now=now)  # all at once: in their order
             for said in told:
                 _store([said], now)
         else:
