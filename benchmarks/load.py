@@ -25,6 +25,7 @@ from probes.load.spec import Spec
 from tests.probes import certificates
 
 SECONDS, WARM_UP = 5.0, 2.0
+TURNS, TURN_S = 3, 2.0
 THINKING = {1_000: (0, 1_900), 8_000: (0, 150), 16_000: (0, 25)}
 """Offered rate of 1,000 users on a target of 50 ms, and between which bounds (ms) wrk's connections wait for it."""
 
@@ -80,24 +81,34 @@ def put(url: str, path: str, *, think: Think | None = None, shards: int = 1, sec
 
 
 def beside_wrk(url: str, connections: int) -> Lines:
+    """In turn, some times; of each its best turn counts: what else runs on the machine then only takes from the worse ones."""
     secure = url.startswith("https:")
-    result = put(url, "/fast", users=connections)
-    (stage,) = result.totals
-    rate, name = stage.ended / stage.seconds, f"{connections:,} connections, small answers{' over TLS' if secure else ''}"
-    each, memory = stage.gauge.cpu / rate * 1e6, result.memory_bytes / 2**20
+    name = f"{connections:,} connections, small answers{' over TLS' if secure else ''}"
+    ours, theirs = [], []
+    for _ in range(TURNS):
+        ours.append(put(url, "/fast", users=connections, seconds=TURN_S))
+        theirs += [truth.wrk(f"{url}/fast", connections, TURN_S)] if shutil.which("wrk") else []
+    rate, each = max((rate_of(result), result.totals[0].gauge.cpu / rate_of(result) * 1e6) for result in ours)
+    memory = max(result.memory_bytes for result in ours) / 2**20
     lines = [Line(f"memory, {name}", f"{memory:.0f} MiB", wanted="≤ 80 MiB", met=memory <= 80)]
-    if not shutil.which("wrk"):
+    if not theirs:
         return [*lines, Line(f"requests/s, {name}", f"{rate:,.0f}", "wrk is absent (apt install wrk)")]
-    other = truth.wrk(f"{url}/fast", connections, SECONDS)
-    ratio = rate / other.rate
+    other = max(theirs)
+    ratio, beside = rate / other.rate, f"wrk {other.each_s * 1e6:.1f} µs"
     wanted, met = ("", None) if secure else ("≤ 25 µs", each <= 25)
     return [
         *lines,
+        Line(f"processor time of a request, {name}", f"{each:.1f} µs", beside, wanted=wanted, met=met),
         Line(
-            f"processor time of a request, {name}", f"{each:.1f} µs", f"wrk {other.each_s * 1e6:.1f} µs", wanted=wanted, met=met
+            f"requests/s, {name}, best of {TURNS} turns", f"{rate:,.0f}", f"wrk {other.rate:,.0f}", f"{ratio:.2f}",
+            "≥ 0.60 of wrk", ratio >= 0.6,
         ),
-        Line(f"requests/s, {name}", f"{rate:,.0f}", f"wrk {other.rate:,.0f}", f"{ratio:.2f}", "≥ 0.60 of wrk", ratio >= 0.6),
-    ]
+    ]  # fmt: skip
+
+
+def rate_of(result: Result) -> float:
+    (stage,) = result.totals
+    return stage.ended / stage.seconds
 
 
 def p95_beside_truth(url: str, result: Result) -> tuple[float, float, str]:

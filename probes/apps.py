@@ -1,7 +1,7 @@
 from django.apps import AppConfig
 from django.core.checks import register
 
-from probes.checks import check_allow_list
+from probes.checks import check_allow_list, check_load
 
 
 class ProbesConfig(AppConfig):
@@ -11,3 +11,4 @@ class ProbesConfig(AppConfig):
 
     def ready(self) -> None:
         register(check_allow_list)
+        register(check_load)

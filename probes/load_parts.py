@@ -76,6 +76,8 @@ class Others:
         self.shards, self.workers = sum(size for _, size in shares), len(shares)
         self.parts: list[int] = []
         self.seconds: dict[int, list[Row]] = {}
+        self.heard: dict[int, float] = {}
+        self.patience_s = SILENT_S + profile.timeout_s
 
     async def beside(self, crew: Crew) -> Result:
         """Run the crew together with the other parts; where one dies, all stop. A part that is missing is said in `dead`."""
@@ -95,24 +97,30 @@ class Others:
         return await self._together(own)
 
     async def _look(self) -> None:
-        """A part that ended with a dead shard ends the others too: what they still measured would be of another load."""
-        while not any(one.dead for one in await in_thread(self._results) if one):
+        """A part that ended with a dead shard, or fell silent, ends the others too: what they still measured would be of another
+        load."""
+        while not self.silent and not any(one.dead for one in await in_thread(self._results) if one):
             await asyncio.sleep(5 * LOOK_AGAIN_S)
         self.crew.stop()
 
+    @property
+    def silent(self) -> bool:
+        """Whether a part has told nothing for too long."""
+        return any(time.monotonic() - at > self.patience_s for at in self.heard.values())
+
     async def _together(self, own: Result) -> Result:
         """Wait for the results of the other parts."""
-        until = time.monotonic() + SILENT_S + self.profile.timeout_s
+        silent, until = self.silent, time.monotonic() + self.patience_s
         results: list[Result | None] = []
         while time.monotonic() < until:
             results = await in_thread(self._results)
-            if all(results):
+            if all(results) or silent:
                 break
             await asyncio.sleep(LOOK_AGAIN_S)
         found = merging.together([own, *(one for one in results if one)])
         found.shards = self.shards
         if not all(results):
-            found.dead = found.dead or "a worker did not finish its part"
+            found.dead = found.dead or ("a worker fell silent" if silent else "a worker did not finish its part")
         return found
 
     async def _barrier(self) -> float:
@@ -128,6 +136,7 @@ class Others:
             await asyncio.sleep(LOOK_AGAIN_S)
         start_at = time.time_ns() / 1e9 + LEAD_S
         await in_thread(lambda: LoadPart.objects.filter(pk__in=self.parts).update(start_at=start_at))
+        self.heard = dict.fromkeys(self.parts, time.monotonic() + LEAD_S)
         return start_at
 
     def _create(self) -> None:
@@ -152,6 +161,7 @@ class Others:
         for one in fresh:
             other = msgspec.msgpack.decode(bytes(one.row), type=Row)
             self.seconds.setdefault(other.second, []).append(other)
+            self.heard[one.part_id] = time.monotonic()
         LoadRow.objects.filter(pk__in=[one.pk for one in fresh]).delete()
         whole = [second for second, rows in self.seconds.items() if len(rows) > len(self.others)]
         offset = at - row.second

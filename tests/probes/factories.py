@@ -5,7 +5,10 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
+from django.utils import timezone
+
 from kpis.models import KPI
+from probes import loading
 from probes.models import Feed, Probe, Run, RunState, Service
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -34,3 +37,15 @@ def make_run(probe: Probe, **fields: Any) -> Run:
         "state": RunState.DONE, "outcome": "ok", "due_at": NOW, "started_at": NOW, "finished_at": NOW, "queue_delay_ms": 3,
     }  # fmt: skip
     return Run.objects.create(probe=probe, **(defaults | fields))
+
+
+SMALL = {"stages": ["5 users for 3s"], "think": "fixed 100ms", "warm_up_s": 0.5}
+
+
+def make_load_probe(url: str = "http://127.0.0.1:9", *, confirmed: bool = False, **params: Any) -> Probe:
+    service = make_service(url, confirmed_at=timezone.now() if confirmed else None)
+    return make_probe(service, "load", enabled=False, params={**SMALL, **params})
+
+
+def start_load(probe: Probe) -> Run:
+    return loading.start(probe=probe, actor=None, now=timezone.now())
