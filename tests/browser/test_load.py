@@ -6,9 +6,11 @@ import re
 import time
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Contexts, Demo
+from tests.browser.test_pages import LOOKS
 
 pytestmark = [
     pytest.mark.browser,
@@ -37,4 +39,11 @@ def test_a_load_run_moves_and_stops(demo: Demo, contexts: Contexts) -> None:
     expect(page.locator(".course .ys").first).to_contain_text("/s")
     expect(page.get_by_role("button", name="Stop run")).to_have_count(0)
     assert time.monotonic() - began < RUN_S
+    path = page.url
     page.close()
+    for width, dark in LOOKS:
+        page = contexts("engineer", width, dark).new_page()
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+        page.close()

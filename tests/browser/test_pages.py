@@ -45,6 +45,7 @@ PAGES = {
     "/services/new/": "engineer",
     "/services/demo-api/": "engineer",
     "/services/demo-api/probes/new/http/": "engineer",
+    "/services/demo-api/load/": "engineer",
     "/runs/{run}/": "engineer",
     "/results/": "engineer",
     "/results/{submission}/": "engineer",
