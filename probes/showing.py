@@ -75,7 +75,7 @@ def lines(found: Found, kpis: Sequence[KPI]) -> Iterator[str]:
         if lacking := untold(found):
             yield f"           {lacking}"
     else:
-        yield f"Metrics    none found: {found.metrics_error}"
+        yield f"Metrics    none found: {found.metrics_error}{': give a secret header' if found.metrics_want_a_key else ''}"
     yield f"Health     {_said(found.health) if found.health else 'no path that says it is well'}"
     if found.interface:
         yield f"Routes     {len(found.routes)} to measure as they stand in {found.interface}, {found.others} others left out"
