@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 
 DATABASES = ("django.db.backends.sqlite3", "django.db.backends.postgresql")
-AT_LEAST_ONE = ("KEEP_RAW_DAYS", "KEEP_HOURS_DAYS", "RESULTS_MAX_BYTES")
+AT_LEAST_ONE = ("KEEP_RAW_DAYS", "KEEP_HOURS_DAYS", "KEEP_ALERTS_DAYS", "RESULTS_MAX_BYTES")
 
 
 def check_settings(**_: Any) -> list[CheckMessage]:

@@ -108,7 +108,7 @@ def change(
         current.version += 1
         current.save()
         if isinstance(current, KPI) and any(name in moved for name in JUDGED):
-            _renew(current, now)
+            judge_anew(current, now)
         _told(current, "change", actor, token, why, moved, figures(current, moved))
     return current
 
@@ -168,7 +168,7 @@ def fixed(kpi: KPI) -> dict[str, str]:
     return {}
 
 
-def _renew(kpi: KPI, now: datetime) -> None:
+def judge_anew(kpi: KPI, now: datetime) -> None:
     """Its series' current values and its status, by the changed definition."""
     locking.states([kpi.pk], now=now)
     series = list(Series.objects.filter(kpi=kpi).order_by("pk"))

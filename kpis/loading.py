@@ -15,7 +15,7 @@ from accounts.models import User
 from accounts.permissions import Scope, may
 from accounts.versions import figures, shown
 from kpis import commitments
-from kpis.defining import keep_meaning
+from kpis.defining import JUDGED, judge_anew, keep_meaning
 from kpis.faults import BadTarget, check
 from kpis.models import KPI, Decision, Scorecard, Target
 
@@ -93,13 +93,13 @@ def load_scorecard(data: Mapping[str, Any], *, actor: User | None = None, now: d
     there = {kpi.key: kpi for kpi in KPI.objects.select_for_update(no_key=True).filter(scorecard=scorecard)}
     having = set(Target.objects.filter(kpi__scorecard=scorecard).values_list("kpi_id", flat=True))
     for position, kpi_entry in enumerate(entry.kpis):
-        kpi = _kpi(scorecard, there.get(kpi_entry.key), kpi_entry, position, actor)
+        kpi = _kpi(scorecard, there.get(kpi_entry.key), kpi_entry, position, actor, now)
         if kpi_entry.target is not None and kpi.pk not in having:
             _first_target(kpi, kpi_entry.target, actor, now)
     return scorecard
 
 
-def _kpi(scorecard: Scorecard, kpi: KPI | None, entry: KpiEntry, position: int, actor: User | None) -> KPI:
+def _kpi(scorecard: Scorecard, kpi: KPI | None, entry: KpiEntry, position: int, actor: User | None, now: datetime) -> KPI:
     fields = {name: value for name, value in msgspec.structs.asdict(entry).items() if name != "target"} | {"position": position}
     if kpi is None:
         kpi = KPI(scorecard=scorecard, **fields)
@@ -119,6 +119,8 @@ def _kpi(scorecard: Scorecard, kpi: KPI | None, entry: KpiEntry, position: int, 
     except ValidationError as error:
         raise ValidationError([f"scorecard.kpis[{position}]: {message}" for message in error.messages]) from error
     kpi.save()
+    if before.keys() & set(JUDGED):
+        judge_anew(kpi, now)
     before = {name: shown(value) for name, value in before.items()}
     audit.record(actor=actor, action=CHANGED, subject=kpi, before=before, after=figures(kpi, before or fields))
     return kpi
@@ -134,13 +136,14 @@ def _first_target(kpi: KPI, entry: TargetEntry, actor: User | None, now: datetim
     document in may not decide, it waits for somebody who may."""
     fields = msgspec.structs.asdict(entry)
     day = fields.pop("effective_on")
-    start = datetime.combine(day, time(), UTC) if day else now
+    start = datetime.combine(day, time(), UTC) if day else None
     try:
         check(kpi, comparator=entry.comparator, value=entry.value, alert_threshold=entry.alert_threshold)
     except BadTarget as error:
         raise ValidationError([f"scorecard.kpis.{kpi.key}.target: {message}" for message in error.errors.values()]) from error
-    decided = {"decision": Decision.APPROVED, "decided_at": now, "effective_from": start} if may_decide(actor) else {}
-    target = Target.objects.create(kpi=kpi, number=1, proposed_by=actor, **decided, **fields)
+    decided = {"decision": Decision.APPROVED, "decided_at": now} if may_decide(actor) else {}
+    start = start or (now if decided else None)
+    target = Target.objects.create(kpi=kpi, number=1, proposed_by=actor, effective_from=start, **decided, **fields)
     audit.record(
         actor=actor, action="target.load", subject=target, after=commitments.figures(target), why="as stated in the source"
     )

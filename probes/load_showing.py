@@ -153,7 +153,9 @@ def _said(run: Run, stages: Sequence[dict[str, Any]], params: Params) -> str:
         return f"It bears {size} within the limits ({limits})."
     if missed := [row["stage"] for row in stages if not row["met"]]:
         return f"The limits ({limits}) were missed at {', '.join(dict.fromkeys(missed))}."
-    return f"The limits ({limits}) held in every stage." if stages else f"It asked for {limits}."
+    if run.outcome != Outcome.OK:
+        return f"It asked for {limits}, and did not come to its end."
+    return f"The limits ({limits}) held in every stage."
 
 
 def _errors(rows: Sequence[dict[str, Any]]) -> str:

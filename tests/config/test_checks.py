@@ -29,6 +29,7 @@ def ids(settings: Any, **values: Any) -> list[str]:
         ({"DATABASES": {"default": {"ENGINE": "django.db.backends.mysql"}}}, ["config.E003"]),
         ({"EMAIL_USE_TLS": True, "EMAIL_USE_SSL": True}, ["config.E004"]),
         ({"KEEP_RAW_DAYS": 0}, ["config.E005"]),
+        ({"KEEP_ALERTS_DAYS": -1}, ["config.E005"]),
         (PRODUCTION, []),
         (PRODUCTION | {"DEBUG": True}, ["config.E006"]),
         (PRODUCTION | {"ALLOWED_HOSTS": ["*"]}, ["config.E007"]),

@@ -1,3 +1,4 @@
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -6,7 +7,8 @@ import yaml
 from django.core.exceptions import ValidationError
 
 from kpis.loading import load_scorecard
-from kpis.models import KPI, Scorecard, Target
+from kpis.models import KPI, CurrentValue, Scorecard, Target
+from tests.factories import People
 from tests.kpis.factories import NOW, record_values
 
 pytestmark = [pytest.mark.django_db, pytest.mark.databases]
@@ -45,6 +47,20 @@ def test_a_file_cannot_change_what_figures_rest_on() -> None:
     with pytest.raises(ValidationError, match="keeps its meaning"):
         load_scorecard(card(aggregation="sum", name="New"), now=NOW)
     assert KPI.objects.values_list("unit", "aggregation", "name").get() == ("ms", "last", "P95")
+
+
+def test_a_window_that_a_file_changes_is_read_anew() -> None:
+    load_scorecard(card(aggregation="p95", window_s=600), now=NOW)
+    record_values(KPI.objects.get(), range(100, 130), until=NOW)
+    load_scorecard(card(aggregation="p95", window_s=120), now=NOW)
+    assert CurrentValue.objects.get().count == 2
+
+
+def test_the_day_of_a_target_that_waits_is_kept(people: People) -> None:
+    dated = {"target": {"comparator": "<", "value": 500, "effective_on": date(2027, 1, 1)}}
+    load_scorecard(card(**dated), actor=people.manager, now=NOW)
+    target = Target.objects.get()
+    assert (target.decision, target.effective_from) == ("proposed", datetime(2027, 1, 1, tzinfo=UTC))
 
 
 def test_a_reduction_comes_with_its_reference() -> None:

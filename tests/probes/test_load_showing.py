@@ -87,6 +87,15 @@ def test_what_a_run_comes_to(outcome: str, readings: list[dict[str, Any]], sente
     assert shown(run).sentence == sentence
 
 
+@pytest.mark.parametrize("outcome", [Outcome.STOPPED, Outcome.INVALID, Outcome.FAILED])
+def test_no_limit_held_in_a_run_that_did_not_come_to_its_end(outcome: str) -> None:
+    run = make_load_run(
+        state=RunState.DONE, outcome=outcome, details={"stages": [{"stage": "50 users", "met": True, "p95": 80.0}]}
+    )
+    second(run, 0, 0, "50 users")
+    assert shown(run).sentence == "It asked for p95 under 1,000 ms, errors under 1 %, and did not come to its end."
+
+
 def test_the_steps_of_a_search_stand_beside_each_other() -> None:
     run = make_load_run()
     run.probe.params = {"stages": STAGES, "search": "users"}
