@@ -25,7 +25,7 @@ from probes.models import Probe, Run
 from probes.tasks import tick
 
 ROOT = Path(__file__).resolve().parent.parent
-TIMES, APART_S, PATIENCE_S = 60, 0.2, 10.0
+TIMES, APART_S, PATIENCE_S = 60, 0.2, 60.0
 
 Lines = list[Line]
 
