@@ -47,7 +47,7 @@ class Filter:
 
     @classmethod
     def of_query(cls, query: Mapping[str, str]) -> Filter:
-        text = {name: query.get(name, "").replace("\x00", "").strip()[:120] for name in ("person", "thing", "action", "of")}
+        text = {name: query.get(name, "").strip()[:120] for name in ("person", "thing", "action", "of")}
         return cls(**text, since=day_of(query.get("from", "")), until=day_of(query.get("to", "")))
 
     @property

@@ -26,3 +26,14 @@ def limit_body(get_response: Respond) -> Respond:
         return get_response(request)
 
     return limited
+
+
+def drop_nul(get_response: Respond) -> Respond:
+    """Read an address without the NULs in its query: nobody types one, and PostgreSQL refuses a text that has one."""
+
+    def dropped(request: HttpRequest) -> HttpResponse:
+        while "%00" in (query := request.META.get("QUERY_STRING", "")):
+            request.META["QUERY_STRING"] = query.replace("%00", "")
+        return get_response(request)
+
+    return dropped

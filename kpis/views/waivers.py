@@ -36,7 +36,7 @@ VERBS = {
 def waiver_list(request: PageRequest) -> HttpResponse:
     """Newest first; `state` and `q` pick."""
     now, state = timezone.now(), request.GET.get("state", "all")
-    text = request.GET.get("q", "").replace("\x00", "").strip()[:80]
+    text = request.GET.get("q", "").strip()[:80]
     found = waivers.picked(state, now).select_related("kpi__scorecard", "requested_by", "decided_by", "ended_by")
     if text:
         found = found.filter(Q(kpi__name__icontains=text) | Q(subject__icontains=text) | Q(reason__icontains=text))

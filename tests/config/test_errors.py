@@ -46,6 +46,13 @@ def test_body_that_is_too_large_is_refused_before_it_is_read(path: str, settings
     assert Client().generic("POST", path, b"x" * 1001, content_type="application/json").status_code == 413
 
 
+@pytest.mark.databases
+@pytest.mark.parametrize("path", ["/alerts/", "/maintenance/", "/results/", "/api/v1/kpis/", "/api/v1/rules/", "/api/v1/runs/"])
+def test_a_nul_in_an_address_is_not_read(as_engineer: Client, path: str) -> None:
+    for query in ("service=%00&scorecard=%00", "service=%0%000", "scorecard=%0%000"):
+        assert as_engineer.get(f"{path}?{query}").status_code == 200
+
+
 def test_browser_session_needs_its_csrf_token(people: People) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(people.engineer)
