@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.permissions import Scope, may, require
 from accounts.requests import PageRequest
 from kpis.planned_form import PlannedForm
+from kpis.views.pages import beside
 from probes import maintenance
 from probes.models import Maintenance, Service
 
@@ -51,8 +52,7 @@ def _plan(request: PageRequest) -> HttpResponse:
         try:
             maintenance.plan(fields=form.changes(), actor=request.user, now=timezone.now())
         except maintenance.BadWindow as bad:
-            for name, text in bad.errors.items():
-                form.add_error(name if name in form.fields else None, text)
+            beside(form, bad.errors)
         else:
             messages.success(request, "The window is planned. In it nothing is measured by the schedule.")
             return redirect("probes:maintenance-list")

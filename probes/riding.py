@@ -133,6 +133,13 @@ class Ride:
         if why := forbidden(self.claimed.probe):
             return Measured(outcome=Outcome.REFUSED, reason="not allowed", error=why, memory=self.claimed.probe.memory)
         threading.Thread(target=self._thread, name="load", daemon=True).start()
+        try:
+            return self._attended()
+        except BaseException:  # nobody keeps its claim any more, and the next run on this target may begin
+            self._end()
+            raise
+
+    def _attended(self) -> Measured:
         while True:
             with contextlib.suppress(queue.Empty):
                 told = self.told.get(timeout=LOOK_AGAIN_S)
@@ -152,12 +159,15 @@ class Ride:
     def _alive(self) -> None:
         """Renew the claim, and see whether somebody asked to stop."""
         if not self.stopping and Run.objects.filter(pk=self.run.pk).exclude(stop_asked_at=None).exists():
-            self.stopping = True
-            self._call(self._stop_crew)
+            self._end()
         if time.monotonic() - self.alive_at >= ALIVE_S:
             self.alive_at, now = time.monotonic(), timezone.now()
             heartbeat.beat("load worker", now=now)
             Probe.objects.filter(pk=self.claimed.probe.pk).update(claimed_until=now + LEASE)
+
+    def _end(self) -> None:
+        self.stopping = True
+        self._call(self._stop_crew)
 
     def _call(self, act: Callable[..., None], *words: Any) -> None:
         if self.loop is not None:

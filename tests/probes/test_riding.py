@@ -10,12 +10,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from kpis.models import Measurement
 from kpis.stats.histogram import Histogram
 from probes import claiming, heartbeat, riding
-from probes.kinds.base import Outcome
+from probes.kinds.base import Measured, Outcome
 from probes.load.profile import Profile, Stage
 from probes.load.report import Row
 from probes.models import Feed, LoadSecond, Probe, Run, RunState
@@ -48,6 +49,24 @@ def test_what_slipped_past_is_refused_when_it_begins() -> None:
     riding.work()
     run.refresh_from_db()
     assert (run.outcome, run.reason) == (Outcome.REFUSED, "not allowed")
+
+
+def test_a_run_that_cannot_be_kept_puts_no_more_load_on_its_target(service_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    start_load(make_load_probe(service_url, stages=["5 users for 60s"]))
+    claimed = riding.claim(now=timezone.now())
+    assert claimed is not None
+    ride = riding.Ride(claimed)
+
+    def lost(*_: object, **__: object) -> None:
+        raise OperationalError("the server closed the connection")
+
+    monkeypatch.setattr(heartbeat, "beat", lost)
+    with pytest.raises(OperationalError):
+        ride.carry_out()
+    told = ride.told.get(timeout=20)
+    while not isinstance(told, Measured):
+        told = ride.told.get(timeout=20)
+    assert told.outcome == Outcome.STOPPED
 
 
 def test_a_load_run_whose_worker_died_is_given_up_and_not_tried_again() -> None:
