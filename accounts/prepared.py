@@ -6,7 +6,8 @@ BY_KEY(keys=["p95", "uptime"])
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -71,14 +72,36 @@ class Prepared(Generic[Row]):
         self._statements: dict[str, _Statement] = {}
 
     def __call__(self, **values: Any) -> list[Row]:
+        return self.ask(**values)()
+
+    def ask(self, **values: Any) -> Callable[[], list[Row]]:
+        """Send it, and let the answer be fetched later: what is asked in `together` in a row waits but once."""
         statement = self._statements.get(connection.vendor)
         if statement is None:
             statement = self._statements[connection.vendor] = _compiled(self._build())
         given = {name: _plain(value) for name, value in values.items()} if connection.vendor == "sqlite" else values
-        with connection.cursor() as cursor:
-            cursor.execute(statement.sql, [given[one.name] if isinstance(one, Slot) else one for one in statement.parameters])
-            rows = cursor.fetchall()
-        return list(_made(statement, rows))
+        cursor = connection.cursor()
+        cursor.execute(statement.sql, [given[one.name] if isinstance(one, Slot) else one for one in statement.parameters])
+
+        def rows() -> list[Row]:
+            with cursor:
+                return list(_made(statement, cursor.fetchall()))
+
+        return rows
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Statements that do not wait for each other's answers: they wait where one is fetched, or at the end of a transaction.
+
+    On PostgreSQL only, and not for COPY; an error shows where something is waited for.
+    """
+    if connection.vendor != "postgresql":
+        yield
+        return
+    connection.ensure_connection()
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        yield
 
 
 def _compiled(queryset: models.QuerySet[Any, Any]) -> _Statement:

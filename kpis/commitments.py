@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -51,11 +51,14 @@ _REACHED = Prepared(lambda: _approved().filter(kpi_id__any_of=Slot("kpis"), effe
 
 def in_force(kpis: Iterable[KPI], at: datetime) -> dict[int, Target]:
     """The approved version in force at a time, by KPI id: the one that took effect last."""
-    found: dict[int, Target] = {}
     ids = [kpi.pk for kpi in kpis]
-    for target in _REACHED(kpis=ids, at=at) if ids else ():
-        found[target.kpi_id] = target
-    return found
+    return ask_in_force(ids, at)() if ids else {}
+
+
+def ask_in_force(kpi_ids: Sequence[int], at: datetime) -> Callable[[], dict[int, Target]]:
+    """The same, asked now and fetched later."""
+    asked = _REACHED.ask(kpis=kpi_ids, at=at)
+    return lambda: {target.kpi_id: target for target in asked()}
 
 
 def holding(versions: Sequence[Target], at: datetime) -> Target | None:

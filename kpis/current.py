@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -77,7 +77,13 @@ _READ = Prepared(
 def read(kpi_ids: Iterable[int]) -> list[Known]:
     """Every series of these KPIs, in the order of their ids, as it stands: one query, independent of history."""
     ids = list(kpi_ids)
-    return [Known._make((*row[:-1], _histogram(row[-1]))) for row in (_READ(kpis=ids) if ids else ())]
+    return ask(ids)() if ids else []
+
+
+def ask(kpi_ids: Sequence[int]) -> Callable[[], list[Known]]:
+    """The same, asked now and fetched later."""
+    asked = _READ.ask(kpis=kpi_ids)
+    return lambda: [Known._make((*row[:-1], _histogram(row[-1]))) for row in asked()]
 
 
 def advance(rows: Sequence[Row], kpis: Mapping[int, KPI], known: Mapping[int, datetime]) -> dict[int, tuple[Head, Figure]]:

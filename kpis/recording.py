@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
+from accounts.prepared import together
 from kpis import current, locking, rollups, storing
 from kpis.actual import PERCENTILES
+from kpis.commitments import ask_in_force
 from kpis.current import Known
 from kpis.models import KPI, Measurement, Rollup, Series
 from kpis.points import Point, Rejected, faults, reduced
@@ -106,10 +110,12 @@ def _take_back(rows: Sequence[Row], now: datetime) -> None:
 def _write(points: Sequence[Point], now: datetime, then: Then | None) -> tuple[Receipt, list[Row]]:
     """Store points in one transaction; what was new, as rows too."""
     kpis = dict(sorted({point.kpi.id: point.kpi for point in points}.items()))
-    keys = [_key(point) for point in points]
-    with transaction.atomic():
-        states = locking.states(kpis, now=now)
-        known = _series(kpis, set(keys))
+    keys, ids = [_key(point) for point in points], list(kpis)
+    quick = then is None and len(points) < storing.COPY_FROM  # what others do in here may want to see its errors at once
+    with together() if quick else nullcontext(), transaction.atomic():
+        questions: list[locking.Ask] = [partial(current.ask, ids), partial(ask_in_force, ids, now)]
+        states, (there, targets) = locking.behind(ids, questions, now=now)
+        known = _series(there, set(keys))
         kpis = _as_now(kpis, known.values())
         newest = _newest(known.values())
         rows = _fresh(points, [known[key].series_id for key in keys], newest, now)
@@ -120,7 +126,7 @@ def _write(points: Sequence[Point], now: datetime, then: Then | None) -> tuple[R
             rollups.add(rows, sampled=sampled)
             moved = current.advance(rows, by_series, newest)
             stand = [one.renewed(*moved[one.series_id]) if one.series_id in moved else one for one in known.values()]
-            keep(list(kpis.values()), states, figures_of(stand), now=now)
+            keep(list(kpis.values()), states, figures_of(stand), targets, now=now)
         receipt = Receipt(len(rows), len(points) - len(rows))
         if then:
             then(receipt)
@@ -140,12 +146,12 @@ def _newest(series: Iterable[Known]) -> dict[int, datetime]:
     return {one.series_id: one.at for one in series if one.at is not None}
 
 
-def _series(kpi_ids: Iterable[int], keys: set[Key]) -> dict[Key, Known]:
-    """Every series of these KPIs, those of the keys made where nobody wrote to them yet. The caller holds the KPIs' locks."""
-    known = {_key_of(one): one for one in current.read(kpi_ids)}
+def _series(there: Iterable[Known], keys: set[Key]) -> dict[Key, Known]:
+    """The series that are there, and those of the keys, made where nobody wrote to them yet. The caller holds the KPIs' locks."""
+    known = {_key_of(one): one for one in there}
     if missing := sorted(keys - known.keys()):
         storing.insert_missing(Series, ["kpi", "subject", "environment", "enabled"], [(*key, True) for key in missing])
-        known = {_key_of(one): one for one in current.read(kpi_ids)}
+        known = {_key_of(one): one for one in current.read({key[0] for key in keys})}
     return known
 
 

@@ -16,7 +16,7 @@ from kpis.commitments import in_force
 from kpis.evaluation import Memory, Status
 from kpis.incidents import Sight
 from kpis.locking import STATE
-from kpis.models import KPI, Direction, Kind, KpiState, Severity
+from kpis.models import KPI, Direction, Kind, KpiState, Severity, Target
 from kpis.standing import Standing, judged, series_figures, standings
 
 
@@ -29,20 +29,20 @@ def remember(kpis: Iterable[KPI], *, now: datetime, look_again: bool = False) ->
     listed = sorted({kpi.pk: kpi for kpi in kpis}.values(), key=lambda kpi: kpi.pk)
     ids = [kpi.pk for kpi in listed]
     states = locking.states(ids, now=now)
-    keep(listed, states, series_figures(ids), now=now, look_again=look_again)
+    keep(listed, states, series_figures(ids), in_force(listed, now), now=now, look_again=look_again)
 
 
 def keep(
     kpis: Sequence[KPI],
     states: Mapping[int, KpiState],
     figures: Mapping[int, list[SeriesFigure]],
+    targets: Mapping[int, Target],
     *,
     now: datetime,
     look_again: bool = False,
 ) -> None:
-    """The same, in the order of the KPIs' ids, by whoever holds their locks and knows what their series say."""
+    """The same, in the order of the KPIs' ids, by whoever holds their locks and knows their figures and targets."""
     memories = {pk: Memory.from_dict(state.memory) for pk, state in states.items()}
-    targets = in_force(kpis, now)
     paths = following.paths(kpis, targets, memories)
     changed: list[tuple[int, str, datetime, dict[str, Any]]] = []
     sights = []

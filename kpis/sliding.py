@@ -45,10 +45,11 @@ def figures(moves: Sequence[Move]) -> dict[int, Figure]:
     if not near:
         return {}
     left: dict[int, list[Stretch]] = {pk: [] for pk in near}
+    stored = _STORED.ask(series=list(near))
     for pk, stretch in read([Span(pk, move.since, move.start) for pk, move in near.items()]):
         left[pk].append(stretch)
     merged = {}
-    for pk, data in _STORED(series=list(near)):
+    for pk, data in stored():
         came = [stretch for stretch in near[pk].came if stretch.at > near[pk].start]
         try:
             kept = Histogram.from_bytes(data).without(of_samples(left[pk])) if data is not None else None
