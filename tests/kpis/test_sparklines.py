@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from kpis import rollups
@@ -29,6 +29,7 @@ def reference(kpi: KPI, resolution: str) -> list[tuple[object, float]]:
     return [(point.at, point.value) for point in combined(kpi, parts)]
 
 
+@example(sent={(3, "a"): 1.0}, direction="lower")
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(DAYS, st.sampled_from(["lower", "higher"]))
 def test_a_sparkline_is_what_the_chart_says(sent: dict[tuple[int, str], float], direction: str) -> None:
@@ -46,7 +47,7 @@ def test_a_sparkline_is_what_the_chart_says(sent: dict[tuple[int, str], float], 
         ],
         now=NOW,
     )  # fmt: skip
-    lines = sparklines(kpis, now=NOW)
+    lines = sparklines(kpis, now=NOW, resolution="day")
     for kpi in kpis:
         assert lines[kpi.pk] == [(at, pytest.approx(value, rel=1e-12)) for at, value in reference(kpi, "day")]
 
