@@ -19,7 +19,7 @@ from kpis.models import KPI, Decision, Target, Transition
 from kpis.sparklines import sparklines
 from kpis.standing import Standing, standings
 from roadmap import gates, risk, roi, schedule
-from roadmap.models import Benefit, Gate, GateWaiver, Impact, Phase, Risk, Roadmap, Task
+from roadmap.models import Benefit, Gate, GateWaiver, Impact, Risk, Roadmap, Task
 
 Standings = Mapping[int, Standing]
 
@@ -45,10 +45,6 @@ def is_waived(standing: Standing, now: datetime) -> bool:
 
 def work_of(tasks: Iterable[Task]) -> tuple[schedule.Work, ...]:
     return tuple(schedule.Work(task.state, task.effort_planned_h, task.effort_spent_h) for task in tasks)
-
-
-def phase_work(phase: Phase, tasks: Iterable[Task]) -> schedule.PhaseWork:
-    return schedule.PhaseWork(span=schedule.Span(phase.starts_on, phase.ends_on), tasks=work_of(tasks))
 
 
 def judge_gate(

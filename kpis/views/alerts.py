@@ -25,7 +25,6 @@ from kpis.report import course_around
 from kpis.views.pages import asks_for, live, page
 
 PER_PAGE = 50
-BELL_S = 30
 
 
 @require(Scope.READ)

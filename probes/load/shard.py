@@ -30,8 +30,6 @@ SWEEP_NS, FLUSH_NS, SECOND_NS = 20_000_000, 100_000_000, 1_000_000_000
 STEP_NS = 5_000_000
 """A wall clock that moves so far against the steady one within a second was set: times across it are void."""
 
-LINGER_S = 0.05
-
 
 class Shard:
     """`run` ends with the profile, or within moments of `stop`."""
