@@ -43,7 +43,8 @@ class Demo:
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     folder = tmp_path_factory.mktemp("demo")
-    port = free_port(18200)
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    port = free_port(18200 + 200 * int(worker))  # two that look for one at the same time would find the same
     env = {key: value for key, value in os.environ.items() if key not in ("DATABASE_URL", "REDIS_URL", "PROBE_ALLOW", "BASE_URL")}
     env |= {"MILEPOST_VAR": str(folder), "PORT": str(port), "DEMO_PORT": str(free_port(port + 60))}
     log = (folder / "log").open("w")

@@ -43,7 +43,15 @@ class Target(asyncio.Protocol):
         if ms <= 0:
             self.transport.write(answer)
         else:
-            self.loop.call_later(ms / 1000, self.transport.write, answer)
+            self.due(time.perf_counter() + ms / 1000, answer)
+
+    def due(self, at: float, answer: bytes) -> None:
+        """Never too early: the loop counts in whole milliseconds from a time it took a while ago."""
+        left = at - time.perf_counter()
+        if left > 0:
+            self.loop.call_later(left, self.due, at, answer)
+        else:
+            self.transport.write(answer)
 
     def fast(self) -> None:
         self.transport.write(OK)
