@@ -83,6 +83,11 @@ def reduced(point: Point) -> Point:
     )
 
 
+def measured(points: Sequence[Point]) -> list[Point]:
+    """The points with their values, as they are stored."""
+    return [reduced(point) if point.kpi.is_reduction else point for point in points]
+
+
 def faults(points: Sequence[Point], now: datetime) -> list[tuple[int, str, str]]:
     """What is wrong with points, as (index, field, detail)."""
     if len(points) > MOST_POINTS:

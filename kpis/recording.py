@@ -18,7 +18,7 @@ from kpis.actual import PERCENTILES
 from kpis.commitments import ask_in_force
 from kpis.current import Known
 from kpis.models import KPI, Measurement, Rollup, Series
-from kpis.points import Point, Rejected, faults, reduced
+from kpis.points import Point, Rejected, faults, measured
 from kpis.remembering import keep, remember
 from kpis.rollups import Row
 from kpis.standing import figures_of
@@ -63,7 +63,7 @@ def record(points: Sequence[Point], *, now: datetime, then: Then | None = None) 
     Raises Rejected or Conflict, and then nothing is stored. Safe under concurrent calls: the KPIs are locked, in the order
     of their ids. On SQLite many points are stored in parts (`_in_parts`).
     """
-    points = [reduced(point) if point.kpi.is_reduction else point for point in points]
+    points = measured(points)
     if errors := faults(points, now):
         raise Rejected(errors)
     if connection.vendor == "sqlite" and len(points) > POLITE_FROM and not connection.in_atomic_block:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
@@ -21,13 +22,12 @@ from accounts.problems import Problem, invalid
 from kpis.api import payload
 from kpis.api.lookup import Lookup
 from kpis.models import KPI, IngestReceipt
-from kpis.points import Point, Rejected
+from kpis.points import EARLIEST, Point, Rejected, faults, measured
 from kpis.recording import Conflict, Receipt, Then, record
 from kpis.stats.histogram import Histogram
 from kpis.units import UnitMismatch, factor
 
 MOST_BYTES = 20_000_000
-MOST_ERRORS = 100
 LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
 Errors = list[dict[str, Any]]
 
@@ -109,11 +109,16 @@ def _record(points: list[Point], prefix: str, then: Then | None = None) -> Recei
         return record(points, now=timezone.now(), then=then)
     except Rejected as error:
         raise invalid(
-            [{"path": f"{prefix}[{index}].{field}", "detail": detail} for index, field, detail in error.errors[:MOST_ERRORS]]
+            [
+                {"path": f"{prefix}[{index}].{field}", "detail": detail}
+                for index, field, detail in error.errors[: payload.MOST_ERRORS]
+            ]
         ) from error
     except Conflict as error:
         detail = "Another value is stored already for this KPI, subject, environment, time and sender."
-        places: Errors = [{"path": f"{prefix}[{index}].value", "detail": detail} for index in error.indices[:MOST_ERRORS]]
+        places: Errors = [
+            {"path": f"{prefix}[{index}].value", "detail": detail} for index in error.indices[: payload.MOST_ERRORS]
+        ]
         raise Problem(
             409, "conflict", "Conflict", "Nothing was stored: some measurements contradict stored ones.", places
         ) from error
@@ -126,27 +131,42 @@ def _points(request: Request, batch: payload.Batch) -> list[Point]:
     kpis = {name: lookup.find(name) for name in names}
     allowed = allowed_services(request)
     origin = _origin(request)
-    errors: Errors = []
+    wrong: list[tuple[int, dict[str, Any]]] = [(index, _told(path, detail)) for index, path, detail in batch.faults]
     refused: Errors = []
-    points = []
-    for index, row in enumerate(batch.rows):
+    points, places = [], []
+    for index, row in zip(batch.places, batch.rows, strict=True):
         found = kpis[row.kpi]
         if allowed is not None and row.subject not in allowed:
             detail = "This token may not write for this service."
             refused.append({"path": f"{batch.prefix}[{index}].subject", "detail": detail})
         elif not isinstance(found, KPI):
-            errors.append({"path": f"{batch.prefix}[{index}].kpi", **found})
+            wrong.append((index, {"path": ".kpi", **found}))
+            wrong += [(index, _told(*fault)) for fault in _moment(row)[1]]
         else:
-            point = _point(row, found, origin)
-            if isinstance(point, Point):
-                points.append(point)
-            else:
-                errors += [{"path": f"{batch.prefix}[{index}]{field}", "detail": detail} for field, detail in point]
+            point, faulty = _point(row, found, origin)
+            points.append(point)
+            places.append(index)
+            if faulty:
+                wrong += [(index, _told(*fault)) for fault in faulty]
     if refused:
-        raise Problem(403, "restricted", "Forbidden", "The token is restricted to other services.", refused[:MOST_ERRORS])
-    if errors:
-        raise invalid(errors[:MOST_ERRORS])
+        raise Problem(
+            403, "restricted", "Forbidden", "The token is restricted to other services.", refused[: payload.MOST_ERRORS]
+        )
+    if wrong:
+        implausible = faults(measured(points), timezone.now())
+        wrong += [(places[number], _told(f".{field}", detail)) for number, field, detail in implausible]
+        raise invalid(_in_order(wrong, batch.prefix))
     return points
+
+
+def _told(path: str, detail: str) -> dict[str, Any]:
+    return {"path": path, "detail": detail}
+
+
+def _in_order(wrong: list[tuple[int, dict[str, Any]]], prefix: str) -> Errors:
+    """As many faults as are told, in the order of the rows; their paths stand below the row before."""
+    ordered = sorted(wrong, key=lambda one: one[0])[: payload.MOST_ERRORS]
+    return [{**fault, "path": f"{prefix}[{index}]{fault['path']}"} for index, fault in ordered]
 
 
 def _origin(request: Request) -> str:
@@ -154,28 +174,39 @@ def _origin(request: Request) -> str:
     return f"api:{token.prefix}" if isinstance(token, ApiToken) else f"manual:{request.user.get_username()}"[:80]
 
 
-def _point(row: payload.MeasurementIn, kpi: KPI, origin: str) -> Point | list[tuple[str, str]]:
-    """The row as a point, or what is wrong with it, by field."""
-    wrong: list[tuple[str, str]] = []
+def _moment(row: payload.MeasurementIn) -> tuple[datetime, list[tuple[str, str]]]:
     try:
-        at = payload.moment(row.at)
+        return payload.moment(row.at), []
     except (ValueError, OverflowError):
-        wrong.append((".at", "Write an ISO 8601 time with its offset, such as 2026-03-01T12:00:00Z."))
+        return EARLIEST, [(".at", "Write an ISO 8601 time with its offset, such as 2026-03-01T12:00:00Z.")]
+
+
+def _point(row: payload.MeasurementIn, kpi: KPI, origin: str) -> tuple[Point, list[tuple[str, str]]]:
+    """The row as a point, and what is wrong with it, by field.
+
+    For what is wrong something that is right stands in the point, so that the rest of it can be looked at.
+    """
+    at, wrong = _moment(row)
+    value = row.value
     try:
-        scale = factor(row.unit, kpi.measured_unit) if row.unit and row.unit != kpi.measured_unit else 1.0
+        if row.unit and row.unit != kpi.measured_unit:
+            value *= factor(row.unit, kpi.measured_unit)
     except UnitMismatch as error:
+        value = 0.0
         wrong.append((".unit", str(error)))
-    histogram, faults = _histogram(row.histogram, kpi) if row.histogram is not None else (None, [])
-    wrong += faults
-    if histogram is not None and row.count not in (None, histogram.count):
-        wrong.append((".count", f"The histogram holds {histogram.count} samples."))
-    if wrong:
-        return wrong
-    count = histogram.count if histogram is not None else (1 if row.count is None else row.count)
-    return Point(
-        kpi=kpi, subject=row.subject, environment=row.environment, at=at, value=row.value * scale, count=count,
+    histogram, count = None, 1 if row.count is None else row.count
+    if row.histogram is not None:
+        histogram, faulty = _histogram(row.histogram, kpi)
+        wrong += faulty
+    if histogram is not None:
+        count = histogram.count
+        if row.count not in (None, count):
+            wrong.append((".count", f"The histogram holds {count} samples."))
+    point = Point(
+        kpi=kpi, subject=row.subject, environment=row.environment, at=at, value=value, count=count,
         histogram=histogram, reported=row.reported, origin=origin,
     )  # fmt: skip
+    return point, wrong
 
 
 def _histogram(sent: payload.HistogramIn, kpi: KPI) -> tuple[Histogram | None, list[tuple[str, str]]]:

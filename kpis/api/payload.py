@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -12,6 +13,9 @@ import msgspec
 
 from accounts.problems import invalid
 from kpis.points import MOST_POINTS
+
+MOST_ERRORS = 100
+"""That one answer tells."""
 
 MOST_BUCKETS = 20_000
 MOST_VALUE = 1e100
@@ -59,13 +63,31 @@ class Faulty(ValueError):
         self.errors = errors
 
 
+Fault = tuple[int, str, str]
+"""The index of a row, the path below it, and what is wrong there."""
+
+
 @dataclass(frozen=True)
 class Batch:
-    """The rows, and the path of the list that they stand in."""
+    """The rows that could be decoded with their indices, and the path of the list that they stand in.
+
+    Of the others `faults` tells every field that is wrong, in order; rows behind the last fault that is told are left out.
+    """
 
     rows: list[MeasurementIn]
     prefix: str
+    places: Sequence[int]
+    faults: Sequence[Fault] = ()
 
+
+class _Loose(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An envelope whose rows are looked at one by one."""
+
+    measurements: list[Any]
+
+
+_BARE: dict[str, Any] = {"kpi": "", "subject": "", "at": "", "value": 0.0}
+"""The least that a row holds: what is wrong with it, beside one field of another row, is that field."""
 
 _ROWS = msgspec.json.Decoder(list[MeasurementIn])
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
@@ -73,63 +95,98 @@ _ROW = msgspec.json.Decoder(MeasurementIn)
 
 
 def read(body: bytes, *, lines: bool) -> Batch:
-    """Decode a request's body. Raises Malformed or Faulty."""
+    """Decode a request's body. Raises Malformed, or Faulty where what is wrong is not one of the rows."""
     body = body.strip()
     if not body:
         raise Malformed("The body is empty.")
-    batch = _lines(body) if lines else _document(body)
-    if len(batch.rows) > MOST_POINTS:
-        raise Faulty([(f"{batch.prefix}[{MOST_POINTS}]", f"At most {MOST_POINTS:,} measurements at once.")])
-    return batch
+    if lines:
+        return _lines(body)
+    return _document(body)
 
 
 def _document(body: bytes) -> Batch:
     enveloped = body.startswith(b"{")
     prefix = "$.measurements" if enveloped else "$"
     try:
-        return Batch(_ENVELOPE.decode(body).measurements if enveloped else _ROWS.decode(body), prefix)
-    except msgspec.ValidationError as error:
-        raise Faulty([_place(error)]) from error
+        rows = _ENVELOPE.decode(body).measurements if enveloped else _ROWS.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        loose = _loosely(body, error, "$")
+        loose = _loosely(body, error)
+    else:
+        _bounded(len(rows), prefix)
+        return Batch(rows, prefix, range(len(rows)))
     try:
-        if enveloped:
-            return Batch(msgspec.convert(loose, _Envelope).measurements, prefix)
-        return Batch(msgspec.convert(loose, list[MeasurementIn]), prefix)
+        listed = msgspec.convert(loose, _Loose).measurements if enveloped else msgspec.convert(loose, list[Any])
     except msgspec.ValidationError as error:
         raise Faulty([_place(error)]) from error
+    _bounded(len(listed), prefix)
+    return _one_by_one(listed, prefix)
 
 
 def _lines(body: bytes) -> Batch:
-    rows: list[MeasurementIn] = []
-    for number, line in enumerate(body.splitlines(), start=1):
-        if not line.strip():
-            continue
-        index = len(rows)
-        try:
-            rows.append(_ROW.decode(line))
-        except msgspec.ValidationError as error:
-            raise Faulty([_place(error, f"$[{index}]")]) from error
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            try:
-                rows.append(msgspec.convert(_loosely(line, error, f"$[{index}]"), MeasurementIn))
-            except msgspec.ValidationError as invalid:
-                raise Faulty([_place(invalid, f"$[{index}]")]) from invalid
-            except Malformed as malformed:
-                raise Malformed(f"Line {number}: {malformed}") from error
-    return Batch(rows, "$")
-
-
-def _loosely(body: bytes, error: Exception, prefix: str) -> Any:
-    """Python's reader takes NaN and Infinity, so that they can be refused with their place; text it takes too easily."""
+    texts = [(number, line) for number, line in enumerate(body.splitlines(), start=1) if line.strip()]
+    _bounded(len(texts), "$")
     try:
-        loose = json.loads(body)
-        broken = _broken_text(loose, prefix)
+        return Batch([_ROW.decode(line) for _, line in texts], "$", range(len(texts)))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _one_by_one([_line(number, line) for number, line in texts], "$")
+
+
+def _line(number: int, line: bytes) -> Any:
+    try:
+        return msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        try:
+            return _loosely(line, error)
+        except Malformed as malformed:
+            raise Malformed(f"Line {number}: {malformed}") from error
+
+
+def _bounded(rows: int, prefix: str) -> None:
+    if rows > MOST_POINTS:
+        raise Faulty([(f"{prefix}[{MOST_POINTS}]", f"At most {MOST_POINTS:,} measurements at once.")])
+
+
+def _loosely(body: bytes, error: Exception) -> Any:
+    """Python's reader takes NaN, Infinity and broken text, so that they can be refused with their place."""
+    try:
+        return json.loads(body)
     except (ValueError, RecursionError):
         raise Malformed(str(error)) from error
-    if broken is not None:
-        raise Faulty([(broken, "The text holds half of a surrogate pair.")])
-    return loose
+
+
+def _one_by_one(listed: Sequence[Any], prefix: str) -> Batch:
+    """The rows that are right, and what is wrong with the others, up to as many faults as are told."""
+    rows, places, faults = list[MeasurementIn](), list[int](), list[Fault]()
+    for index, loose in enumerate(listed):
+        if found := _faults(loose):
+            faults += [(index, path, detail) for path, detail in found]
+            if len(faults) >= MOST_ERRORS:
+                break
+        else:
+            rows.append(msgspec.convert(loose, MeasurementIn))
+            places.append(index)
+    return Batch(rows, prefix, places, faults)
+
+
+def _faults(loose: Any) -> list[tuple[str, str]]:
+    """What is wrong with each field of a row, by the path below it."""
+    if (broken := _broken_text(loose, "")) is not None:
+        return [(broken, "The text holds half of a surrogate pair.")]
+    if (fault := _fault(loose)) is None:
+        return []
+    if not isinstance(loose, dict):
+        return [fault]
+    each = [_fault(_BARE | {name: value}) for name, value in loose.items()]
+    missing = [_fault({name: value for name, value in _BARE.items() if name != left}) for left in _BARE if left not in loose]
+    return [one for one in (*each, *missing) if one is not None] or [fault]
+
+
+def _fault(loose: Any) -> tuple[str, str] | None:
+    try:
+        msgspec.convert(loose, MeasurementIn)
+    except msgspec.ValidationError as error:
+        return _place(error, "")
+    return None
 
 
 def _broken_text(value: Any, path: str) -> str | None:

@@ -103,6 +103,29 @@ def test_a_bad_field_is_named_and_nothing_is_stored(post: Post, shape: str, name
 
 
 @pytest.mark.parametrize("shape", SHAPES)
+def test_faults_of_every_kind_are_told_at_once_in_the_order_of_the_rows(post: Post, shape: str) -> None:
+    """What cannot be decoded hides nothing of the rows beside it, nor of its own row."""
+    bad = [
+        row(1, kpi="nothing", at="now"), row(2, value=-1), row(3, unit="MB", count=0), row(4, at=ahead(99)),
+        text(value='"x"', count="1.5", colour="1"), {"kpi": "latency"}, 5,
+        row(5, histogram={"values": [2, 1], "counts": [1, 1]}, value=-1),
+    ]  # fmt: skip
+    answer = post(shape, [row(), *bad, row(9)])
+    assert answer.status_code == 422
+    assert [error["path"].removeprefix(SHAPES[shape]) for error in answer.json()["errors"]] == [
+        "[1].kpi", "[1].at", "[2].value", "[3].unit", "[3].count", "[4].at", "[5].value", "[5].count", "[5].colour",
+        "[6].subject", "[6].at", "[6].value", "[7]", "[8].histogram.values[1]", "[8].value",
+    ]  # fmt: skip
+    assert (Measurement.objects.count(), Series.objects.count()) == (0, 0)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_hundred_faults_are_told_and_they_are_the_first(post: Post, shape: str) -> None:
+    errors = post(shape, [row(value=-1), *[row(value="x")] * 200]).json()["errors"]
+    assert [error["path"] for error in errors] == [f"{SHAPES[shape]}[{index}].value" for index in range(100)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 def test_an_ambiguous_key_comes_back_with_its_candidates(post: Post, shape: str) -> None:
     (error,) = post(shape, [row(kpi="twice")]).json()["errors"]
     assert error["candidates"] == ["one/twice", "two/twice"]
