@@ -12,7 +12,6 @@ from django.db import transaction
 
 from accounts import audit
 from accounts.models import User
-from accounts.permissions import Scope, may
 from accounts.versions import figures, shown
 from kpis import commitments
 from kpis.defining import JUDGED, judge_anew, keep_meaning
@@ -126,14 +125,9 @@ def _kpi(scorecard: Scorecard, kpi: KPI | None, entry: KpiEntry, position: int, 
     return kpi
 
 
-def may_decide(actor: User | None) -> bool:
-    """Whether what a document says was decided counts: brought in at the command line, or by somebody who may approve."""
-    return actor is None or may(actor, Scope.APPROVE)
-
-
 def _first_target(kpi: KPI, entry: TargetEntry, actor: User | None, now: datetime) -> Target:
-    """Version 1, approved by the document that it comes from: nobody decided it here, and it says so. Where whoever brings the
-    document in may not decide, it waits for somebody who may."""
+    """Version 1. At the command line the document that it comes from approves it: nobody decided it here, and it says so. What a
+    person brings in is a proposal of theirs, whatever they may: it waits for somebody else."""
     fields = msgspec.structs.asdict(entry)
     day = fields.pop("effective_on")
     start = datetime.combine(day, time(), UTC) if day else None
@@ -141,7 +135,7 @@ def _first_target(kpi: KPI, entry: TargetEntry, actor: User | None, now: datetim
         check(kpi, comparator=entry.comparator, value=entry.value, alert_threshold=entry.alert_threshold)
     except BadTarget as error:
         raise ValidationError([f"scorecard.kpis.{kpi.key}.target: {message}" for message in error.errors.values()]) from error
-    decided = {"decision": Decision.APPROVED, "decided_at": now} if may_decide(actor) else {}
+    decided = {"decision": Decision.APPROVED, "decided_at": now} if actor is None else {}
     start = start or (now if decided else None)
     target = Target.objects.create(kpi=kpi, number=1, proposed_by=actor, effective_from=start, **decided, **fields)
     audit.record(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -16,6 +16,11 @@ from roadmap.editing import Refused
 from roadmap.gates import GateJudgement
 from roadmap.judging import judge_gate, standings_of
 from roadmap.models import Gate, GateWaiver
+
+LONGEST = timedelta(days=366)
+"""A waiver that outlives a year is a gate that nobody wants to pass."""
+
+TOO_LONG = f"A waiver lasts at most {LONGEST.days} days: ask again when it ends."
 
 
 def judge(gate: Gate, *, now: datetime) -> GateJudgement:
@@ -74,6 +79,8 @@ def request_waiver(*, gate: Gate, actor: User, reason: str, expires_at: datetime
         raise ValidationError({"reason": "Say why."})
     if expires_at <= now:
         raise ValidationError({"expires_at": "A waiver ends in the future."})
+    if expires_at > now + LONGEST:
+        raise ValidationError({"expires_at": TOO_LONG})
     with transaction.atomic():
         waiver = GateWaiver.objects.create(gate=gate, reason=reason, expires_at=expires_at, requested_by=actor)
         after = {"reason": reason, "expires_at": expires_at.isoformat()}
@@ -88,6 +95,8 @@ def approve_waiver(*, waiver: GateWaiver, actor: User, now: datetime, note: str 
         raise Refused("a waiver is approved by a person other than the one who asked for it")
     if waiver.expires_at <= now:
         raise Refused("the day that it was asked for is over")
+    if waiver.expires_at > now + LONGEST:
+        raise Refused(TOO_LONG)
     return _decide(waiver, Decision.APPROVED, actor, now, note, token, own=own)
 
 

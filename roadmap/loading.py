@@ -14,7 +14,7 @@ from django.db import models, transaction
 
 from accounts import audit
 from accounts.models import User
-from kpis.loading import load_scorecard, may_decide
+from kpis.loading import load_scorecard
 from kpis.models import KPI, Decision, Scorecard
 from roadmap import document as doc
 from roadmap import records
@@ -154,15 +154,17 @@ class _Loader:
             self._gate(row, phase.gate)
 
     def _gate(self, phase: Phase, gate: records.Gate) -> None:
-        """What a document says was decided counts where whoever brings it in may decide; otherwise it waits for somebody."""
+        """What a document says was decided counts at the command line. Of a waiver that a person brings in they are the one who
+        asks, whoever it names: otherwise they could approve it alone."""
         row = Gate.objects.create(phase=phase, **self._with_people(_plain(gate, "kpis", "waivers")))
         row.kpis.set(self.kpis[key] for key in gate.kpis)
         for waiver in gate.waivers:
-            fields = self._with_people(_plain(waiver)) | ({} if may_decide(self.actor) else UNDECIDED)
+            fields = self._with_people(_plain(waiver)) | (UNDECIDED | {"requested_by": self.actor} if self.actor else {})
             if fields["requested_by"] is None:
                 continue
             made = GateWaiver.objects.create(gate=row, **fields)
-            GateWaiver.objects.filter(pk=made.pk).update(requested_at=waiver.requested_at)
+            if self.actor is None:
+                GateWaiver.objects.filter(pk=made.pk).update(requested_at=waiver.requested_at)
 
     def _cost(self, roadmap: Roadmap, cost: records.Cost, place: int) -> None:
         fields = _plain(cost, "key", "entries") | {"position": place}

@@ -13,7 +13,6 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.audit import actor_of
 from accounts.permissions import Scope, require
-from kpis.loading import may_decide
 from roadmap import document, exporting, findings, loading
 from roadmap.forms import ImportForm
 from roadmap.models import Roadmap
@@ -64,10 +63,8 @@ def _loaded(request: HttpRequest, text: str, starts_on: date | None, *, apply: b
     except document.Malformed as error:
         return _asked(request, ImportForm(), [f"{error.path}: {error.detail}"])
     if apply:
-        waits = "" if may_decide(actor) else " New targets and waivers of gates wait for somebody who may approve."
-        messages.success(
-            request, f"{len(receipt.created)} rows are new, {len(receipt.changed)} changed, {len(receipt.kept)} kept.{waits}"
-        )
+        told = f"{len(receipt.created)} rows are new, {len(receipt.changed)} changed, {len(receipt.kept)} kept."
+        messages.success(request, f"{told} New targets and waivers of gates wait for approval by somebody else.")
         return redirect("roadmap:roadmap-detail", receipt.slug)
     found = findings.check(read)
     context: dict[str, Any] = {

@@ -1,15 +1,18 @@
-from datetime import date
+from contextlib import nullcontext
+from datetime import date, timedelta
 from decimal import Decimal as D
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import AuditEntry, User
+from kpis import targets
 from kpis.models import Target
-from roadmap import document, editing, loading, records, working
+from roadmap import closing, document, editing, loading, records, working
 from roadmap.models import Cost, Gate, GateWaiver, Mitigation, Phase, Risk, Roadmap, Task
 from tests.factories import make_user
 from tests.roadmap.factories import FIXTURES, NOW, START, load_source, source
@@ -113,9 +116,9 @@ def test_targets_hold_from_the_start_of_the_plan() -> None:
     assert days == {START}
 
 
-@pytest.mark.parametrize(("role", "decision"), [("manager", "proposed"), ("administrator", "approved"), ("", "approved")])
-def test_a_document_decides_nothing_for_who_may_not(role: str, decision: str) -> None:
-    """A plan brought in by a manager commits nobody: its targets and the waivers of its gates wait for an approver."""
+@pytest.mark.parametrize(("role", "decision"), [("manager", "proposed"), ("administrator", "proposed"), ("", "approved")])
+def test_a_document_decides_only_at_the_command_line(role: str, decision: str) -> None:
+    """A plan that a person brings in commits nobody, whatever they may: its targets and waivers wait for another one."""
     asker, actor = make_user("manager", "asker"), make_user(role) if role else None
     waiver = records.Waiver(
         reason="r", expires_at=NOW, requested_by=asker.username, requested_at=NOW, decision="approved", decided_by=asker.username
@@ -124,5 +127,25 @@ def test_a_document_decides_nothing_for_who_may_not(role: str, decision: str) ->
     first = msgspec.structs.replace(plan.phases[0], gate=msgspec.structs.replace(plan.phases[0].gate, waivers=[waiver]))
     loading.load(msgspec.structs.replace(plan, phases=[first, *plan.phases[1:]]), now=NOW, actor=actor)
     assert set(Target.objects.values_list("decision", flat=True)) == {decision}
-    assert GateWaiver.objects.values_list("decision", "requested_by__username").get() == (decision, "asker")
+    asked_by = actor or asker
+    assert GateWaiver.objects.values_list("decision", "requested_by").get() == (decision, asked_by.pk)
     assert (GateWaiver.objects.get().decided_by is None) is (decision == "proposed")
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_who_brings_a_document_in_approves_it_only_where_self_approval_is_allowed(settings: Any, allowed: bool) -> None:
+    settings.ALLOW_SELF_APPROVAL = allowed
+    loader, asker = make_user("administrator"), make_user("manager", "asker")
+    soon = NOW + timedelta(days=9)
+    waiver = records.Waiver(reason="r", expires_at=soon, requested_by=asker.username, requested_at=NOW, decision="approved")
+    plan = source()
+    first = msgspec.structs.replace(plan.phases[0], gate=msgspec.structs.replace(plan.phases[0].gate, waivers=[waiver]))
+    loading.load(msgspec.structs.replace(plan, phases=[first, *plan.phases[1:]]), now=NOW, actor=loader)
+    target, held = Target.objects.order_by("pk")[0], GateWaiver.objects.get()
+    with nullcontext() if allowed else pytest.raises(targets.Refused):
+        targets.approve(target=target, actor=loader, now=NOW)
+    with nullcontext() if allowed else pytest.raises(editing.Refused):
+        closing.approve_waiver(waiver=held, actor=loader, now=NOW)
+    for row in (target, held):
+        row.refresh_from_db()
+        assert (row.decision == "approved", row.self_approved) == (allowed, allowed)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.test import Client
 from django.utils import timezone
 
@@ -144,3 +145,15 @@ def test_gate_counts_again_once_its_waiver_is_ended(gate: Gate, people: People, 
     assert GateWaiver.objects.get().ended_by == people.administrator
     assert AuditEntry.objects.get(action="gate.waiver_end").actor == people.administrator
     assert not list(lapsed(timezone.now())), "who ended it knows"
+
+
+def test_a_gate_is_waived_for_a_year_at_most(gate: Gate, people: People) -> None:
+    now = timezone.now()
+    terms: dict[str, Any] = {"gate": gate, "actor": people.manager, "reason": "rebuilt", "now": now}
+    with pytest.raises(ValidationError, match="at most 366 days"):
+        closing.request_waiver(expires_at=now + timedelta(days=366, seconds=1), **terms)
+    waiver = closing.request_waiver(expires_at=now + timedelta(days=366), **terms)
+    GateWaiver.objects.update(expires_at=now + timedelta(days=367))
+    waiver.refresh_from_db()
+    with pytest.raises(Refused, match="at most 366 days"):
+        closing.approve_waiver(waiver=waiver, actor=people.approver, now=now)
