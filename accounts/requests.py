@@ -25,6 +25,11 @@ def day_of(text: str) -> date | None:
         return None
 
 
+def said(request: HttpRequest, name: str, most: int = 2000) -> str:
+    """A posted text that no form has read: without NULs, which PostgreSQL refuses, and of at most so many characters."""
+    return request.POST.get(name, "").replace("\0", "").strip()[:most]
+
+
 def back_to(request: HttpRequest, default: str, anchor: str = "") -> str:
     """Where a form said it was, if that is a page of ours."""
     asked = request.POST.get("next", "")

@@ -13,7 +13,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from accounts.permissions import Scope, may, require
-from accounts.requests import PageRequest
+from accounts.requests import PageRequest, said
 from probes.confirming import NotConfirmed, approve, find, settle, withdraw
 from probes.fleet import ACTIONS, TooMany
 from probes.models import Service
@@ -39,7 +39,7 @@ def services_act(request: PageRequest) -> HttpResponse:
         context = {"action": action, "services": Service.objects.filter(slug__in=slugs).order_by("name"), "back": back}
         return render(request, "probes/sure.html", context)
     try:
-        done = ACTIONS[action](slugs=slugs, actor=request.user, now=timezone.now(), why=request.POST.get("why", "").strip()[:200])
+        done = ACTIONS[action](slugs=slugs, actor=request.user, now=timezone.now(), why=said(request, "why", 200))
     except TooMany as error:
         messages.error(request, str(error))
         return redirect(back)
@@ -52,9 +52,9 @@ def services_act(request: PageRequest) -> HttpResponse:
 
 def _slugs(request: PageRequest) -> list[str]:
     if request.POST.get("all"):
-        shown = Choice.of(QueryDict(request.POST.get("filter", "")).dict())
+        shown = Choice.of(QueryDict(said(request, "filter")).dict())
         return list(shown.apply(Service.objects.all()).values_list("slug", flat=True))
-    return request.POST.getlist("slug")
+    return [slug for slug in request.POST.getlist("slug") if "\0" not in slug]
 
 
 def _back(request: PageRequest) -> str:
@@ -88,7 +88,7 @@ def _approve(request: PageRequest, service: Service) -> None:
         messages.error(request, "Only an administrator may confirm without the owner's token.")
         return
     try:
-        approve(service=service, actor=request.user, now=timezone.now(), why=request.POST.get("why", ""))
+        approve(service=service, actor=request.user, now=timezone.now(), why=said(request, "why"))
     except NotConfirmed as error:
         messages.error(request, str(error))
     else:

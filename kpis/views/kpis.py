@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts import spreadsheets
 from accounts.audit import actor_of
 from accounts.permissions import Scope, require
-from accounts.requests import back_to
+from accounts.requests import back_to, said
 from kpis import rhythm, targets
 from kpis.baselines import Measured
 from kpis.change_forms import BOUNDS, SIDES, ChangeForm
@@ -85,7 +85,7 @@ def target_decide(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _decide(request: HttpRequest, target: Target, verb: str) -> HttpResponse:
-    note, seen = request.POST.get("note", "").strip()[:2000], request.POST.get("seen", "")[:9]
+    note, seen = said(request, "note"), said(request, "seen", 9)
     more: dict[str, Any] = {"seen": int(seen)} if verb == "approve" and seen.isdecimal() else {}
     try:
         done = VERBS[verb](target=target, actor=actor_of(request)[0], now=timezone.now(), note=note, **more)

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.audit import actor_of
 from accounts.permissions import Scope, require
+from accounts.requests import said
 from kpis import reviewing
 from kpis.faults import Refused
 from kpis.models import KPI
@@ -21,7 +22,7 @@ from kpis.views.kpis import kpi_url
 def kpi_review(request: HttpRequest, slug: str, key: str) -> HttpResponse:
     """Back to the KPI's page, with the review in its list or with why it was not taken."""
     kpi = get_object_or_404(KPI.objects.select_related("scorecard"), scorecard__slug=slug, key=key)
-    note = request.POST.get("note", "")[:2000]
+    note = said(request, "note")
     try:
         done = reviewing.acknowledge(kpi=kpi, actor=actor_of(request)[0], note=note, now=timezone.now())
     except Refused as error:

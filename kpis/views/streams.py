@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.audit import actor_of
 from accounts.permissions import Scope, require
+from accounts.requests import said
 from kpis import streams
 from kpis.faults import Refused
 from kpis.models import Series
@@ -29,7 +30,7 @@ def series_turn(request: HttpRequest, pk: int) -> HttpResponse:
         raise Http404
     row = get_object_or_404(Series.objects.select_related("kpi__scorecard"), pk=pk)
     try:
-        done = verb(series=row, actor=actor_of(request)[0], why=request.POST.get("why", "")[:1000], now=timezone.now())
+        done = verb(series=row, actor=actor_of(request)[0], why=said(request, "why", 1000), now=timezone.now())
     except Refused as error:
         messages.error(request, f"{row}: {error}")
     else:

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.audit import actor_of
 from accounts.permissions import Scope, require
-from accounts.requests import PageRequest, back_to
+from accounts.requests import PageRequest, back_to, said
 from kpis import waivers
 from kpis.models import KPI, Waiver
 from kpis.targets import Refused
@@ -89,7 +89,7 @@ def waiver_decide(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _decide(request: HttpRequest, waiver: Waiver, verb: Any) -> HttpResponse:
-    note = request.POST.get("note", "").strip()[:2000]
+    note = said(request, "note")
     try:
         done = verb(waiver=waiver, actor=actor_of(request)[0], now=timezone.now(), note=note)
     except Refused as error:

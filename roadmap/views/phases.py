@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.audit import actor_of
 from accounts.days import day_end
 from accounts.permissions import Scope, require
-from accounts.requests import back_to
+from accounts.requests import back_to, said
 from roadmap import closing
 from roadmap.models import Gate, GateWaiver
 from roadmap.reports import waivers as reports
@@ -50,7 +50,7 @@ def phase_close(request: HttpRequest, slug: str, number: int) -> HttpResponse:
 def phase_reopen(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     actor, token = actor_of(request)
     try:
-        closing.reopen_phase(gate=_gate(slug, number), actor=actor, why=request.POST.get("why", ""), token=token)
+        closing.reopen_phase(gate=_gate(slug, number), actor=actor, why=said(request, "why"), token=token)
         messages.success(request, f"Phase {number} is open again.")
     except TROUBLES as error:
         complain(request, error)
@@ -65,7 +65,7 @@ def waiver_request(request: HttpRequest, slug: str, number: int) -> HttpResponse
         closing.request_waiver(
             gate=_gate(slug, number),
             actor=actor,
-            reason=request.POST.get("reason", ""),
+            reason=said(request, "reason"),
             expires_at=_end_of(request.POST.get("expires_on", "")),
             now=timezone.now(),
             token=token,
@@ -106,7 +106,7 @@ def waiver_decide(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _decide(request: HttpRequest, waiver: GateWaiver, verb: Any) -> HttpResponse:
     try:
-        note = request.POST.get("note", "").strip()[:2000]
+        note = said(request, "note")
         decided = verb(waiver=waiver, actor=actor_of(request)[0], now=timezone.now(), note=note)
         messages.success(request, f"The waiver is {'ended' if decided.ended_by_id else decided.get_decision_display()}.")
     except TROUBLES as error:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.audit import actor_of
 from accounts.permissions import Scope, require
-from accounts.requests import back_to
+from accounts.requests import back_to, said
 from roadmap import working
 from roadmap.models import Task
 from roadmap.views.pages import TROUBLES, complain
@@ -40,6 +40,6 @@ def _move(request: HttpRequest, task: Task, state: str, version: int | None) -> 
     if state == "undo":
         moved = working.undo(task=task, actor=actor, now=now, version=version, token=token)
     else:
-        note = request.POST.get("note", "")
+        note = said(request, "note")
         moved = working.set_state(task=task, state=state, actor=actor, now=now, note=note, version=version, token=token)
     messages.success(request, f"{moved.title}: {moved.get_state_display().lower()}.")

@@ -1,14 +1,22 @@
 """Whatever fails under /api/ leaves as a problem document."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
+from django.utils import timezone
 from rest_framework.test import APIClient
 
+from accounts.models import AuditEntry
 from config import errors
+from kpis import targets, waivers
+from roadmap import closing
 from tests.factories import People
+from tests.kpis.factories import make_kpi, make_scorecard, record_values
+from tests.probes.factories import make_service
+from tests.roadmap.factories import make_phase, make_roadmap, make_task
 
 pytestmark = pytest.mark.django_db
 MEDIA_TYPE = "application/problem+json"
@@ -51,6 +59,31 @@ def test_body_that_is_too_large_is_refused_before_it_is_read(path: str, settings
 def test_a_nul_in_an_address_is_not_read(as_engineer: Client, path: str) -> None:
     for query in ("service=%00&scorecard=%00", "service=%0%000", "scorecard=%0%000"):
         assert as_engineer.get(f"{path}?{query}").status_code == 200
+
+
+@pytest.mark.databases
+def test_a_nul_in_a_posted_field_is_not_kept(as_admin: Client, people: People) -> None:
+    now = timezone.now()
+    kpi = make_kpi("latency", scorecard=make_scorecard("shop"), owner=people.administrator)
+    record_values(kpi, [1.0], until=now)
+    held = {"reason": "r", "expires_at": now + timedelta(days=2), "now": now, "actor": people.manager}
+    waiver = waivers.request_waiver(kpi=kpi, **held)
+    target = targets.propose(kpi=kpi, actor=people.manager, target="< 500")
+    task = make_task(make_phase(make_roadmap()))
+    gate = closing.request_waiver(gate=task.phase.gate, **held)
+    service = make_service()
+    for path, data in (
+        (f"/series/{kpi.series.get().pk}/turn/", {"do": "set_aside", "why": "a\0b"}),
+        ("/scorecards/shop/latency/review/", {"note": "a\0b"}),
+        (f"/targets/{target.pk}/decide/", {"decision": "reject", "note": "a\0b"}),
+        (f"/waivers/{waiver.pk}/decide/", {"decision": "reject", "note": "a\0b"}),
+        (f"/gate-waivers/{gate.pk}/decide/", {"decision": "reject", "note": "a\0b"}),
+        (f"/tasks/{task.pk}/state/", {"state": "blocked", "note": "a\0b"}),
+        ("/services/actions/", {"action": "pause", "slug": service.slug, "why": "a\0b"}),
+    ):
+        before = AuditEntry.objects.count()
+        assert as_admin.post(path, data).status_code == 302, path
+        assert (AuditEntry.objects.count(), AuditEntry.objects.latest("pk").why) == (before + 1, "ab"), path
 
 
 def test_browser_session_needs_its_csrf_token(people: People) -> None:
