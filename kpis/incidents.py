@@ -16,6 +16,9 @@ from accounts.models import User
 from kpis.alerting import GATHER_S, Life, Look, State, Step, step, told_after_s, window_s
 from kpis.models import KPI, Incident, Outbox, Rule, Scorecard, Transition
 
+MOST_STEPS = 500
+"""With more steps than these, an incident follows its subject without writing another one."""
+
 
 class CannotAcknowledge(ValueError):
     """A step that may not be made, in words for the person who tried."""
@@ -26,6 +29,7 @@ class Sight:
     """One look at one thing that is watched, with the figure behind it. `key` says what it is about.
 
     `waited_s` is the part of the recover window that whoever judged has waited before saying that it is good again;
+    `past`: the figure itself is past its limit, so that whose it is is what the incident is about;
     `fires_at` is when it will have been bad for long enough, where that is a matter of time.
     """
 
@@ -45,6 +49,7 @@ class Sight:
     measured_at: datetime | None = None
     fires_at: datetime | None = None
     note: str = ""
+    past: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,8 @@ def _follow(seen: Mapping[str, Sight], now: datetime) -> list[Transition]:
             moves += _moves(incident, wanted, sight)
         elif incident is not None and incident.state == State.PENDING and sight.look.bad and incident.fires_at != sight.fires_at:
             Incident.objects.filter(pk=incident.pk).update(fires_at=sight.fires_at)
+        elif incident is not None and _another(incident, sight):
+            moves += _passed_on(incident, sight)
     for incident in _open(opened):
         moves += _moves(incident, Step.FIRE if seen[incident.key].look.lasting else Step.OPEN, seen[incident.key])
     return _write(moves)
@@ -139,10 +146,45 @@ def _moves(incident: Incident, wanted: Step, sight: Sight) -> list[_Move]:
         return []
     still_due = incident.transitions.filter(state=State.RESOLVED, outbox__in=(Outbox.DUE, Outbox.HELD))
     untold = still_due.update(outbox=Outbox.QUIET)
-    was = State.ACKNOWLEDGED if untold and incident.acknowledged_at else State.FIRING
+    other = _differs(incident, sight)
+    was = State.ACKNOWLEDGED if untold and incident.acknowledged_at and not other else State.FIRING
     note = "Past its limit again within the recover window: the same incident."
-    outbox = Outbox.QUIET if untold else Outbox.DUE
-    return [_Move(incident, was, replace(sight, note=sight.note or note), outbox, GATHER_S)]
+    note = f"{note} {_whose(incident, sight)}" if other else note
+    known = untold and not (other and _to_tell(incident, sight))
+    return [_Move(incident, was, replace(sight, note=sight.note or note), Outbox.QUIET if known else Outbox.DUE, GATHER_S)]
+
+
+def _differs(incident: Incident, sight: Sight) -> bool:
+    return sight.past and incident.subject != sight.subject[:80]
+
+
+def _another(incident: Incident, sight: Sight) -> bool:
+    """Whether an open alert is about another subject by now; only one that a figure past its limit belongs to takes over."""
+    open_ = incident.state in (State.FIRING, State.ACKNOWLEDGED)
+    # a clock that was stepped back moves nothing
+    return open_ and bool(sight.look.bad) and sight.look.at >= incident.moved_at and _differs(incident, sight)
+
+
+def _passed_on(incident: Incident, sight: Sight) -> list[_Move]:
+    """Another subject stands for it: told once of each, and taken up only if somebody has taken this one up too."""
+    if incident.steps >= MOST_STEPS:
+        sight_fields = {"value": sight.value, "origin": sight.origin, "measured_at": sight.measured_at}
+        Incident.objects.filter(pk=incident.pk).update(subject=sight.subject[:80], **sight_fields)
+        return []
+    taken_up = incident.transitions.filter(state=State.ACKNOWLEDGED, subject=sight.subject[:80]).exists()
+    state = State.ACKNOWLEDGED if incident.state == State.ACKNOWLEDGED and taken_up else State.FIRING
+    outbox = Outbox.DUE if _to_tell(incident, sight) else Outbox.QUIET
+    return [_Move(incident, state, replace(sight, note=sight.note or _whose(incident, sight)), outbox, GATHER_S)]
+
+
+def _to_tell(incident: Incident, sight: Sight) -> bool:
+    """Whether nobody was told yet, nor is about to be, that it fires for this subject."""
+    told = incident.transitions.filter(state=State.FIRING, subject=sight.subject[:80])
+    return not told.exclude(outbox__in=(Outbox.QUIET, Outbox.MUTED)).exists()
+
+
+def _whose(incident: Incident, sight: Sight) -> str:
+    return f"{sight.subject or 'Another series'} stands for it now, before it was {incident.subject or 'another series'}."
 
 
 def _write(moves: Sequence[_Move]) -> list[Transition]:
@@ -151,6 +193,8 @@ def _write(moves: Sequence[_Move]) -> list[Transition]:
         incident, sight = move.incident, move.sight
         _advance(incident, move.state, sight.look.at)
         incident.severity, incident.title = sight.severity, sight.title[:300]
+        if sight.past:
+            incident.subject = sight.subject[:80]
         incident.value, incident.origin, incident.measured_at = sight.value, sight.origin, sight.measured_at
         rows.append(
             Transition(
@@ -159,6 +203,7 @@ def _write(moves: Sequence[_Move]) -> list[Transition]:
                 state=move.state,
                 at=incident.moved_at,
                 note=sight.note,
+                subject=incident.subject,
                 value=sight.value,
                 origin=sight.origin,
                 measured_at=sight.measured_at,
@@ -173,7 +218,7 @@ def _write(moves: Sequence[_Move]) -> list[Transition]:
 
 
 MOVED = [
-    "state", "severity", "title", "value", "origin", "measured_at", "fired_at", "acknowledged_at", "acknowledged_by",
+    "state", "severity", "title", "subject", "value", "origin", "measured_at", "fired_at", "acknowledged_at", "acknowledged_by",
     "resolved_at", "moved_at", "steps",
 ]  # fmt: skip
 
@@ -181,13 +226,13 @@ MOVED = [
 def _advance(incident: Incident, state: State, at: datetime) -> None:
     """To a state, at a time that is never before its last move."""
     at = max(at, incident.moved_at)
-    reopened = incident.state == State.RESOLVED
+    kept = incident.state in (State.RESOLVED, State.ACKNOWLEDGED)
     incident.state, incident.moved_at = state, at
     incident.steps += 1
     if state == State.FIRING:
         incident.fired_at = incident.fired_at or at
         incident.acknowledged_at, incident.acknowledged_by = None, ""
-    if state == State.ACKNOWLEDGED and not reopened:
+    if state == State.ACKNOWLEDGED and not kept:
         incident.acknowledged_at = at
     incident.resolved_at = at if state == State.RESOLVED else None
 
@@ -214,6 +259,7 @@ def acknowledge(
         actor=actor,
         by=who[:200],
         note=note,
+        subject=incident.subject,
         value=incident.value,
         origin=incident.origin,
         measured_at=incident.measured_at,

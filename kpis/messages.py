@@ -34,7 +34,7 @@ class Text:
 def single(step: Transition, *, channel: Channel) -> Text:
     """One transition: what, how bad, the figure behind it, since when, and a link that acknowledges."""
     incident = step.incident
-    title = f"{_word(step)}: {incident.title}" + (f" ({incident.place})" if incident.place else "")
+    title = f"{_word(step)}: {incident.title}" + (f" ({step.place})" if step.place else "")
     lines = [title, "", f"Severity: {incident.severity}"]
     if step.value is not None and incident.kpi is not None:
         lines.append(f"Figure: {figure_words(step.value, incident.kpi.unit)}{_source(step)}")
@@ -57,7 +57,7 @@ def digest(steps: Sequence[Transition], *, channel: Channel) -> Text:
     for step in ordered[:MOST_LINES]:
         incident = step.incident
         figure = f", {figure_words(step.value, incident.kpi.unit)}" if step.value is not None and incident.kpi else ""
-        subject = f" ({incident.place})" if incident.place else ""
+        subject = f" ({step.place})" if step.place else ""
         lines.append(f"{_word(step)}, {incident.severity}: {incident.title}{subject}{figure}")
     if len(ordered) > MOST_LINES:
         lines.append(f"… and {len(ordered) - MOST_LINES} more.")
@@ -77,7 +77,7 @@ def event_of(step: Transition, channel: Channel) -> dict[str, Any]:
         "kind": incident.kind,
         "title": incident.title,
         "kpi": f"{kpi.scorecard.slug}/{kpi.key}" if kpi else None,
-        "subject": incident.subject,
+        "subject": step.subject,
         "value": step.value,
         "unit": kpi.unit if kpi else "",
         "origin": step.origin,

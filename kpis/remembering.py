@@ -92,6 +92,7 @@ def threshold_sight(found: Standing, now: datetime) -> Sight:
         waited_s=target.recover_s if target else 0,
         kpi=kpi,
         subject=found.worst_subject,
+        past=found.memory.bad_since is not None,
         value=found.actual,
         origin=found.origin,
         measured_at=found.at,

@@ -73,15 +73,16 @@ def _decide(
     acknowledged, is told to those who were told that it fires.
     """
     incident = one.incident
-    until = silenced_until(incident, silences, now)
+    until = silenced_until(incident, silences, now, subject=one.subject)
     if until is not None:
         one.outbox, one.due_at = Outbox.HELD, min(until, now + LOOK_AGAIN)
         return []
-    if one.outbox == Outbox.HELD and one.state != incident.state and one.state != State.RESOLVED:
+    passed = one.state != incident.state or one.subject != incident.subject
+    if one.outbox == Outbox.HELD and passed and one.state != State.RESOLVED:
         one.outbox = Outbox.MUTED
         return []
     if one.state == State.FIRING:
-        wanted = [channel for channel in channels if any(route.takes(incident) for route in channel.routes.all())]
+        wanted = [channel for channel in channels if any(route.takes(incident, one.subject) for route in channel.routes.all())]
     else:
         wanted = [channel for channel in channels if channel.pk in told.get(one.incident_id, ())]
     nobody = Outbox.MUTED if one.outbox == Outbox.HELD else Outbox.NOBODY
@@ -89,9 +90,12 @@ def _decide(
     return wanted
 
 
-def silenced_until(incident: Incident, silences: Iterable[Silence], at: datetime) -> datetime | None:
-    """When the last of the silences that hold for an incident ends; None where none holds."""
-    ends = [end for one in silences if one.covers(incident) and (end := one.holds_until(at)) is not None]
+def silenced_until(
+    incident: Incident, silences: Iterable[Silence], at: datetime, *, subject: str | None = None
+) -> datetime | None:
+    """When the last of the silences that hold for an incident ends, with the subject that it has or had; None: none holds."""
+    about = incident.subject if subject is None else subject
+    ends = [end for one in silences if one.covers(incident, about) and (end := one.holds_until(at)) is not None]
     return max(ends, default=None)
 
 

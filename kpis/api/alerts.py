@@ -197,7 +197,7 @@ def _recovery(found: duty.Recovery) -> dict[str, Any]:
 
 
 def _transition(step: Transition) -> dict[str, Any]:
-    names = ("number", "state", "at", "value", "origin", "measured_at", "by", "note")
+    names = ("number", "state", "at", "subject", "value", "origin", "measured_at", "by", "note")
     return {name: getattr(step, name) for name in names} | {"told": step.outbox}
 
 

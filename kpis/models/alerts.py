@@ -129,7 +129,11 @@ class Incident(models.Model):
     @property
     def place(self) -> str:
         """What it is about, where its title does not say so."""
-        return "" if self.subject in self.title else self.subject
+        return place(self.title, self.subject)
+
+
+def place(title: str, subject: str) -> str:
+    return "" if subject in title else subject
 
 
 class Outbox(models.TextChoices):
@@ -153,6 +157,7 @@ class Transition(models.Model):
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     by = models.CharField(max_length=200, blank=True, help_text="Who did it, where a person did.")
     note = models.TextField(blank=True)
+    subject = models.CharField(max_length=80, blank=True, help_text="What the incident was about then.")
     value = models.FloatField(null=True, blank=True)
     origin = models.CharField(max_length=80, blank=True)
     measured_at = models.DateTimeField(null=True, blank=True)
@@ -166,3 +171,8 @@ class Transition(models.Model):
 
     def __str__(self) -> str:
         return f"{self.incident}: {self.state}"
+
+    @property
+    def place(self) -> str:
+        """What it was about then, where the title of the incident does not say so."""
+        return place(self.incident.title, self.subject)

@@ -61,11 +61,12 @@ class Route(models.Model):
     def __str__(self) -> str:
         return f"{self.channel}: {self.severity}"
 
-    def takes(self, incident: Incident) -> bool:
+    def takes(self, incident: Incident, subject: str) -> bool:
+        """Whether it is to be told of an incident that is about this subject."""
         return (
             RANKS[incident.severity] >= RANKS[self.severity]
             and self.scorecard_id in (None, incident.scorecard_id)
-            and self.service in ("", incident.subject)
+            and self.service in ("", subject)
         )
 
 
@@ -102,12 +103,12 @@ class Silence(models.Model):
     def window(self) -> Window:
         return Window(self.starts_at, self.ends_at, self.rule, self.zone)
 
-    def covers(self, incident: Incident) -> bool:
-        """Whether it is about this incident; without a scope it is about every one."""
+    def covers(self, incident: Incident, subject: str) -> bool:
+        """Whether it is about an incident with this subject; without a scope it is about every one."""
         return (
             self.scorecard_id in (None, incident.scorecard_id)
             and self.kpi_id in (None, incident.kpi_id)
-            and self.service in ("", incident.subject)
+            and self.service in ("", subject)
         )
 
     def holds_until(self, at: datetime) -> datetime | None:

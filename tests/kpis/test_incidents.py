@@ -155,3 +155,65 @@ def test_what_is_over_is_not_acknowledged(people: People) -> None:
     see(connections(), [120, 40])
     with pytest.raises(incidents.CannotAcknowledge, match="It is resolved"):
         incidents.acknowledge(incident=Incident.objects.get(), actor=people.engineer, now=NOW)
+
+
+def worst_of_several(**target: int) -> KPI:
+    kpi = make_kpi(name="Latency", unit="count", aggregation="last", across="worst")
+    make_target(kpi, "<", 100, alert_threshold=100, **target)
+    return kpi
+
+
+def measured(kpi: KPI, *values: tuple[str, float]) -> None:
+    """One series after another, a second apart, after what was measured before."""
+    start = Transition.objects.count() + Incident.objects.count()
+    for index, (subject, value) in enumerate(values):
+        at = NOW + timedelta(seconds=start * 10 + index)
+        record([Point(kpi=kpi, subject=subject, at=at, value=value, origin=f"run:{index}")], now=at)
+
+
+def life() -> list[tuple[str, str, float | None, str]]:
+    return list(Transition.objects.order_by("pk").values_list("state", "subject", "value", "outbox"))
+
+
+def test_the_incident_is_about_the_series_that_stands_for_the_kpi() -> None:
+    measured(worst_of_several(), ("a", 500), ("b", 900), ("a", 50), ("b", 700), ("a", 800), ("b", 900), ("b", 50))
+    assert life() == [
+        ("firing", "a", 500, "due"), ("firing", "b", 900, "due"), ("firing", "a", 800, "quiet"),
+        ("firing", "b", 900, "quiet"), ("firing", "a", 800, "quiet"),
+    ]  # fmt: skip
+    found = Incident.objects.get()
+    assert (found.subject, found.value) == ("a", 800)
+    assert found.transitions.get(number=2).note == "b stands for it now, before it was a."
+
+
+def test_a_good_figure_takes_no_alert_over() -> None:
+    measured(worst_of_several(recover_s=300), ("a", 500), ("b", 60), ("a", 50))
+    assert (Incident.objects.get().subject, Incident.objects.get().state) == ("a", "firing")
+
+
+def test_taken_up_for_one_subject_is_not_taken_up_for_another(people: People) -> None:
+    kpi = worst_of_several()
+    measured(kpi, ("a", 500))
+    incidents.acknowledge(incident=Incident.objects.get(), actor=people.engineer, now=NOW + timedelta(seconds=5))
+    measured(kpi, ("b", 900))
+    assert (Incident.objects.get().state, Incident.objects.get().acknowledged_by) == ("firing", "")
+    incidents.acknowledge(incident=Incident.objects.get(), actor=people.engineer, now=NOW + timedelta(seconds=32))
+    taken_up = Incident.objects.get().acknowledged_at
+    measured(kpi, ("b", 50))
+    found = Incident.objects.get()
+    assert (found.state, found.subject, found.acknowledged_by, found.acknowledged_at) == (
+        "acknowledged",
+        "a",
+        "Engineer",
+        taken_up,
+    )
+
+
+def test_another_subject_within_the_recover_window_is_told(people: People) -> None:
+    kpi = worst_of_several()
+    measured(kpi, ("a", 500))
+    incidents.acknowledge(incident=Incident.objects.get(), actor=people.engineer, now=NOW + timedelta(seconds=5))
+    measured(kpi, ("a", 50), ("b", 900))
+    found = Incident.objects.get()
+    assert (found.state, found.subject, found.value) == ("firing", "b", 900)
+    assert life()[-2:] == [("resolved", "a", 50, "quiet"), ("firing", "b", 900, "due")]

@@ -274,3 +274,19 @@ def test_a_sender_whose_lease_ran_out_leaves_that_of_another(channel: Channel, r
 
     assert (deliver(clock=clock), len(receiver.taken)) == (1, 1)
     assert Channel.objects.get().claimed_until == theirs
+
+
+def test_another_service_that_stands_for_the_kpi_is_told_to_its_channel(channel: Channel, receiver: Receiver, tell: Tell) -> None:
+    channel.routes.update(service="catalog")
+    kpi = watched()
+    KPI.objects.update(across="worst")
+    kpi.refresh_from_db()
+    see(kpi, 120)
+    tell(later(1))
+    assert receiver.titles == []
+    for minute, value in [(2, 900), (3, 50), (4, 950)]:
+        record([Point(kpi=kpi, subject="catalog", at=later(minute), value=value, origin="run:8")], now=later(minute))
+        tell(later(minute + 0.5))
+    assert receiver.titles == ["Firing: Database connections above 100 (catalog)"]
+    alert = receiver.taken[0][1]["alerts"][0]
+    assert (alert["subject"], alert["value"]) == ("catalog", 900)
