@@ -43,6 +43,7 @@ def _servers() -> list[tuple[str, bool]]:
     return [
         ("postgres", postgres),
         ("sqlite", not postgres),
+        ("alone", not postgres),
         ("statements", postgres and _counts_statements()),
         ("prometheus", shutil.which("prometheus") is not None),
         ("servers", servers.there()),

@@ -16,7 +16,7 @@ import pytest
 
 from tests.kpis.receivers import Receiver
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 ROOT = Path(__file__).resolve().parents[2]
 
 SETUP = """

@@ -11,7 +11,7 @@ import pytest
 
 from tests.probes.servers import Postgres, Processes, Redis, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.servers, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.servers, pytest.mark.timeout(600)]
 PROBES, SEED = 12, 9
 SETUP = """
 import django

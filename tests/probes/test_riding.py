@@ -155,6 +155,7 @@ def busy_core() -> Iterator[None]:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.usefixtures("busy_core")
 def test_a_starved_generator_touches_no_kpi_and_is_given_more_shards_next_time(service_url: str, settings: Any) -> None:
     settings.LOAD_MAX_SHARDS, settings.LOAD_RERUN = 2, True

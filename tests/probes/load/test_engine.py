@@ -242,6 +242,7 @@ def test_tls_refuses_an_unknown_authority(secure: str, monkeypatch: pytest.Monke
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_stalls_count_against_the_target(target: str) -> None:
     """5 ms, and 1 s of nothing in every 6: p95 and p99 of independent arrivals are known."""
     (total,) = put(target, profile("/stall/6/1", rate=1000, seconds=24, poisson=True, timeout_s=5))[0].totals
@@ -250,6 +251,7 @@ def test_stalls_count_against_the_target(target: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_starved_generator_is_found_out(target: str) -> None:
     """Pinned to one core beside busy loops, it knows that what it reads is its own."""
     wanted = profile("/fixed/20", users=200, seconds=4, think=Think("paced", 0.1))
