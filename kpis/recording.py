@@ -22,6 +22,7 @@ from kpis.points import Point, Rejected, faults, measured
 from kpis.remembering import keep, remember
 from kpis.rollups import Row
 from kpis.standing import figures_of
+from kpis.stats.histogram import Histogram
 
 PART = 500
 """Points in one transaction on SQLite, where a writer keeps all others waiting: it lasts about 20 ms."""
@@ -31,13 +32,16 @@ POLITE_FROM = 100
 
 LONGEST_PAUSE_S = 0.05
 
+STORED = "another one is stored already for this KPI, subject, environment, time and sender"
+TWICE = "this KPI, subject, environment and time come twice in this batch, and say different things"
+
 Key = tuple[int, str, str]
 Identity = tuple[int, datetime, str]
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """How many measurements were stored, and how many were there already with the same value."""
+    """How many measurements were stored, and how many were there already, saying the same."""
 
     stored: int
     ignored: int
@@ -47,11 +51,15 @@ class Receipt:
 
 
 class Conflict(ValueError):
-    """A measurement with the same identity but another value is stored already: the indices of such points."""
+    """A measurement with the same identity says something else, stored or in the same batch: (index, field, what is wrong)."""
 
-    def __init__(self, indices: list[int]) -> None:
-        super().__init__(f"another value is stored already for {len(indices)} of the measurements")
-        self.indices = indices
+    def __init__(self, errors: list[tuple[int, str, str]]) -> None:
+        super().__init__(f"{len(errors)} of the measurements say something else than others of the same stream, time and sender")
+        self.errors = errors
+
+    @property
+    def indices(self) -> list[int]:
+        return [index for index, _, _ in self.errors]
 
 
 Then = Callable[[Receipt], object]
@@ -87,7 +95,7 @@ def _in_parts(points: Sequence[Point], now: datetime, then: Then | None) -> Rece
             receipt, new = _write(points[start : start + PART], now, finish)
         except Conflict as error:
             _take_back(rows, now)
-            raise Conflict([start + index for index in error.indices]) from error
+            raise Conflict([(start + index, field, detail) for index, field, detail in error.errors]) from error
         total, rows = total + receipt, rows + new
         time.sleep(min(time.monotonic() - began, LONGEST_PAUSE_S))
     return total
@@ -188,24 +196,35 @@ def _remove(measurements: QuerySet[Measurement], now: datetime) -> int:
 
 
 def _fresh(points: Sequence[Point], series: Sequence[int], known: Mapping[int, datetime], now: datetime) -> list[Row]:
-    """Points that are not stored yet, as rows. Raises Conflict where an identity is there with another value."""
+    """Points that are not stored yet, as rows. Raises Conflict where an identity is there with another figure."""
     identities = [
         (pk, at if (at := point.at).tzinfo is UTC else at.astimezone(UTC), point.origin)
         for pk, point in zip(series, points, strict=True)
     ]
     # What is newer than the newest stored measurement of its series cannot be stored yet.
-    seen = storing.stored_values([one for one in identities if one[0] in known and one[1] <= known[one[0]]])
+    there = storing.stored([one for one in identities if one[0] in known and one[1] <= known[one[0]]])
+    seen: dict[Identity, Point | storing.Kept] = {**there}
     rows: list[Row] = []
     conflicts = []
     for index, (identity, point) in enumerate(zip(identities, points, strict=True)):
-        if identity not in seen:
-            seen[identity] = point.value
+        if (first := seen.get(identity)) is None:
+            seen[identity] = point
             rows.append(Row(*identity, point.value, point.count, *_samples(point), point.raw, point.note, now))
-        elif seen[identity] != point.value:
-            conflicts.append(index)
+        elif field := _contradicted(first, point):
+            conflicts.append((index, field, TWICE if isinstance(first, Point) else STORED))
     if conflicts:
         raise Conflict(conflicts)
     return rows
+
+
+def _contradicted(first: Point | storing.Kept, point: Point) -> str:
+    """The field by which a point says something else than the first one of its identity; nothing where it says the same."""
+    if first.value != point.value:
+        return "value"
+    if first.count != point.count:
+        return "count"
+    samples = Histogram.from_bytes(first.histogram) if isinstance(first.histogram, bytes) else first.histogram
+    return "" if samples == point.histogram else "histogram"
 
 
 def _samples(point: Point) -> tuple[bytes | None, bool]:

@@ -90,28 +90,37 @@ def within(model: type[Model], select: str, spans: Sequence[Span], *, tail: str 
         return found
 
 
-def stored_values(identities: Sequence[Identity]) -> dict[Identity, float]:
-    """The values of those measurements, given as (series id, time, origin), that are stored."""
+class Kept(msgspec.Struct, frozen=True):
+    """What a stored measurement says; the histogram as it is kept."""
+
+    value: float
+    count: int
+    histogram: bytes | None
+
+
+def stored(identities: Sequence[Identity]) -> dict[Identity, Kept]:
+    """What those measurements say, given as (series id, time, origin), that are stored."""
     if not identities:
         return {}
     table = _table(Measurement)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(
-                "SELECT m.series_id, m.at, m.origin, m.value FROM json_to_recordset(%s)"
+                "SELECT m.series_id, m.at, m.origin, m.value, m.count, m.histogram FROM json_to_recordset(%s)"
                 f" AS w(series_id bigint, at timestamptz, origin varchar) JOIN {table} m USING (series_id, at, origin)",
                 [_objects(("series_id", "at", "origin"), identities)],
             )
-            return {(pk, at, origin): value for pk, at, origin, value in cursor.fetchall()}
-        found: dict[Identity, float] = {}
+            return {(pk, at, origin): Kept(*said) for pk, at, origin, *said in cursor.fetchall()}
+        found: dict[Identity, Kept] = {}
         for start in range(0, len(identities), IN_ONE):
             part = identities[start : start + IN_ONE]
             places = ", ".join(["(%s, %s, %s)"] * len(part))
             cursor.execute(
-                f"SELECT series_id, at, origin, value FROM {table} WHERE (series_id, at, origin) IN (VALUES {places})",
+                f"SELECT series_id, at, origin, value, count, histogram FROM {table}"
+                f" WHERE (series_id, at, origin) IN (VALUES {places})",
                 [value for pk, at, origin in part for value in (pk, _text(at), origin)],
             )
-            found |= {(pk, moment(at), origin): value for pk, at, origin, value in cursor.fetchall()}
+            found |= {(pk, moment(at), origin): Kept(*said) for pk, at, origin, *said in cursor.fetchall()}
         return found
 
 

@@ -108,20 +108,14 @@ def _record(points: list[Point], prefix: str, then: Then | None = None) -> Recei
     try:
         return record(points, now=timezone.now(), then=then)
     except Rejected as error:
-        raise invalid(
-            [
-                {"path": f"{prefix}[{index}].{field}", "detail": detail}
-                for index, field, detail in error.errors[: payload.MOST_ERRORS]
-            ]
-        ) from error
+        raise invalid(_placed(error.errors, prefix)) from error
     except Conflict as error:
-        detail = "Another value is stored already for this KPI, subject, environment, time and sender."
-        places: Errors = [
-            {"path": f"{prefix}[{index}].value", "detail": detail} for index in error.indices[: payload.MOST_ERRORS]
-        ]
-        raise Problem(
-            409, "conflict", "Conflict", "Nothing was stored: some measurements contradict stored ones.", places
-        ) from error
+        detail = "Nothing was stored: some measurements contradict stored ones, or each other."
+        raise Problem(409, "conflict", "Conflict", detail, _placed(error.errors, prefix)) from error
+
+
+def _placed(wrong: Sequence[payload.Fault], prefix: str) -> Errors:
+    return [{"path": f"{prefix}[{index}].{field}", "detail": detail} for index, field, detail in wrong[: payload.MOST_ERRORS]]
 
 
 def _points(request: Request, batch: payload.Batch) -> list[Point]:
@@ -187,14 +181,14 @@ def _point(row: payload.MeasurementIn, kpi: KPI, origin: str) -> tuple[Point, li
     For what is wrong something that is right stands in the point, so that the rest of it can be looked at.
     """
     at, wrong = _moment(row)
-    value = row.value
+    scale: float | None = 1.0
     try:
         if row.unit and row.unit != kpi.measured_unit:
-            value *= factor(row.unit, kpi.measured_unit)
+            scale = factor(row.unit, kpi.measured_unit)
     except UnitMismatch as error:
-        value = 0.0
+        scale = None
         wrong.append((".unit", str(error)))
-    histogram, count = None, 1 if row.count is None else row.count
+    value, count, histogram = row.value * scale if scale else 0.0, 1 if row.count is None else row.count, None
     if row.histogram is not None:
         histogram, faulty = _histogram(row.histogram, kpi)
         wrong += faulty
@@ -202,6 +196,9 @@ def _point(row: payload.MeasurementIn, kpi: KPI, origin: str) -> tuple[Point, li
         count = histogram.count
         if row.count not in (None, count):
             wrong.append((".count", f"The histogram holds {count} samples."))
+        if scale and not kpi.is_reduction and not histogram.spans(value):
+            value = 0.0
+            wrong.append((".value", "The value lies outside of the samples of its histogram."))
     point = Point(
         kpi=kpi, subject=row.subject, environment=row.environment, at=at, value=value, count=count,
         histogram=histogram, reported=row.reported, origin=origin,

@@ -47,6 +47,8 @@ def _sample(reader: Reader, entry: object, path: str) -> ParsedSample:
         reader.fault(f"{path}.failures", "more failures than samples")
     if "value" in sample or histogram is None:
         value = reader.number(sample.get("value"), f"{path}.value", least=-1e300)
+        if histogram is not None and not histogram.spans(value):
+            reader.fault(f"{path}.value", "lies outside of the samples of its histogram")
     else:
         value = histogram.mean()
     name = reader.text(sample.get("name"), f"{path}.name")

@@ -117,6 +117,11 @@ class Histogram:
         """Midpoints of the buckets of the lowest and the highest sample: percentiles 0 and 100. Raises IndexError when empty."""
         return _midpoint(int(self._indices[0])), _midpoint(int(self._indices[-1]))
 
+    def spans(self, value: float) -> bool:
+        """Whether a figure of the samples can be `value`: it lies from the lowest to the highest, within a bucket's width."""
+        low, high = self.ends
+        return low * (1 - 2 * RELATIVE_ERROR) <= value <= high * (1 + 2 * RELATIVE_ERROR)
+
     def mean(self) -> float:
         """Mean of the bucket midpoints. Raises ValueError when empty."""
         if not len(self._counts):

@@ -88,7 +88,9 @@ BAD = {
     "bucket that is no number": (lambda: text(histogram='{"values":[NaN],"counts":[1]}'), "histogram.values[0]"),
     "bucket past all floats": (lambda: row(histogram={"unit": "s", "values": [1e308], "counts": [1]}), "histogram.values[0]"),
     "bucket of less than none": (lambda: row(histogram={"values": [1], "counts": [-1]}), "histogram.counts[0]"),
-    "another count than the histogram's": (lambda: row(count=3, histogram={"values": [1], "counts": [1]}), "count"),
+    "value above its samples": (lambda: row(value=6.05, histogram={"values": [5, 6], "counts": [1, 1]}), "value"),
+    "value below its samples": (lambda: row(value=0.0049, unit="s", histogram={"values": [5], "counts": [1]}), "value"),
+    "another count than the histogram's": (lambda: row(count=3, histogram={"values": [12.5], "counts": [1]}), "count"),
 }  # fmt: skip
 
 
@@ -109,12 +111,14 @@ def test_faults_of_every_kind_are_told_at_once_in_the_order_of_the_rows(post: Po
         row(1, kpi="nothing", at="now"), row(2, value=-1), row(3, unit="MB", count=0), row(4, at=ahead(99)),
         text(value='"x"', count="1.5", colour="1"), {"kpi": "latency"}, 5,
         row(5, histogram={"values": [2, 1], "counts": [1, 1]}, value=-1),
+        row(6, unit="MB", histogram={"values": [2], "counts": [1]}),
     ]  # fmt: skip
     answer = post(shape, [row(), *bad, row(9)])
     assert answer.status_code == 422
     assert [error["path"].removeprefix(SHAPES[shape]) for error in answer.json()["errors"]] == [
         "[1].kpi", "[1].at", "[2].value", "[3].unit", "[3].count", "[4].at", "[5].value", "[5].count", "[5].colour",
         "[6].subject", "[6].at", "[6].value", "[7]", "[8].histogram.values[1]", "[8].value",
+        "[9].unit",
     ]  # fmt: skip
     assert (Measurement.objects.count(), Series.objects.count()) == (0, 0)
 
@@ -123,6 +127,37 @@ def test_faults_of_every_kind_are_told_at_once_in_the_order_of_the_rows(post: Po
 def test_a_hundred_faults_are_told_and_they_are_the_first(post: Post, shape: str) -> None:
     errors = post(shape, [row(value=-1), *[row(value="x")] * 200]).json()["errors"]
     assert [error["path"] for error in errors] == [f"{SHAPES[shape]}[{index}].value" for index in range(100)]
+
+
+@pytest.mark.parametrize("value", [5, 6, 5.5, 5.99 / 0.999])
+def test_a_value_may_be_any_figure_of_its_samples(post: Post, value: float) -> None:
+    sent = row(value=value, histogram={"values": [5, 5.99], "counts": [1, 1]})
+    assert post("array", [sent]).status_code == 201
+
+
+SAMPLES = {"value": 5, "count": 3, "histogram": {"values": [4, 5, 6], "counts": [1, 1, 1]}}
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "field"),
+    [
+        ({"value": 5}, {"value": 6}, "value"),
+        ({"value": 5}, {"value": 5, "count": 3}, "count"),
+        (SAMPLES, {"value": 5, "count": 3}, "histogram"),
+        (SAMPLES, SAMPLES | {"histogram": {"values": [4, 5], "counts": [1, 2]}}, "histogram"),
+    ],
+)
+def test_what_says_something_else_is_a_conflict_by_its_field(
+    post: Post, first: dict[str, Any], other: dict[str, Any], field: str
+) -> None:
+    once = row() | first
+    again = once | {"count": 1, "histogram": None} | other
+    twice = post("array", [once, once, again]).json()
+    assert [(error["path"], "twice in this batch" in error["detail"]) for error in twice["errors"]] == [(f"$[2].{field}", True)]
+    assert post("array", [once, once]).json() == {"stored": 1, "ignored": 1}
+    answer = post("array", [once, again])
+    told = [(error["path"], "stored already" in error["detail"]) for error in answer.json()["errors"]]
+    assert (answer.status_code, told, Measurement.objects.count()) == (409, [(f"$[1].{field}", True)], 1)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
