@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -46,9 +47,12 @@ class Window:
 
 @dataclass(frozen=True)
 class Sides:
+    """`where` is subject and environment of the one series that both come from; nothing where several do, or all combined."""
+
     before: Side
     after: Side
     told: Compared
+    where: dict[str, str]
 
 
 def of_windows(kpi: KPI, before: Window, after: Window, *, subject: str = "", environment: str = "") -> Sides:
@@ -62,7 +66,8 @@ def of_windows(kpi: KPI, before: Window, after: Window, *, subject: str = "", en
         history(kpi, start=one.start, end=one.end, points=MOST_RUNS, subject=subject, environment=environment)
         for one in (before, after)
     ]
-    return _sides(kpi, *(_side(window, course) for window, course in zip((before, after), courses, strict=True)))
+    where = {"subject": subject, "environment": environment} if subject else {}
+    return _sides(kpi, _side(before, courses[0]), _side(after, courses[1]), where)
 
 
 def of_versions(kpi: KPI, before: str, after: str) -> Sides:
@@ -70,7 +75,16 @@ def of_versions(kpi: KPI, before: str, after: str) -> Sides:
     whole = [_commit(kpi, text, field) for text, field in ((before, "before"), (after, "after"))]
     if whole[0] == whole[1]:
         raise BadSide("after", "Both are the same version.")
-    return _sides(kpi, *(Side(commit[:12], _results(kpi, commit), "result") for commit in whole))
+    rows = [list(_results(kpi, commit)) for commit in whole]
+    streams = {(row.series.subject, row.series.environment) for its in rows for row in its}
+    where = {}
+    if len(streams) == 1:
+        where["subject"], where["environment"] = streams.pop()
+    return _sides(kpi, _version(kpi, whole[0], rows[0]), _version(kpi, whole[1], rows[1]), where)
+
+
+def _version(kpi: KPI, commit: str, rows: Sequence[Measurement]) -> Side:
+    return Side(commit[:12], tuple(point_of(kpi, row) for row in rows), "result")
 
 
 def versions(kpi: KPI) -> list[str]:
@@ -79,9 +93,10 @@ def versions(kpi: KPI) -> list[str]:
     return list(dict.fromkeys(commits))[:MOST_VERSIONS]
 
 
-def _sides(kpi: KPI, before: Side, after: Side) -> Sides:
+def _sides(kpi: KPI, before: Side, after: Side, where: dict[str, str]) -> Sides:
     lower = kpi.direction == Direction.LOWER
-    return Sides(before, after, compare(before.points, after.points, aggregation=kpi.aggregation, lower_is_better=lower))
+    told = compare(before.points, after.points, aggregation=kpi.aggregation, lower_is_better=lower)
+    return Sides(before, after, told, where)
 
 
 def _side(window: Window, found: History) -> Side:
@@ -103,9 +118,9 @@ def _commit(kpi: KPI, text: str, field: str) -> str:
     return text if text in found else found[0]
 
 
-def _results(kpi: KPI, commit: str) -> tuple[HistoryPoint, ...]:
+def _results(kpi: KPI, commit: str) -> QuerySet[Measurement]:
     origins = [f"result:{pk}" for pk in _submissions(kpi).filter(commit=commit).values_list("pk", flat=True)]
     rows = Measurement.objects.filter(series__kpi=kpi, series__enabled=True, origin__in=origins).select_related("series")
     if kpi.across == Across.NAMED:
         rows = rows.filter(series__subject=kpi.across_subject)
-    return tuple(point_of(kpi, row) for row in rows.order_by("at", "pk"))
+    return rows.order_by("at", "pk")

@@ -42,7 +42,8 @@ BOUNDS = ("before_from", "before_to", "after_from", "after_to")
 def kpi_comparison(request: Request, scorecard: str, key: str) -> Response:
     """The relative change between two windows or versions, with its 95 % interval (bootstrap by run), counts and verdict.
 
-    Without either, the course from `from` to `to` is parted at `at`. Change points and the forecast are those of the course.
+    Without either, the course from `from` to `to` is parted at `at`. Change points and the forecast are those of the course:
+    that of `subject`, the series that the sides come from, or of all combined where `subject` is null.
     """
     kpi, now = kpi_or_404(request, scorecard, key), timezone.now()
     end = _moment(request, "to") or now + timedelta(microseconds=1)
@@ -51,11 +52,12 @@ def kpi_comparison(request: Request, scorecard: str, key: str) -> Response:
         raise invalid([{"path": "from", "detail": "Lies before `to`."}])
     stands = standing(kpi, now=now)
     where = stands_for(stands)
+    sides = _sides(request, kpi, where)
+    where = sides.where if sides else where
     subject, environment = where.get("subject", ""), where.get("environment", "")
     course = history(kpi, start=start, end=end, points=MOST_RUNS, subject=subject, environment=environment)
-    sides = _sides(request, kpi, where)
     told = changes(kpi, course.points, stands.goal, drawn=DRAWN[course.resolution], at=_moment(request, "at"), sides=sides)
-    return Response(_shape(kpi, told) | {"subject": where.get("subject")})
+    return Response(_shape(kpi, told) | {"subject": where.get("subject") or None})
 
 
 def _sides(request: Request, kpi: KPI, where: dict[str, str]) -> Sides | None:

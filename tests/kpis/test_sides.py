@@ -109,6 +109,26 @@ def test_the_api_answers_with_change_change_points_and_forecast(kpi: KPI, people
     assert ask(before="aa", after="ab").json()["change"]["drawn_after"] == "result"
 
 
+def test_the_course_beside_versions_is_that_of_their_series(kpi: KPI, people: People, ask: Callable[..., Any]) -> None:
+    """Another series stands for the KPI: it is the worst one, and its level moved as well."""
+    record_values(kpi, [*range(8000, 8015), *range(6000, 6015)], until=NOW)
+    send_both(kpi, people.engineer)
+    course = {"from": iso(NOW - 24 * HOUR), "to": iso(NOW + HOUR)}
+    told = ask(before="aa", after="ab", **course).json()
+    assert (told["subject"], told["change"]["before"]) == ("ci", pytest.approx(805, rel=0.01))
+    assert told["change_points"] is None  # twelve results are too few
+    assert ask(**course).json()["subject"] == "orders"
+    record(
+        [
+            latency_point(
+                kpi, [700.0] * 20, NOW - HOUR, subject="ci too", origin=f"result:{Submission.objects.latest('received_at').pk}"
+            )
+        ],
+        now=NOW,
+    )
+    assert ask(before="aa", after="ab", **course).json()["subject"] is None
+
+
 @pytest.mark.parametrize(
     ("query", "path"),
     [
@@ -134,6 +154,7 @@ def test_the_page_compares_windows_and_versions_without_scripts(kpi: KPI, people
     page = "/scorecards/plan/latency/"
     told = as_viewer.get(page, {"before": "aa", "after": "ab"}).content.decode()
     assert "6 results of aaaaaaaaaaaa against 6 results of abcccccccccc" in told
+    assert "against 6 results of abcccccccccc, both of ci;" in told
     assert "p95 of the merged samples" in told
     ends = {name: f"{NOW - hours * HOUR:%Y-%m-%dT%H:%M}" for name, hours in
             (("before_from", 21), ("before_to", 15), ("after_from", 14), ("after_to", 1))}  # fmt: skip
