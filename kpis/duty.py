@@ -217,7 +217,7 @@ def quiet(kpi: KPI, start: datetime, end: datetime, *, subjects: Collection[str]
     found = []
     for one in Silence.objects.touching(start, end).filter(*about):
         for since, until in one.window.between(start, end, most=MOST_BANDS):
-            until = min(until, one.ended_at) if one.ended_at else until
+            since, until = max(since, one.created_at), min(until, one.ended_at) if one.ended_at else until
             if until > since:
                 found.append((since, until))
     return sorted(found)[:MOST_BANDS]

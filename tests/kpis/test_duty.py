@@ -24,9 +24,17 @@ def test_silences_of_a_kpi_lie_on_its_chart(people: People) -> None:
     Silence.objects.create(**common, kpi=other, rule="FREQ=DAILY")
     Silence.objects.create(**common, service="catalog", rule="FREQ=DAILY")
     Silence.objects.create(**common, scorecard=kpi.scorecard, ended_at=NOW - 2 * DAY + HOUR / 2)
+    Silence.objects.update(created_at=NOW - 3 * DAY)
     found = quiet(kpi, NOW - 3 * DAY, NOW + HOUR, subjects={"orders"})
     first = NOW - 2 * DAY
     assert found == [(first, first + HOUR / 2), (first, first + HOUR), (NOW - DAY, NOW - DAY + HOUR), (NOW, NOW + HOUR)]
+
+
+def test_a_silence_is_drawn_from_when_it_was_made(people: People) -> None:
+    kpi = make_kpi()
+    Silence.objects.create(reason="r", created_by=people.engineer, starts_at=NOW - 2 * DAY, ends_at=NOW + DAY)
+    Silence.objects.update(created_at=NOW - HOUR)
+    assert quiet(kpi, NOW - 3 * DAY, NOW + HOUR, subjects=set()) == [(NOW - HOUR, NOW + DAY)]
 
 
 def test_alerts_are_drawn_where_they_fired() -> None:
