@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from dateutil.rrule import rrule, rrulestr
@@ -15,6 +16,7 @@ YEARS = timedelta(days=3653)
 without end."""
 
 LONGEST = timedelta(days=31)
+MOST_COMPARED = 400
 
 
 class BadRecurrence(ValueError):
@@ -81,9 +83,20 @@ def faults(window: Window, now: datetime) -> dict[str, str]:
             parsed(window.rule, window.starts_at.astimezone(place).replace(tzinfo=None), place)
         except BadRecurrence as error:
             return errors | {"rule": str(error)}
+        if not errors and _overlaps(window, now):
+            errors["ends_at"] = (
+                "It begins again before it ends, and so would never end: end it sooner, or let it repeat less often."
+            )
         if not errors and not window.between(now, now + timedelta(days=400), most=1):
             errors["rule"] = "It never holds in the next year."
     return errors
+
+
+def _overlaps(window: Window, now: datetime) -> bool:
+    """Whether one occurrence begins before the last one has ended, in the year to come."""
+    start = max(window.starts_at, now)
+    found = window.between(start, start + timedelta(days=400), most=MOST_COMPARED)
+    return any(later[0] <= one[1] for one, later in pairwise(found))
 
 
 def parsed(rule: str, first: datetime, place: ZoneInfo) -> rrule:
