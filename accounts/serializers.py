@@ -20,7 +20,7 @@ class PersonField(serializers.SlugRelatedField):
         super().__init__(slug_field="username", **options)
 
 
-class StrictSerializer(serializers.ModelSerializer):
+class Strict(serializers.Serializer):
     """Refuses what it does not know or what cannot be written, instead of dropping it in silence."""
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -29,3 +29,7 @@ class StrictSerializer(serializers.ModelSerializer):
         if unknown:
             raise serializers.ValidationError(dict.fromkeys(unknown, "There is no such field to write."))
         return attrs
+
+
+class StrictSerializer(Strict, serializers.ModelSerializer):
+    """The same, of a model."""

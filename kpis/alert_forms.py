@@ -113,16 +113,20 @@ FORMS: Mapping[str, type[ChannelForm]] = {"mail": MailForm, "webhook": WebhookFo
 
 
 class SilenceForm(PlannedForm):
+    everything = forms.BooleanField(
+        required=False, label="About everything", help_text="Every alert of every scorecard and service."
+    )
+
     class Meta:
         model = Silence
-        fields = ["reason", "starts_at", "ends_at", "zone", "repeat", "rule", "scorecard", "kpi", "service"]
+        fields = ["reason", "starts_at", "ends_at", "zone", "repeat", "rule", "scorecard", "kpi", "service", "everything"]
         labels = {"kpi": "KPI"}
         widgets = {"reason": forms.TextInput(attrs={"placeholder": "Maintenance of the database"})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, auto_id="silence-%s", **kwargs)
-        _choose_scorecard(self.fields["scorecard"])
-        _choose_kpi(self.fields["kpi"])
+        _choose_scorecard(self.fields["scorecard"], nothing="not named")
+        _choose_kpi(self.fields["kpi"], nothing="not named")
 
 
 class RuleForm(VersionedForm):
@@ -164,11 +168,11 @@ class RuleForm(VersionedForm):
         return data
 
 
-def _choose_scorecard(field: Any) -> None:
+def _choose_scorecard(field: Any, nothing: str = "every scorecard") -> None:
     field.queryset = Scorecard.objects.filter(archived_at=None).order_by("name")
-    field.empty_label = "every scorecard"
+    field.empty_label = nothing
 
 
-def _choose_kpi(field: Any) -> None:
+def _choose_kpi(field: Any, nothing: str = "every KPI") -> None:
     field.queryset = KPI.objects.active().select_related("scorecard").order_by("scorecard__name", "name")
-    field.empty_label = "every KPI"
+    field.empty_label = nothing

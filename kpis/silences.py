@@ -12,7 +12,7 @@ from accounts import audit
 from accounts.models import User
 from accounts.versions import figures
 from kpis import recurrence
-from kpis.models import Silence
+from kpis.models import Incident, Rule, Series, Silence
 
 FIELDS = ("reason", "starts_at", "ends_at", "rule", "zone", "scorecard", "kpi", "service", "ended_at")
 
@@ -26,10 +26,10 @@ class BadSilence(ValueError):
 
 
 @transaction.atomic
-def plan(*, fields: Mapping[str, Any], actor: User, now: datetime, token: str = "") -> Silence:
-    """Plan quiet. Raises BadSilence."""
+def plan(*, fields: Mapping[str, Any], actor: User, now: datetime, everything: bool = False, token: str = "") -> Silence:
+    """Plan quiet, for what the fields name or for `everything`: nothing named is not taken for all. Raises BadSilence."""
     silence = Silence(created_by=actor, **fields)
-    if errors := faults(silence, now):
+    if errors := faults(silence, now) | _scope_faults(silence, everything):
         raise BadSilence(errors)
     silence.save()
     audit.record(actor=actor, action="silence.plan", subject=silence, after=figures(silence, FIELDS), token=token)
@@ -50,3 +50,26 @@ def end(*, silence: Silence, actor: User, now: datetime, token: str = "") -> Sil
 def faults(silence: Silence, now: datetime) -> dict[str, str]:
     said = {} if silence.reason.strip() else {"reason": "Say why it is quiet."}
     return said | recurrence.faults(silence.window, now)
+
+
+def _scope_faults(silence: Silence, everything: bool) -> dict[str, str]:
+    named = bool(silence.scorecard or silence.kpi or silence.service)
+    if everything and named:
+        return {"everything": "Either everything, or what is named: not both."}
+    if not everything and not named:
+        return {"everything": "Name a scorecard, a KPI or a service, or say that it is about everything."}
+    if silence.kpi and silence.scorecard and silence.kpi.scorecard_id != silence.scorecard_id:
+        return {"kpi": "This KPI is of another scorecard."}
+    if silence.service and not _known(silence.service):
+        return {"service": f"Nothing is known of a service {silence.service!r}."}
+    return {}
+
+
+def _known(service: str) -> bool:
+    """Whether something was measured of it, is expected of it or has fired for it."""
+    lookups = (
+        Series.objects.filter(subject=service),
+        Rule.objects.filter(service=service),
+        Incident.objects.filter(subject=service),
+    )
+    return any(found.exists() for found in lookups)

@@ -18,6 +18,7 @@ from accounts import audit
 from accounts.pagination import CursorPagination
 from accounts.permissions import Scope, allowed_scorecards, allowed_services, scopes
 from accounts.problems import Problem, invalid
+from accounts.serializers import Strict
 from kpis import duty, incidents, silences
 from kpis.alerting import State
 from kpis.api.lookup import about, mine
@@ -26,11 +27,13 @@ from kpis.models import Incident, Severity, Silence, Transition
 SHOWN = [State.PENDING, State.FIRING, State.ACKNOWLEDGED, State.RESOLVED]
 
 
-class AcknowledgeIn(serializers.Serializer[Any]):
+class AcknowledgeIn(Strict):
     note = serializers.CharField(required=False, allow_blank=True, default="", max_length=2000)
 
 
-class SilenceIn(serializers.Serializer[Any]):
+class SilenceIn(Strict):
+    """Planned quiet for a scorecard, a KPI or a service, or with `everything` for all of them."""
+
     reason = serializers.CharField(max_length=300)
     starts_at = serializers.DateTimeField()
     ends_at = serializers.DateTimeField()
@@ -39,6 +42,7 @@ class SilenceIn(serializers.Serializer[Any]):
     scorecard = serializers.SlugField(required=False, allow_blank=True, default="")
     kpi = serializers.CharField(required=False, allow_blank=True, default="")
     service = serializers.CharField(required=False, allow_blank=True, default="", max_length=80)
+    everything = serializers.BooleanField(required=False, default=False)
 
 
 @extend_schema(
@@ -126,8 +130,9 @@ def _plan(request: Request) -> Response:
     form.is_valid(raise_exception=True)
     actor, token = audit.actor_of(request)
     fields = about(request, dict(form.validated_data))
+    everything = fields.pop("everything")
     try:
-        silence = silences.plan(fields=fields, actor=actor, now=timezone.now(), token=token)
+        silence = silences.plan(fields=fields, everything=everything, actor=actor, now=timezone.now(), token=token)
     except silences.BadSilence as bad:
         raise invalid([{"path": f"$.{name}", "detail": text} for name, text in bad.errors.items()]) from bad
     return Response(_silence(silence), status=201)

@@ -38,7 +38,9 @@ def _plan(request: PageRequest) -> HttpResponse:
     form = SilenceForm(request.POST)
     if form.is_valid():
         try:
-            silences.plan(fields=form.changes(), actor=request.user, now=timezone.now())
+            fields = form.changes()
+            everything = fields.pop("everything")
+            silences.plan(fields=fields, everything=everything, actor=request.user, now=timezone.now())
         except silences.BadSilence as bad:
             beside(form, bad.errors)
         else:

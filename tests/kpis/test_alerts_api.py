@@ -117,18 +117,29 @@ def test_quiet_is_planned_seen_and_ended(engineer: Callable[..., APIClient]) -> 
 @pytest.mark.parametrize(
     ("fields", "path"),
     [
-        ({"rule": "FREQ=HOURLY"}, "$.rule"),
-        ({"zone": "Nowhere"}, "$.zone"),
-        ({"ends_at": "2000-01-01T00:00:00Z"}, "$.ends_at"),
+        ({"everything": True, "rule": "FREQ=HOURLY"}, "$.rule"),
+        ({"everything": True, "zone": "Nowhere"}, "$.zone"),
+        ({"everything": True, "ends_at": "2000-01-01T00:00:00Z"}, "$.ends_at"),
         ({"kpi": "nothing"}, "$.kpi"),
         ({"scorecard": "nothing"}, "$.scorecard"),
-        ({"reason": " "}, "$.reason"),
+        ({"reason": " ", "everything": True}, "$.reason"),
+        ({}, "$.everything"),
+        ({"kpis": "plan/memory-0"}, "$.kpis"),
+        ({"everything": True, "kpi": "memory-0"}, "$.everything"),
+        ({"service": "nobody"}, "$.service"),
+        ({"everything": True, "rule": "FREQ=DAILY", "ends_at": (timezone.now() + timedelta(days=3)).isoformat()}, "$.ends_at"),
     ],
 )
-def test_bad_silence_says_where(engineer: Callable[..., APIClient], fields: dict[str, str], path: str) -> None:
+def test_bad_silence_says_where(engineer: Callable[..., APIClient], fields: dict[str, object], path: str) -> None:
+    fire()
     answer = engineer().post(SILENCES, quiet(**fields), format="json")
     assert answer.status_code in (400, 422)
     assert [error["path"] for error in answer.json()["errors"]] == [path]
+    assert Silence.objects.count() == 0
+
+
+def test_everything_is_silenced_where_it_is_said(engineer: Callable[..., APIClient]) -> None:
+    assert engineer().post(SILENCES, quiet(everything=True), format="json").status_code == 201
 
 
 def test_restricted_token_mutes_nothing_else(engineer: Callable[..., APIClient]) -> None:

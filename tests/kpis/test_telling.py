@@ -217,7 +217,7 @@ def test_quiet_hours_hold_back_all_but_the_worst(channel: Channel, receiver: Rec
 
 def planned(people: People, minutes: int, **fields: object) -> Silence:
     wanted = {"reason": "Maintenance", "starts_at": later(-10), "ends_at": later(minutes)} | fields
-    return silences.plan(fields=wanted, actor=people.engineer, now=later(-10))
+    return silences.plan(fields=wanted, everything=not fields, actor=people.engineer, now=later(-10))
 
 
 def test_silenced_is_told_when_the_silence_ends_and_it_still_fires(
@@ -246,6 +246,7 @@ def test_what_is_over_before_the_silence_ends_is_never_told(
 
 
 def test_silence_of_another_service_mutes_nothing(channel: Channel, receiver: Receiver, tell: Tell, people: People) -> None:
+    record([Point(kpi=watched("Memory"), subject="catalog", at=NOW, value=1, origin="run:1")], now=NOW)
     planned(people, 30, service="catalog")
     see(watched(), 120)
     tell(later(1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core import signing
@@ -219,10 +220,13 @@ def test_dead_letter_is_put_aside_and_counted_no_more(as_engineer: Client, chann
 
 def test_quiet_is_planned_and_ended(as_engineer: Client) -> None:
     (one,) = fire()
-    fields = {"reason": "Maintenance", "starts_at": "2026-01-01T22:00", "ends_at": "2026-01-02T22:00", "zone": "Europe/Berlin"}
+    berlin = timezone.now().astimezone(ZoneInfo("Europe/Berlin")).replace(second=0, microsecond=0)
+    begin, end = (f"{berlin + timedelta(hours=hours):%Y-%m-%dT%H:%M}" for hours in (-1, 1))
+    fields = {"reason": "Maintenance", "starts_at": begin, "ends_at": end, "zone": "Europe/Berlin"}
+    assert "say that it is about everything" in as_engineer.post("/alerts/silences/", fields).content.decode()
     as_engineer.post("/alerts/silences/", fields | {"repeat": "FREQ=DAILY", "kpi": str(one.kpi_id)})
     silence = Silence.objects.get()
-    assert (silence.rule, silence.starts_at.isoformat()) == ("FREQ=DAILY", "2026-01-01T21:00:00+00:00")
+    assert (silence.rule, silence.starts_at) == ("FREQ=DAILY", berlin - timedelta(hours=1))
     assert one.title in as_engineer.get("/alerts/?show=silenced").content.decode()
     as_engineer.post(f"/alerts/silences/{silence.pk}/end/")
     assert one.title not in as_engineer.get("/alerts/?show=silenced").content.decode()
