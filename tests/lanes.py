@@ -51,7 +51,7 @@ def lanes(which: str, present: dict[str, str]) -> list[Lane]:
         if "postgres" in present:
             found.append(Lane("PostgreSQL", f"(postgres or databases) and not browser and not slow{redis}", present["postgres"]))
         if "browser" in present:
-            found.append(Lane("browser", "browser", processes=2))
+            found.append(Lane("browser", "browser", processes=0))  # one demo is all that two cores bear
     else:
         found.append(Lane("SQLite, slow", f"slow and not postgres and not browser{redis}", processes=0))
         if "postgres" in present:
