@@ -103,6 +103,8 @@ def change(
         if not moved:
             return current
         if isinstance(current, KPI):
+            if moved.keys() & set(FIXED):
+                locking.states([current.pk], now=now)  # a first figure under way is stored before, or sees the change
             keep_meaning(current, moved)
         current.full_clean()
         current.version += 1

@@ -8,7 +8,7 @@ from datetime import date
 from accounts.templatetags.ui import unit_word
 from kpis.evaluation import COMPARATORS
 from kpis.models import KPI, Direction
-from kpis.points import MOST_VALUE, UNBOUNDED
+from kpis.points import MOST_VALUE, UNBOUNDED, bounds
 from kpis.thresholds import number
 from kpis.units import convert, family
 
@@ -52,6 +52,8 @@ def check(
     for name, figure in (("value", value), ("alert_threshold", alert_threshold), ("baseline", baseline)):
         if figure is not None and (wrong := impossible(kpi, figure, below_nothing=name != "value")):
             errors[name] = wrong
+    if not errors and (wrong := _unreachable(kpi, comparator, value)):
+        errors["value"] = wrong
     if not errors and alert_threshold is not None and (alert_threshold < value if lower else alert_threshold > value):
         side = "above" if lower else "below"
         errors["alert_threshold"] = f"An alert lies on the bad side of the target: write a figure {side} {_figure(kpi, value)}."
@@ -59,6 +61,17 @@ def check(
         errors["due_on"] = f"It is due after the day of its baseline, {baseline_on:%-d %b %Y}: write a later day."
     if errors:
         raise BadTarget(errors)
+
+
+def _unreachable(kpi: KPI, comparator: str, value: float) -> str:
+    """Why no figure of the KPI could ever meet the target; empty where one can."""
+    least, greatest = bounds(kpi)
+    if comparator == "<" and value <= least:
+        return f"It is never below {_figure(kpi, least)}: write <= {number(least)} or a greater figure."
+    whole = convert(1, "ratio", kpi.unit) if greatest < MOST_VALUE else MOST_VALUE
+    if comparator == ">" and value >= whole:
+        return f"It never passes {_figure(kpi, whole)}: write >= {number(whole)} or a smaller figure."
+    return ""
 
 
 def impossible(kpi: KPI, figure: float, *, below_nothing: bool = False) -> str:

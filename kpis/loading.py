@@ -13,7 +13,7 @@ from django.db import transaction
 from accounts import audit
 from accounts.models import User
 from accounts.versions import figures, shown
-from kpis import commitments
+from kpis import commitments, locking
 from kpis.defining import JUDGED, judge_anew, keep_meaning
 from kpis.faults import BadTarget, check
 from kpis.models import KPI, Decision, Scorecard, Target
@@ -90,6 +90,9 @@ def load_scorecard(data: Mapping[str, Any], *, actor: User | None = None, now: d
     if made:
         audit.record(actor=actor, action="scorecard.load", subject=scorecard, after={"kpis": len(entry.kpis)})
     there = {kpi.key: kpi for kpi in KPI.objects.select_for_update(no_key=True).filter(scorecard=scorecard)}
+    locking.states(
+        [kpi.pk for kpi in there.values() if kpi.version == 1], now=now
+    )  # who records stores before, or sees the change
     having = set(Target.objects.filter(kpi__scorecard=scorecard).values_list("kpi_id", flat=True))
     for position, kpi_entry in enumerate(entry.kpis):
         kpi = _kpi(scorecard, there.get(kpi_entry.key), kpi_entry, position, actor, now)

@@ -35,6 +35,9 @@ LONGEST_PAUSE_S = 0.05
 STORED = "another one is stored already for this KPI, subject, environment, time and sender"
 TWICE = "this KPI, subject, environment and time come twice in this batch, and say different things"
 
+MEANING = ("unit", "reference", "reference_unit")
+"""What a point's value was computed with."""
+
 Key = tuple[int, str, str]
 Identity = tuple[int, datetime, str]
 
@@ -125,6 +128,7 @@ def _write(points: Sequence[Point], now: datetime, then: Then | None) -> tuple[R
         states, (there, targets) = locking.behind(ids, questions, now=now)
         known = _series(there, set(keys))
         kpis = _as_now(kpis, known.values())
+        _keep_meaning(points, kpis)
         newest = _newest(known.values())
         rows = _fresh(points, [known[key].series_id for key in keys], newest, now)
         if rows:
@@ -165,7 +169,21 @@ def _series(there: Iterable[Known], keys: set[Key]) -> dict[Key, Known]:
 
 def _as_now(kpis: Mapping[int, KPI], series: Iterable[Known]) -> dict[int, KPI]:
     """The KPIs as they stand behind their locks: the caller may have read one before somebody changed its window."""
-    return {**kpis, **KPI.objects.in_bulk([one.kpi_id for one in series if one.version != kpis[one.kpi_id].version])}
+    had = {pk: tuple(getattr(kpi, name) for name in current.DEFINED) for pk, kpi in kpis.items()}
+    return {**kpis, **KPI.objects.in_bulk([one.kpi_id for one in series if one.defined != had[one.kpi_id]])}
+
+
+def _keep_meaning(points: Sequence[Point], kpis: Mapping[int, KPI]) -> None:
+    """Raise Rejected for figures in a unit, or against a reference, that their KPI left before the first one was stored."""
+    left = {
+        point.kpi.pk
+        for point in points
+        if (now := kpis[point.kpi.pk]) is not point.kpi
+        and any(getattr(now, name) != getattr(point.kpi, name) for name in MEANING)
+    }
+    if left:
+        told = "its KPI took another unit or reference meanwhile: send it anew"
+        raise Rejected([(index, "value", told) for index, point in enumerate(points) if point.kpi.pk in left])
 
 
 def withdraw(*, origin: str, now: datetime) -> int:

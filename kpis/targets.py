@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
+from django.utils import timezone
 
 from accounts import audit
 from accounts.models import User
@@ -23,6 +24,9 @@ LONGEST = 60
 
 LONGEST_S = 366 * 86400
 
+FURTHEST = timedelta(days=5 * 366)
+"""How far ahead a version may take force: what lies further off is a typing error."""
+
 MEASURED = ("baseline", "baseline_on", "baseline_stated", "baseline_since", "baseline_until", "baseline_runs", "baseline_samples")
 
 
@@ -32,6 +36,9 @@ def propose(*, kpi: KPI, actor: User | None, rationale: str = "", token: str = "
 
     Raises BadTarget by field, and Refused where the KPI is archived.
     """
+    start = terms.get("effective_from")
+    if start is not None and start > timezone.now() + FURTHEST:
+        raise BadTarget({"effective_from": "At most five years ahead."})
     kpi = _locked(kpi)
     fields = draft(kpi=kpi, **terms)
     number = (kpi.targets.aggregate(newest=Max("number"))["newest"] or 0) + 1

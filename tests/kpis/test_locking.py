@@ -6,11 +6,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 
-from kpis import locking
-from kpis.models import KpiState
-from tests.kpis.factories import NOW, make_kpi
+from kpis import defining, locking
+from kpis.loading import load_scorecard
+from kpis.models import KPI, KpiState
+from tests.kpis.factories import NOW, make_kpi, make_scorecard, record_values
 
 
 def waiting() -> bool:
@@ -41,3 +43,33 @@ def test_who_waits_for_a_row_that_is_being_made_holds_no_other() -> None:
                 time.sleep(0.01)
             assert KpiState.objects.select_for_update(nowait=True).get(kpi=there).kpi_id == there.pk
         assert both.result(timeout=10) == {there.pk, missing.pk}
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("by_file", [False, True])
+def test_a_unit_is_not_changed_beside_a_first_figure_that_is_under_way(by_file: bool) -> None:
+    kpi = make_kpi("p95", scorecard=make_scorecard("card"), unit="ms")
+    KpiState.objects.create(kpi=kpi, status="no_data", since=NOW)
+    entry = {"key": "p95", "name": kpi.name, "unit": "s", "direction": kpi.direction}
+
+    def change() -> None:
+        try:
+            if by_file:
+                load_scorecard({"slug": "card", "name": "Card", "kpis": [entry]}, now=NOW)
+            else:
+                defining.change(row=kpi, changes={"unit": "s"}, actor=None, now=NOW)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            locking.states([kpi.pk], now=NOW)
+            changed = pool.submit(change)
+            until = time.monotonic() + 10
+            while not waiting() and not changed.done() and time.monotonic() < until:
+                time.sleep(0.01)
+            record_values(kpi, [400])
+        with pytest.raises(ValidationError, match="keeps its meaning"):
+            changed.result(timeout=10)
+    assert KPI.objects.get().unit == "ms"

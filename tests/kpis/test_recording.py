@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kpis import points, rollups
-from kpis.models import CurrentValue, KpiState, Measurement, Rollup, Series
+from kpis.models import KPI, CurrentValue, KpiState, Measurement, Rollup, Series
 from kpis.points import Point, Rejected, point_of
 from kpis.readings import Reading
 from kpis.recording import Conflict, record, withdraw
@@ -96,6 +96,22 @@ def test_window_leaves_out_what_is_older() -> None:
     kpi = make_kpi(aggregation="mean", window_s=120)
     record_values(kpi, [1000, 10, 20], step_s=60)
     assert CurrentValue.objects.get().value == 15
+
+
+def test_a_window_that_a_file_changed_meanwhile_is_seen() -> None:
+    kpi = make_kpi(aggregation="mean", window_s=6000)
+    record_values(kpi, [1], until=NOW - timedelta(minutes=50))
+    KPI.objects.update(window_s=120)
+    record_values(kpi, [5, 7], until=NOW)
+    assert CurrentValue.objects.get().count == 2
+
+
+def test_a_figure_in_a_unit_that_its_kpi_left_is_refused() -> None:
+    kpi = make_kpi(unit="ms")
+    KPI.objects.update(unit="s")
+    with pytest.raises(Rejected, match="another unit"):
+        record_values(kpi, [400])
+    assert Measurement.objects.count() == 0
 
 
 def test_mean_is_weighted_by_count() -> None:

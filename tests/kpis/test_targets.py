@@ -1,5 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Barrier
 
 import pytest
@@ -114,6 +114,9 @@ def test_relative_text_takes_over_the_newest_baseline(proposer: User) -> None:
         ({}, {"target": "> 500"}, "target"),
         ({}, {}, "target"),
         ({}, {"target": "< 5", "baseline": -1}, "baseline"),
+        ({"unit": "ms"}, {"target": "< 0"}, "target"),
+        ({"unit": "%", "metric": "availability", "direction": "higher"}, {"target": "> 100"}, "target"),
+        ({}, {"target": "< 5", "effective_from": datetime(9999, 1, 1, tzinfo=UTC)}, "effective_from"),
         ({}, {"comparator": "<", "value": float("nan")}, "value"),
         ({"unit": "%"}, {"target": "< 101"}, "target"),
         ({"unit": "ratio"}, {"target": "< 101 %"}, "target"),
