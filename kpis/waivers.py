@@ -51,9 +51,11 @@ def check_request(*, kpi: KPI, reason: str, expires_at: datetime, now: datetime,
         raise Refused("A waiver ends in the future.", "expires_at")
     if expires_at > now + LONGEST:
         raise Refused(f"A waiver lasts at most {LONGEST.days} days: ask again when it ends.", "expires_at")
-    known = subjects_of(kpi) if subject else [subject]
-    if subject not in known:
-        raise Refused(f"This KPI is not measured there. It is measured on: {', '.join(known) or 'nothing yet'}.", "subject")
+    known = subjects_of(kpi)
+    if not known:
+        raise Refused("This KPI was never measured: there is nothing to waive.", "kpi")
+    if subject and subject not in known:
+        raise Refused(f"This KPI is not measured there. It is measured on: {', '.join(known)}.", "subject")
 
 
 def subjects_of(kpi: KPI) -> list[str]:

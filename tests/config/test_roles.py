@@ -21,7 +21,7 @@ from kpis.points import Point
 from roadmap import closing
 from roadmap.models import GateWaiver, Phase, Task
 from tests.factories import People, make_user
-from tests.kpis.factories import make_kpi, make_scorecard, make_target
+from tests.kpis.factories import make_kpi, make_scorecard, make_target, record_values
 from tests.roadmap.factories import make_phase, make_roadmap, make_task
 
 pytestmark = [pytest.mark.django_db, pytest.mark.databases]
@@ -258,6 +258,7 @@ def world(people: People) -> Callable[[User], World]:
         card = make_scorecard("shop")
         kpi, measured = make_kpi("latency", name="Latency", scorecard=card), make_kpi("measured", scorecard=card)
         make_target(kpi, "<", 500)
+        record_values(kpi, [400], until=now)
         point = Point(kpi=measured, subject="orders", at=now - timedelta(minutes=9), value=5, origin="")
         entry = entering.enter(point=point, actor=other, now=now)
         aside = Series.objects.create(kpi=measured, subject="typo", enabled=False)

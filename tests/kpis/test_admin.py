@@ -83,6 +83,7 @@ def test_history_of_versions_stands_on_the_kpi_and_cannot_be_written(kpi: KPI, a
 
 
 def test_waiver_is_asked_for_and_decided(kpi: KPI, people: People, as_admin: Client) -> None:
+    record_values(kpi, [700])
     until = timezone.now() + timedelta(days=3)
     form = {"kpi": kpi.pk, "reason": "rebuilt", "expires_at_0": f"{until:%Y-%m-%d}", "expires_at_1": "12:00:00"}
     assert as_admin.post(f"{WAIVERS}add/", form).status_code == 302

@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from kpis.models import KPI, Waiver
 from tests.factories import People
-from tests.kpis.factories import make_kpi, make_scorecard
+from tests.kpis.factories import make_kpi, make_scorecard, record_values
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/waivers/"
@@ -19,7 +19,9 @@ URL = "/api/v1/waivers/"
 
 @pytest.fixture
 def kpi() -> KPI:
-    return make_kpi("latency", scorecard=make_scorecard("shop"))
+    found = make_kpi("latency", scorecard=make_scorecard("shop"))
+    record_values(found, [700])
+    return found
 
 
 def asked(**fields: Any) -> dict[str, Any]:

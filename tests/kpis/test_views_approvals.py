@@ -109,6 +109,7 @@ def test_queries_do_not_grow(how_many: int, people: People, as_approver: Client,
     for _ in range(how_many):
         kpi = make_kpi()
         make_target(kpi)
+        record_values(kpi, [700])
         propose(kpi, people)
         ask(kpi, people)
     with django_assert_num_queries(16):

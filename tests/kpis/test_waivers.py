@@ -131,3 +131,9 @@ def test_waivers_of_an_archived_kpi_stay_as_they_are(kpi: KPI, people: People) -
         waivers.end_waiver(waiver=running, actor=people.approver, now=NOW)
     with pytest.raises(Refused, match="archived"):
         waivers.request_waiver(**asked)
+
+
+def test_what_was_never_measured_is_not_waived(people: People) -> None:
+    with pytest.raises(Refused, match="never measured") as caught:
+        waive(make_kpi("silent"), people)
+    assert caught.value.field == "kpi"
