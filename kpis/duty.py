@@ -6,11 +6,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Q, QuerySet
+from django.db.models import Avg, Case, Count, DurationField, ExpressionWrapper, F, Q, QuerySet, When
 
 from kpis import waivers
 from kpis.alerting import State
 from kpis.models import KPI, Delivery, Incident, Kind, Message, MessageState, Rule, Silence, Transition
+from kpis.models.channels import RANKS
 from kpis.routing import silenced_until
 
 SHOWS = {
@@ -101,11 +102,18 @@ def chosen(show: str, *, now: datetime) -> tuple[QuerySet[Incident], list[Row] |
     if show == State.PENDING:
         return about_to_fire(), None
     if show in (State.FIRING, State.ACKNOWLEDGED):
-        return found.filter(state=show), None
+        return _pressing(found.filter(state=show)), None
     if show == "silenced":
-        muted = [row for row in rows(list(found.filter(state__in=OPEN)[:MOST_OPEN]), now=now) if row.silenced_until]
+        muted = [row for row in rows(list(_pressing(found)[:MOST_OPEN]), now=now) if row.silenced_until]
         return found.none(), muted
-    return found.filter(state__in=OPEN), None
+    return _pressing(found), None
+
+
+def _pressing(found: QuerySet[Incident]) -> QuerySet[Incident]:
+    """Those that are open, what nobody has taken up first, of these the worst, of these the newest."""
+    taken_up = Case(When(state=State.FIRING, then=0), default=1)
+    rank = Case(*(When(severity=name, then=number) for name, number in RANKS.items()), default=-1)
+    return found.filter(state__in=OPEN).order_by(taken_up, rank.desc(), "-fired_at", "-pk")
 
 
 def watch(*, now: datetime) -> Watch:

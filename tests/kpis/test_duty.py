@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from kpis.duty import fired, quiet
-from kpis.models import Silence
+from kpis.duty import chosen, fired, quiet
+from kpis.models import Incident, Silence
 from kpis.points import Point
 from kpis.recording import record
 from tests.factories import People
@@ -42,3 +42,14 @@ def test_alerts_are_drawn_where_they_fired() -> None:
     make_target(kpi, "<", 50, alert_threshold=100)
     record([Point(kpi=kpi, subject="orders", at=NOW, value=120, origin="run:1")], now=NOW)
     assert (fired(kpi, NOW - HOUR, NOW + HOUR), fired(kpi, NOW + HOUR, NOW + DAY)) == ([NOW], [])
+
+
+def test_open_alerts_stand_in_the_order_in_which_they_press() -> None:
+    common = {"kind": "threshold", "moved_at": NOW, "opened_at": NOW, "reopen_s": 300}
+    rows = [("acknowledged", "critical", 0), ("firing", "low", 5), ("firing", "high", 0), ("firing", "high", 3)]
+    for state, severity, hours in rows:
+        at = NOW + hours * HOUR
+        Incident.objects.create(key=f"{state}{severity}{hours}", title="t", state=state, severity=severity, fired_at=at, **common)
+    found, _ = chosen("open", now=NOW)
+    assert found is not None
+    assert list(found.values_list("key", flat=True)) == ["firinghigh3", "firinghigh0", "firinglow5", "acknowledgedcritical0"]
