@@ -34,7 +34,7 @@ class BadRule(ValueError):
 def create(*, fields: Mapping[str, Any], actor: User, token: str = "") -> Rule:
     """Raises BadRule."""
     rule = Rule(created_by=actor, **fields)
-    if errors := faults(rule):
+    if errors := faults(rule) or _double(rule):
         raise BadRule(errors)
     rule.save()
     audit.record(actor=actor, action="rule.create", subject=rule, after=figures(rule, FIELDS), token=token)
@@ -46,10 +46,12 @@ def change(*, rule: Rule, changes: Mapping[str, Any], actor: User, version: int 
     """What it watches from the next look on; switched off, its open alerts end then. One that cannot be followed may be
     switched off all the same. Raises BadRule or StaleEdit."""
     current = locked(rule, version)
-    before = figures(current, changes)
+    before, watched = figures(current, changes), _watched(current)
     for name, value in changes.items():
         setattr(current, name, value)
     if dict(changes) != {"enabled": False} and (errors := faults(current)):
+        raise BadRule(errors)
+    if _watched(current) != watched and (errors := _double(current)):
         raise BadRule(errors)
     after = figures(current, changes)
     if before != after:
@@ -83,6 +85,20 @@ def faults(rule: Rule) -> dict[str, str]:
     if rule.kind == Kind.BURN_RATE:
         errors |= _burn_faults(rule)
     return errors
+
+
+def _watched(rule: Rule) -> dict[str, Any]:
+    """What tells two rules apart: of two with the same, every alert would come twice."""
+    about = {"kpi": rule.kpi} if rule.kpi else {"kpi": None, "scorecard": rule.scorecard}
+    expected = {"service": rule.service, "branch": rule.branch} if rule.kind == Kind.ABSENT else {}
+    return {"kind": rule.kind, **about, **expected}
+
+
+def _double(rule: Rule) -> dict[str, str]:
+    there = Rule.objects.filter(**_watched(rule)).exclude(pk=rule.pk).first()
+    off = "" if there is None or there.enabled else ", switched off"
+    field = "kpi" if rule.kpi else "scorecard" if rule.scorecard else "service"
+    return {field: f"Rule {there.pk} watches this already: {there}{off}. Change that one."} if there else {}
 
 
 def _burn_faults(rule: Rule) -> dict[str, str]:

@@ -85,6 +85,18 @@ def test_bad_rule_says_where(engineer: Engineer, errors: str, fields: dict[str, 
     assert (Rule.objects.count(), answer["Content-Type"]) == (0, "application/problem+json")
 
 
+def test_the_same_is_not_watched_twice(engineer: Engineer, errors: str) -> None:
+    client = engineer()
+    first = client.post(RULES, {"kind": "stale", "kpi": errors}, format="json").json()
+    again = client.post(RULES, {"kind": "stale", "kpi": errors, "scorecard": "plan", "severity": "low"}, format="json")
+    assert (again.status_code, again.json()["errors"][0]["path"]) == (422, "$.kpi")
+    assert f"Rule {first['id']} watches this already" in again.json()["errors"][0]["detail"]
+    other = client.post(RULES, {"kind": "stale", "scorecard": "plan"}, format="json")
+    assert other.status_code == 201
+    moved = client.patch(f"{RULES}{other.json()['id']}/", {"kpi": errors}, format="json", HTTP_IF_MATCH=other["ETag"])
+    assert (moved.status_code, Rule.objects.count()) == (422, 2)
+
+
 def test_change_that_does_not_fit_leaves_the_rule(engineer: Engineer, errors: str) -> None:
     rule = Rule.objects.create(kind="stale", scorecard=make_scorecard("other"))
     answer = engineer().patch(f"{RULES}{rule.pk}/", {"kpi": errors}, format="json")
