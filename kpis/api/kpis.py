@@ -120,7 +120,11 @@ def kpi_detail(request: Request, scorecard: str, key: str) -> Response:
 @api_view(["GET"])
 @renderer_classes([JSONRenderer, CourseRenderer])
 def kpi_measurements(request: Request, scorecard: str, key: str) -> Response:
-    """The course of a KPI at the resolution that fits `points`; percentiles come from merged histograms, gaps stay gaps."""
+    """The course of a KPI at the resolution that fits `points`; percentiles come from merged histograms, gaps stay gaps.
+
+    Without `subject` it is told across all series: where the worst one counts, the worst at each point. The CSV of the KPI's
+    page is that of the series which it is judged by now.
+    """
     kpi = kpi_or_404(request, scorecard, key, every_kpi)
     asked = request.query_params
     end = payload.asked_moment(asked.get("to"), "to") or timezone.now() + timedelta(microseconds=1)

@@ -57,24 +57,37 @@ class Lookup:
     """The KPIs that a payload may mean, by key."""
 
     by_key: dict[str, list[KPI]]
+    archived: dict[str, list[KPI]]
+    """Those that would be meant, were they not archived; looked for only where a name means none."""
 
     @classmethod
     def of(cls, request: Request, names: Iterable[str]) -> Lookup:
-        """One query for all names."""
+        """One query for all names, and another where one of them means no KPI."""
+        names = list(names)
         keys = {name.rpartition("/")[2] for name in names}
         allowed = allowed_scorecards(request)
         by_key: dict[str, list[KPI]] = {}
         for kpi in _KEYED(keys=sorted(keys)):
             if allowed is None or kpi.scorecard.slug in allowed:
                 by_key.setdefault(kpi.key, []).append(kpi)
-        return cls(by_key)
+        found = cls(by_key, {})
+        if missing := {name.rpartition("/")[2] for name in names if not found._named(by_key, name)}:
+            for kpi in every_kpi(request).filter(key__in=missing).exclude(pk__in=KPI.objects.active().values("pk")):
+                found.archived.setdefault(kpi.key, []).append(kpi)
+        return found
+
+    @staticmethod
+    def _named(among: Mapping[str, list[KPI]], name: str) -> list[KPI]:
+        scorecard, _, key = name.rpartition("/")
+        return [kpi for kpi in among.get(key, []) if scorecard in ("", kpi.scorecard.slug)]
 
     def find(self, name: str) -> KPI | dict[str, Any]:
         """The KPI, or why there is none: `{"detail", "candidates"?}`."""
-        scorecard, _, key = name.rpartition("/")
-        found = [kpi for kpi in self.by_key.get(key, []) if scorecard in ("", kpi.scorecard.slug)]
+        found = self._named(self.by_key, name)
         if len(found) == 1:
             return found[0]
+        if not found and (gone := self._named(self.archived, name)):
+            return {"detail": f"{gone[0].scorecard.slug}/{gone[0].key} is archived, or its scorecard is: restore it first."}
         if not found:
             return {"detail": f"There is no KPI {name!r}."}
         candidates = sorted(f"{kpi.scorecard.slug}/{kpi.key}" for kpi in found)

@@ -49,7 +49,7 @@ def kpi_detail(request: HttpRequest, slug: str, key: str) -> HttpResponse:
 @require(Scope.READ)
 @require_safe
 def kpi_csv(request: HttpRequest, slug: str, key: str) -> HttpResponse:
-    """The points of the chart's first line, oldest first."""
+    """The points of the chart's first line, oldest first: of the series that stands for the KPI now, where one does."""
     kpi = _kpi(slug, key)
     found = report(kpi, span=request.GET.get("range", ""), now=timezone.now())
     response = HttpResponse(spreadsheets.lines(table(found.points[::-1], kpi.unit)), content_type="text/csv; charset=utf-8")

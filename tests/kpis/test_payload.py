@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from kpis.api import payload
 from kpis.history import history
-from kpis.models import Measurement, Rollup, Series
+from kpis.models import KPI, Measurement, Rollup, Series
 from tests.factories import People
 from tests.kpis.factories import make_kpi, make_scorecard
 
@@ -164,6 +164,15 @@ def test_what_says_something_else_is_a_conflict_by_its_field(
 def test_an_ambiguous_key_comes_back_with_its_candidates(post: Post, shape: str) -> None:
     (error,) = post(shape, [row(kpi="twice")]).json()["errors"]
     assert error["candidates"] == ["one/twice", "two/twice"]
+
+
+@pytest.mark.parametrize("name", ["latency", "plan/latency"])
+def test_an_archived_kpi_is_said_to_be_archived(post: Post, name: str) -> None:
+    kpi = KPI.objects.get(key="latency")
+    KPI.objects.filter(pk=kpi.pk).update(archived_at=timezone.now())
+    (error,) = post("array", [row(kpi=name.replace("plan", kpi.scorecard.slug))]).json()["errors"]
+    place = f"{kpi.scorecard.slug}/latency"
+    assert error == {"path": "$[0].kpi", "detail": f"{place} is archived, or its scorecard is: restore it first."}
 
 
 @pytest.mark.parametrize("shape", SHAPES)
