@@ -211,7 +211,8 @@ def _burning(rule: Rule, kpi: KPI, now: datetime) -> Sight:
     burns = [(found, subject) for found, subject in rates if found]
     worst = max(burns, key=lambda one: one[0].rate / one[0].pair.factor, default=None)
     known = any(burning.known(one, now=now, min_events=fewest) for one in by_series.values())
-    text = f" burns {plain(worst[0].rate)} times as fast as it may" if worst else " burns too fast"
+    # a rate is no share: rounded like any other figure, not kept below 100
+    text = f" burns {plain(float(f'{worst[0].rate:.3g}'))} times as fast as it may" if worst else " burns too fast"
     return Sight(
         key=f"burn_rate:{rule.pk}:{kpi.pk}",
         kind=Kind.BURN_RATE,

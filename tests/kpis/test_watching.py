@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 
 from accounts.models import User
 from kpis import rules
@@ -134,6 +135,17 @@ def test_manual_entry_with_a_rhythm_did_not_arrive() -> None:
     assert Incident.objects.count() == 0
     watch_rules(now=NOW + timedelta(days=7))
     assert Incident.objects.get().title == "Satisfaction was not entered for 7 d"
+
+
+def test_error_budget_that_burns_a_hundred_times_too_fast_is_said_so(as_viewer: Client) -> None:
+    kpi = make_kpi(metric="error_rate", unit="%", name="Error rate", aggregation="mean")
+    Rule.objects.create(kind="burn_rate", kpi=kpi, objective=0.99, min_events=10)
+    record([Point(kpi=kpi, subject="orders", at=NOW, value=99.9999, count=6000, origin="run:1")], now=NOW)
+    watch_rules(now=NOW)
+    found = Incident.objects.get()
+    assert found.title == "Error rate: the error budget burns 100 times as fast as it may"
+    told = as_viewer.get(f"/alerts/{found.pk}/").content.decode()
+    assert ("6000 events" in told, "nothing was measured" in told) == (True, False)
 
 
 def test_error_budget_that_burns() -> None:
