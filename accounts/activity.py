@@ -36,7 +36,8 @@ PAST = {
 
 @dataclass(frozen=True)
 class Filter:
-    """What an address asks for: whatever it says that cannot be read narrows nothing."""
+    """What an address asks for. Where a day of it cannot be read (`wrong`) nothing fits: a mistyped filter never shows, or gives
+    away, the whole trail."""
 
     person: str = ""
     thing: str = ""
@@ -44,11 +45,14 @@ class Filter:
     of: str = ""
     since: date | None = None
     until: date | None = None
+    wrong: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of_query(cls, query: Mapping[str, str]) -> Filter:
         text = {name: query.get(name, "").strip()[:120] for name in ("person", "thing", "action", "of")}
-        return cls(**text, since=day_of(query.get("from", "")), until=day_of(query.get("to", "")))
+        days = {name: query.get(name, "").strip()[:40] for name in ("from", "to")}
+        wrong = tuple((name, said) for name, said in days.items() if said and day_of(said) is None)
+        return cls(**text, since=day_of(days["from"]), until=day_of(days["to"]), wrong=wrong)
 
     @property
     def narrows(self) -> bool:
@@ -59,6 +63,8 @@ class Filter:
         found = AuditEntry.objects.select_related("actor").matching(
             person=self.person, thing=self.thing, action=self.action, since=self.since, until=self.until
         )
+        if self.wrong:
+            return found.none()
         kind, _, pk = self.of.partition(":")
         return found.filter(subject_type=kind, subject_id=pk) if kind and pk else found
 

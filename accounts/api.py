@@ -22,7 +22,6 @@ from accounts.models import ApiToken, AuditEntry, User
 from accounts.pagination import CursorPagination
 from accounts.permissions import Scope, scopes
 from accounts.problems import Problem, invalid
-from accounts.requests import day_of
 
 
 class TokenSerializer(serializers.ModelSerializer[ApiToken]):
@@ -153,10 +152,10 @@ def _person(request: Request) -> User:
 @api_view(["GET"])
 def activity(request: Request) -> Response:
     asked = request.query_params
-    days = {name: day_of(asked[name]) for name in ("from", "to") if asked.get(name)}
-    if wrong := [name for name, day in days.items() if day is None]:
-        raise invalid([{"path": name, "detail": "Write a day such as 2026-11-27."} for name in wrong])
-    entries = Filter.of_query(asked).entries()
+    chosen = Filter.of_query(asked)
+    if chosen.wrong:
+        raise invalid([{"path": name, "detail": "Write a day such as 2026-11-27."} for name, _ in chosen.wrong])
+    entries = chosen.entries()
     pages = CursorPagination()
     rows = pages.paginate_queryset(entries, request)
     return pages.get_paginated_response(ActivitySerializer(rows, many=True).data)

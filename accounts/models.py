@@ -57,7 +57,7 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
         if thing:
             found = found.filter(_any(["subject__icontains", "action__icontains", "subject_type__icontains"], thing))
         if action:
-            found = found.filter(_any(["action__istartswith"], action))
+            found = found.filter(_any(["action__icontains"], action))
         if since:
             found = found.filter(at__gte=_midnight(since))
         if until and until < date.max:

@@ -18,7 +18,7 @@ class PageRequest(HttpRequest):
 
 
 def day_of(text: str) -> date | None:
-    """The day of a filter; None for what is no date, so that a mistyped filter shows everything."""
+    """The day of a filter; None for what is no date."""
     try:
         return parse_date(text)
     except ValueError:

@@ -11,6 +11,7 @@ from django.contrib.auth.views import LoginView, PasswordResetView, redirect_to_
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -118,14 +119,17 @@ def activity(request: PageRequest) -> HttpResponse:
         "most": trail.MOST_EXPORTED,
         "spans": [(word, (today - timedelta(days=days)).isoformat()) for word, days in SPANS.items()],
     }
-    return render(request, "accounts/activity.html", context)
+    return render(request, "accounts/activity.html", context, status=422 if chosen.wrong else 200)
 
 
 @require(Scope.AUDIT)
 @require_GET
-def activity_export(request: PageRequest, form: str) -> StreamingHttpResponse:
+def activity_export(request: PageRequest, form: str) -> HttpResponseBase:
     """What the filter of the address picks, the newest first, as a file: streamed, and bounded."""
-    entries = trail.Filter.of_query(request.GET).entries()
+    chosen = trail.Filter.of_query(request.GET)
+    if chosen.wrong:
+        return redirect(f"{reverse('accounts:activity')}?{request.GET.urlencode()}")
+    entries = chosen.entries()
     pieces = spreadsheets.lines(trail.table(entries)) if form == "csv" else trail.document(entries)
     kinds = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
     name = f'attachment; filename="activity-{timezone.now():%Y-%m-%d}.{form}"'

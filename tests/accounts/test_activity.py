@@ -42,7 +42,7 @@ def test_change_reads_as_a_difference(entry: AuditEntry, as_auditor: Client) -> 
     [
         ("action=target", 1),
         ("action=target.propose", 1),
-        ("action=propose", 0),
+        ("action=propose", 1),
         ("person=manager&action=target", 1),
         ("person=viewer&action=target", 0),
         ("of=accounts.user:0", 0),
@@ -108,3 +108,13 @@ def test_queries_do_not_grow(how_many: int, people: People, as_auditor: Client, 
 @pytest.mark.parametrize("address", ["/activity/", "/activity/export.csv", "/api/v1/activity/"])
 def test_the_last_day_of_the_calendar_can_be_asked_for(entry: AuditEntry, as_auditor: Client, address: str) -> None:
     assert as_auditor.get(address, {"to": "9999-12-31"}).status_code == 200
+
+
+@pytest.mark.parametrize("query", ["from=garbage", "to=2026-11-28T02:44", "from=2026-13-01&to=2026-12-01"])
+def test_a_day_that_cannot_be_read_shows_and_exports_nothing(entry: AuditEntry, as_auditor: Client, query: str) -> None:
+    page = as_auditor.get(f"/activity/?{query}")
+    assert (page.status_code, page.context["page"].paginator.count) == (422, 0)
+    assert "is no day for" in page.content.decode()
+    for form in ("csv", "json"):
+        assert as_auditor.get(f"/activity/export.{form}?{query}").headers["Location"].startswith("/activity/?")
+    assert as_auditor.get(f"/api/v1/activity/?{query}").status_code == 422

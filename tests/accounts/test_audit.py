@@ -89,7 +89,7 @@ def test_activity_is_for_auditors_and_can_be_filtered(as_auditor: Client, as_vie
     assert "because" in page
     assert "by token robot" in page
     assert "because" not in as_auditor.get("/activity/?person=nobody").content.decode()
-    assert as_auditor.get("/activity/?from=nonsense").status_code == 200
+    assert as_auditor.get("/activity/?from=nonsense").status_code == 422
     assert as_viewer.get("/activity/").status_code == 403
 
 
