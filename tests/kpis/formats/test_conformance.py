@@ -65,3 +65,12 @@ def test_pytest_benchmark_speaks_of_seconds_and_we_of_ms() -> None:
     assert sample.value == pytest.approx(sum(data) / len(data) * 1000)
     assert sample.histogram
     assert sample.histogram.percentile(95) == pytest.approx(data[94] * 1000, rel=0.002)
+
+
+def test_a_value_lies_within_the_samples_beside_it() -> None:
+    sample = {"name": "search", "unit": "ms", "histogram": {"values": [5, 6]}}
+    _, parsed = formats.parse({"milepost": 1, "samples": [sample | {"value": 5.5}]}, "milepost")
+    assert parsed.samples[0].value == 5.5
+    with pytest.raises(formats.Unreadable) as caught:
+        formats.parse({"milepost": 1, "samples": [sample | {"value": 99}]}, "milepost")
+    assert [path for path, _ in caught.value.errors] == ["$.samples[0].value"]
