@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import serializers
@@ -169,7 +170,17 @@ def course(found: History) -> dict[str, Any]:
     }
 
 
-class ProposalIn(serializers.Serializer[Any]):
+class Closed(serializers.Serializer[Any]):
+    """What it does not know is refused, never dropped unsaid."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        unknown = sorted(set(data) - set(self.fields)) if isinstance(data, Mapping) else []
+        if unknown:
+            raise serializers.ValidationError(dict.fromkeys(map(str, unknown), "This cannot be sent here."))
+        return super().to_internal_value(data)
+
+
+class ProposalIn(Closed):
     """A new version: `target` as people type it (`p(95)<500`, `< 0.5 s`, `<= +10%` against the baseline), or `comparator` and
     `value` in the KPI's unit."""
 
@@ -204,7 +215,7 @@ class WindowIn(serializers.Serializer[Any]):
     until = serializers.DateTimeField()
 
 
-class MeasuredIn(WindowIn):
+class MeasuredIn(Closed, WindowIn):
     """A version with a measured baseline; what is left out stays as in the version in force."""
 
     target = serializers.CharField(required=False, max_length=60)

@@ -86,3 +86,24 @@ def test_a_window_that_says_nothing_is_told_by_path(kpi: KPI, as_engineer: Clien
     answer = post(as_engineer, f"{HERE}baseline/", window())
     assert (answer.status_code, [error["path"] for error in answer.json()["errors"]]) == (422, ["$.since"])
     assert as_engineer.get(f"{HERE}baseline/").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "unknown"),
+    [
+        (
+            "targets",
+            {"target": "< 400"},
+            {"decision": "approved", "proposed_by": "x", "baseline_runs": 9, "baseline_since": None},
+        ),
+        ("baseline", {"since": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z"}, {"baseline": 99999}),
+    ],
+)
+def test_what_cannot_be_sent_is_refused_at_its_field(
+    as_engineer: Client, path: str, sent: dict[str, Any], unknown: dict[str, Any]
+) -> None:
+    make_kpi("latency", scorecard=make_scorecard("shop"))
+    answer = as_engineer.post(f"/api/v1/kpis/shop/latency/{path}/", sent | unknown, content_type="application/json")
+    assert answer.status_code == 400
+    assert [one["path"] for one in answer.json()["errors"]] == [f"$.{name}" for name in sorted(unknown)]
+    assert not Target.objects.exists()
