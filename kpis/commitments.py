@@ -141,11 +141,16 @@ def _terms(target: Target, kpi: KPI) -> dict[str, str]:
         "Breached after": duration(target.for_s) if target.for_s else "",
         "Recovered after": duration(target.recover_s) if target.recover_s else "",
         "Severity": "" if target.alert_threshold is None else target.get_severity_display(),
-        "Baseline": figure(target.baseline),
+        "Baseline": figure(target.baseline) + _origin(target),
         "Baseline of": words(target.baseline_on.isoformat()) if target.baseline_on else "",
         "Baseline stated as": target.baseline_stated,
         "Due": words(target.due_on.isoformat()) if target.due_on else "",
     }
+
+
+def _origin(target: Target) -> str:
+    """Whether a baseline was measured here or is what somebody wrote, whatever they say it was taken from."""
+    return "" if target.baseline is None else ", measured" if target.baseline_since else ", as typed"
 
 
 def _bent(before: Target | None, after: Target, kpi: KPI) -> str:

@@ -7,6 +7,7 @@ from django.db import connection
 
 from accounts.models import AuditEntry, User
 from kpis import targets, waivers
+from kpis.commitments import difference
 from kpis.faults import BadTarget
 from kpis.models import KPI, Decision, Incident, KpiState, Target
 from kpis.standing import standing
@@ -213,3 +214,10 @@ def test_approver_is_told_what_took_force_since_they_looked(proposer: User, deci
             targets.approve(target=second, actor=decider, now=NOW, seen=seen)
     else:
         assert targets.approve(target=second, actor=decider, now=NOW, seen=seen).decision == Decision.APPROVED
+
+
+@pytest.mark.parametrize(("since", "said"), [(None, "800 ms, as typed"), (NOW, "800 ms, measured")])
+def test_a_typed_baseline_never_looks_measured(since: datetime | None, said: str) -> None:
+    kpi = make_kpi(unit="ms")
+    row = make_target(kpi, baseline=800, baseline_stated="mean of 99 runs", baseline_since=since)
+    assert {line.label: line.after for line in difference(None, row, kpi)}["Baseline"] == said
