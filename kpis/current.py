@@ -55,8 +55,6 @@ class Known(NamedTuple):
     samples: int
     origin: str
     reported: bool
-    defined: tuple[Any, ...]
-    """The KPI's definition as it stands, in the order of DEFINED."""
     histogram: Histogram | None
 
     def renewed(self, head: Head, figure: Figure) -> Known:
@@ -66,17 +64,10 @@ class Known(NamedTuple):
         )  # fmt: skip
 
 
-DEFINED = (
-    "version", "unit", "reference", "reference_unit", "direction", "aggregation", "across", "across_subject", "window_s",
-    "freshness_s",
-)  # fmt: skip
-"""What figures rest on; a file changes it without a new version."""
-
 _READ = Prepared(
     lambda: Series.objects.filter(kpi_id__any_of=Slot("kpis")).order_by("pk").values_list(
         "kpi_id", "subject", "environment", "pk", "enabled", "current__at", "current__value", "current__count", "current__origin",
-        "current__reported", *(f"kpi__{name}" for name in DEFINED),
-        Case(When(kpi__across=Across.MERGED, then=F("current__histogram"))),
+        "current__reported", Case(When(kpi__across=Across.MERGED, then=F("current__histogram"))),
     )
 )  # fmt: skip
 
@@ -90,8 +81,7 @@ def read(kpi_ids: Iterable[int]) -> list[Known]:
 def ask(kpi_ids: Sequence[int]) -> Callable[[], list[Known]]:
     """The same, asked now and fetched later."""
     asked = _READ.ask(kpis=kpi_ids)
-    end = -1 - len(DEFINED)
-    return lambda: [Known._make((*row[:end], row[end:-1], _histogram(row[-1]))) for row in asked()]
+    return lambda: [Known._make((*row[:-1], _histogram(row[-1]))) for row in asked()]
 
 
 def advance(rows: Sequence[Row], kpis: Mapping[int, KPI], known: Mapping[int, datetime]) -> dict[int, tuple[Head, Figure]]:

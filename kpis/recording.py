@@ -8,11 +8,12 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from accounts.prepared import together
+from accounts.prepared import Prepared, Slot, together
 from kpis import current, locking, rollups, storing
 from kpis.actual import PERCENTILES
 from kpis.commitments import ask_in_force
@@ -40,6 +41,15 @@ MEANING = ("unit", "reference", "reference_unit")
 
 Key = tuple[int, str, str]
 Identity = tuple[int, datetime, str]
+
+
+DEFINED = (
+    "version", "unit", "reference", "reference_unit", "direction", "aggregation", "across", "across_subject", "window_s",
+    "freshness_s",
+)  # fmt: skip
+"""What figures rest on; a file changes it without a new version."""
+
+_DEFINED = Prepared(lambda: KPI.objects.filter(pk__any_of=Slot("kpis")).values_list("pk", *DEFINED))
 
 
 @dataclass(frozen=True)
@@ -124,10 +134,14 @@ def _write(points: Sequence[Point], now: datetime, then: Then | None) -> tuple[R
     keys, ids = [_key(point) for point in points], list(kpis)
     quick = then is None and len(points) < storing.COPY_FROM  # what others do in here may want to see its errors at once
     with together() if quick else nullcontext(), transaction.atomic():
-        questions: list[locking.Ask] = [partial(current.ask, ids), partial(ask_in_force, ids, now)]
-        states, (there, targets) = locking.behind(ids, questions, now=now)
+        questions: list[locking.Ask] = [
+            partial(current.ask, ids),
+            partial(ask_in_force, ids, now),
+            partial(_DEFINED.ask, kpis=ids),
+        ]
+        states, (there, targets, defined) = locking.behind(ids, questions, now=now)
         known = _series(there, set(keys))
-        kpis = _as_now(kpis, known.values())
+        kpis = _as_now(kpis, defined)
         _keep_meaning(points, kpis)
         newest = _newest(known.values())
         rows = _fresh(points, [known[key].series_id for key in keys], newest, now)
@@ -167,10 +181,10 @@ def _series(there: Iterable[Known], keys: set[Key]) -> dict[Key, Known]:
     return known
 
 
-def _as_now(kpis: Mapping[int, KPI], series: Iterable[Known]) -> dict[int, KPI]:
+def _as_now(kpis: Mapping[int, KPI], defined: Iterable[tuple[Any, ...]]) -> dict[int, KPI]:
     """The KPIs as they stand behind their locks: the caller may have read one before somebody changed its window."""
-    had = {pk: tuple(getattr(kpi, name) for name in current.DEFINED) for pk, kpi in kpis.items()}
-    return {**kpis, **KPI.objects.in_bulk([one.kpi_id for one in series if one.defined != had[one.kpi_id]])}
+    had = {pk: (pk, *(getattr(kpi, name) for name in DEFINED)) for pk, kpi in kpis.items()}
+    return {**kpis, **KPI.objects.in_bulk([now[0] for now in defined if now != had[now[0]]])}
 
 
 def _keep_meaning(points: Sequence[Point], kpis: Mapping[int, KPI]) -> None:

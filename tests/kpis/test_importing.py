@@ -136,5 +136,5 @@ def test_an_import_asks_the_same_number_of_queries(
     first = HEAD + "speed,shop,,2026-02-01,1,,,\n"
     bring(first, card, people)
     text = HEAD + "".join(f"speed,shop,,2026-02-02T12:{row:02},1,,,\n" for row in range(rows))
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(15):
         bring(text, card, people)
