@@ -19,12 +19,17 @@ def prune_measurements() -> None:
 
 @shared_task
 def judge() -> None:
-    """Write down the statuses that changed without a new measurement, and look at what rules watch."""
+    """Write down the statuses that changed without a new measurement, look at what rules watch, and count outages that are over.
+
+    None of these waits for another that fails.
+    """
     try:
         remember_changes(KPI.objects.active(), now=timezone.now())
     finally:
-        watch_rules(now=timezone.now())
-        write_down(now=timezone.now())
+        try:
+            watch_rules(now=timezone.now())
+        finally:
+            write_down(now=timezone.now())
 
 
 @shared_task(soft_time_limit=120)

@@ -106,13 +106,18 @@ def _looked(rule: Rule, stand: dict[int, Standing], now: datetime) -> list[Sight
         found = list(_sights(rule, stand, now))
     except Exception as error:
         logger.exception("the alert rule %s cannot be followed", rule.pk)
-        fault = f"{type(error).__name__}: {error}"[:300]
+        fault = why(error)
         if rule.fault != fault:
             Rule.objects.filter(pk=rule.pk).update(fault=fault, fault_at=rule.fault_at or now)
         return None
     if rule.fault:
         Rule.objects.filter(pk=rule.pk).update(fault="", fault_at=None)
     return found
+
+
+def why(error: Exception) -> str:
+    """What is said of a rule that cannot be followed. What did not come from us may name hosts and people: the log has it."""
+    return str(error)[:300] if isinstance(error, ValueError) else f"{type(error).__name__}: the log says more"
 
 
 def _sights(rule: Rule, stand: dict[int, Standing], now: datetime) -> Iterable[Sight]:

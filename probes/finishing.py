@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
@@ -21,6 +21,9 @@ from probes.models import Feed, Run, RunState
 from probes.rows import renew
 
 Ended = tuple[Claim, Measured]
+LONG = timedelta(minutes=1)
+"""Within a shorter run no window begins and ends."""
+
 RESULT = ["state", "started_at", "queue_delay_ms", "outcome", "reason", "error", "finished_at", "details", "readings", "recorded"]
 
 
@@ -59,10 +62,12 @@ def _still_ours(ended: Sequence[Ended]) -> list[Ended]:
 
 
 def _mark_maintained(claims: Sequence[Claim], now: datetime) -> None:
-    """A window that began while a run was under way holds for it too."""
+    """A window that began while a run was under way holds for it too; of a long run also one that is over again."""
     windows = maintenance.holding(now)
-    for claimed in claims if windows else ():
-        if window := maintenance.over(windows, claimed.probe.service):
+    for claimed in claims:
+        began = claimed.run.started_at or now
+        held = maintenance.touching(began, now) if now - began > LONG else windows
+        if window := maintenance.over(held, claimed.probe.service):
             claimed.run.details.setdefault("maintenance", window.reason)
 
 

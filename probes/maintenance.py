@@ -72,6 +72,12 @@ def holding(now: datetime) -> list[Maintenance]:
     return list(Maintenance.objects.filter(begins_at__lte=now, until__gt=now))
 
 
+def touching(since: datetime, now: datetime) -> list[Maintenance]:
+    """The windows that held at some time of a stretch, also those that began and ended in it."""
+    rows = Maintenance.objects.filter(Q(ended_at=None) | Q(ended_at__gt=since), starts_at__lt=now)
+    return [row for row in rows.exclude(rule="", ends_at__lte=since) if row.held(since, now)]
+
+
 def over(windows: Sequence[Maintenance], service: Service) -> Maintenance | None:
     """Of these windows, the one that holds longest for a service."""
     found = [one for one in windows if one.covers(service)]
@@ -98,7 +104,8 @@ def _find_next(window: Maintenance, now: datetime) -> None:
 def _bring_back(window: Maintenance, now: datetime) -> None:
     """Make probes that were moved behind the window due within their interval."""
     named = Q(service=window.service_id) if window.service_id else ~Q(service__tags=[])
-    later = Probe.objects.filter(named, enabled=True, next_run_at__gt=now).select_related("service")
+    later = Probe.objects.filter(named, enabled=True, next_run_at__gt=now).select_related("service").order_by("pk")
+    later = later.select_for_update(of=("self",))
     probes = [one for one in later if one.next_run_at > now + timedelta(seconds=one.interval_s) and window.covers(one.service)]
     for probe in probes:
         wait_s = random.uniform(0, min(probe.interval_s, SPREAD_S))  # noqa: S311 - spreads a fleet, guards nothing

@@ -116,6 +116,11 @@ class Maintenance(models.Model):
         """When the occurrence that holds at a time ends; None where none holds."""
         return self.until if self.begins_at and self.until and self.begins_at <= at < self.until else None
 
+    def held(self, since: datetime, now: datetime) -> bool:
+        """Whether it held at some time of a stretch."""
+        spans = [(begin, min(end, self.ended_at or end)) for begin, end in self.window.between(since, now)]
+        return any(begin < end and begin < now and end > since for begin, end in spans)
+
     def next_at(self, now: datetime) -> datetime | None:
         """When it begins the next time; None where it does not come again."""
         if self.until is None:

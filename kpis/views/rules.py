@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.contrib import messages
@@ -20,7 +21,9 @@ from kpis.commitments import in_force
 from kpis.incidents import Sight
 from kpis.models import KPI, Rule
 from kpis.views.pages import beside, page
-from kpis.watching import look
+from kpis.watching import look, why
+
+logger = logging.getLogger(__name__)
 
 MOST, MOST_SEEN, MOST_WATCHED = 100, 50, 500
 TYPED = {"every_s": "every_h", "for_s": "for_min", "recover_s": "recover_min"}
@@ -100,7 +103,8 @@ def _seen(rule: Rule) -> tuple[list[Sight], str]:
     try:
         sights = look(rule, now=timezone.now())
     except Exception as error:  # whatever stops the rule in the engine is what this page is to show
-        return [], f"{type(error).__name__}: {error}"
+        logger.exception("the alert rule %s cannot be followed", rule.pk)
+        return [], why(error)
     return sorted(sights, key=lambda sight: (not sight.look.lasting, not sight.look.bad, sight.title)), ""
 
 

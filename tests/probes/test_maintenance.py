@@ -243,3 +243,31 @@ def test_a_retry_inside_a_window_is_marked(plan: Any) -> None:
     plan(tag="x")
     (one,) = claim(now=NOW)
     assert one.run.details == {"retry_of": 1, "maintenance": "New disks"}
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "touched"),
+    [(-20, -10, True), (-40, -20, True), (-10, 10, True), (-60, -40, False), (-60, -30, False), (10, 20, False)],
+)
+def test_a_long_run_is_touched_by_windows_that_are_over_again(plan: Any, begins: int, ends: int, touched: bool) -> None:
+    window = plan(service=make_service(), starts_at=NOW + begins * MINUTE, ends_at=NOW + ends * MINUTE, now=NOW - HOUR)
+    assert maintenance.touching(NOW - 30 * MINUTE, NOW) == ([window] if touched else [])
+
+
+def test_a_window_that_was_ended_touches_nothing_after_that(plan: Any, people: Any) -> None:
+    window = plan(service=make_service())
+    maintenance.end(window=window, actor=people.engineer, now=NOW)
+    assert maintenance.touching(NOW + MINUTE, NOW + 2 * MINUTE) == []
+    assert maintenance.touching(NOW - 2 * MINUTE, NOW + MINUTE) == [window]
+
+
+def test_a_window_inside_a_long_run_keeps_it_from_every_kpi(plan: Any, service_url: str, reachable: None) -> None:
+    probe, now = make_probe(make_service(service_url), feeds={"latency": make_kpi(metric="latency")}), timezone.now()
+    plan(service=probe.service, starts_at=now - 20 * MINUTE, ends_at=now - 10 * MINUTE, now=now - HOUR)
+    with running.Stopwatches(running.policy()) as stopwatches:
+        stopwatches.start(claim(now=now))
+        ended = stopwatches.ended(wait_s=5)
+    for claimed, _ in ended:
+        claimed.run.started_at = now - 30 * MINUTE  # as if it had taken as long as a load run
+    running.finish(ended, now=timezone.now())
+    assert (Run.objects.get().details["maintenance"], Measurement.objects.count()) == ("New disks", 0)
