@@ -24,7 +24,8 @@ from kpis.commitments import in_force
 from kpis.faults import BadTarget
 from kpis.models import KPI, Target
 
-KEPT = ("alert_threshold", "severity", "for_s", "recover_s", "baseline", "baseline_on", "baseline_stated", "due_on")
+KEPT = ("alert_threshold", "severity", "for_s", "recover_s", "due_on")
+BASELINE = ("baseline", "baseline_on", "baseline_stated")
 """What a proposal that leaves it out takes over from the version in force; an explicit null drops it."""
 
 
@@ -50,9 +51,12 @@ def _propose(request: Request, kpi: KPI) -> Response:
     form.is_valid(raise_exception=True)
     actor, token = audit.actor_of(request)
     before = in_force([kpi], timezone.now()).get(kpi.pk)
-    kept = {name: getattr(before, name) for name in KEPT} if before else {}
+    sent = form.validated_data
+    # A baseline that stays as it is stays a measured one, where it was measured.
+    names = (*KEPT, *(BASELINE if any(name in sent for name in BASELINE) else targets.MEASURED))
+    kept = {name: getattr(before, name) for name in names} if before else {}
     try:
-        target = targets.propose(kpi=kpi, actor=actor, token=token, **(kept | form.validated_data))
+        target = targets.propose(kpi=kpi, actor=actor, token=token, **(kept | sent))
     except BadTarget as error:
         raise invalid([{"path": f"$.{field}", "detail": detail} for field, detail in error.errors.items()]) from error
     except targets.Refused as error:

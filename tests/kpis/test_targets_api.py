@@ -80,6 +80,14 @@ def test_a_baseline_is_measured_and_proposed(kpi: KPI, as_engineer: Client, as_v
     made = post(as_engineer, f"{HERE}baseline/", window() | {"rationale": "before the index"}).json()
     assert (made["target"], made["baseline_runs"], made["alert_threshold"]) == ("< 500", 5, 1000)
     assert Target.objects.get(pk=made["id"]).baseline_stated.startswith("95th percentile of 5 runs with 5 samples, ")
+    Target.objects.filter(pk=made["id"]).update(decision="approved", effective_from=timezone.now())
+    later, typed = (post(as_engineer, f"{HERE}targets/", {"target": "< 450"} | more).json() for more in ({}, {"baseline": 700}))
+    assert (later["baseline"], later["baseline_runs"], typed["baseline"], typed["baseline_runs"]) == (
+        made["baseline"],
+        5,
+        700,
+        None,
+    )
 
 
 def test_a_window_that_says_nothing_is_told_by_path(kpi: KPI, as_engineer: Client) -> None:
