@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from roadmap.models import Roadmap, Task
 from tests.roadmap.factories import load_source, make_benefit, make_cost, make_phase, make_risk, make_roadmap, make_task
@@ -151,6 +153,8 @@ def test_phase_waiver_is_asked_for_and_approved(as_manager: Client, as_approver:
     make_task(phase)
     url = reverse("roadmap:waiver-request", args=[phase.roadmap.slug, 1])
     as_manager.post(url, {"reason": "Not needed yet", "expires_on": "2099-01-31"})
+    assert not phase.gate.waivers.exists()  # at most a year
+    as_manager.post(url, {"reason": "Not needed yet", "expires_on": f"{timezone.now() + timedelta(days=30):%Y-%m-%d}"})
     waiver = phase.gate.waivers.get()
     assert as_manager.post(reverse("roadmap:waiver-decide", args=[waiver.pk]), {"decision": "approve"}).status_code == 403
     told = text_of(as_approver.post(reverse("roadmap:waiver-decide", args=[waiver.pk]), {"decision": "approve"}, follow=True))
