@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -133,7 +134,8 @@ class Incident(models.Model):
 
 
 def place(title: str, subject: str) -> str:
-    return "" if subject in title else subject
+    """The subject, unless the title has it as a word of its own: `web` is no part of `web-vitals`."""
+    return "" if re.search(rf"(?<![\w-]){re.escape(subject)}(?![\w-])", title) else subject
 
 
 class Outbox(models.TextChoices):

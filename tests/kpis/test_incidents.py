@@ -13,6 +13,7 @@ from kpis import incidents
 from kpis.alerting import Look
 from kpis.incidents import Sight
 from kpis.models import KPI, Incident, KpiState, Transition
+from kpis.models.alerts import place
 from kpis.points import Point
 from kpis.recording import record
 from kpis.remembering import remember_changes
@@ -217,3 +218,11 @@ def test_another_subject_within_the_recover_window_is_told(people: People) -> No
     found = Incident.objects.get()
     assert (found.state, found.subject, found.value) == ("firing", "b", 900)
     assert life()[-2:] == [("resolved", "a", 50, "quiet"), ("firing", "b", 900, "due")]
+
+
+@pytest.mark.parametrize(
+    ("title", "told"),
+    [("web is not available", ""), ("web-vitals above 200 ms", "web"), ("Latency (web) burns", ""), ("cobweb", "web")],
+)
+def test_a_subject_is_told_unless_the_title_has_it_as_a_word(title: str, told: str) -> None:
+    assert place(title, "web") == told
