@@ -9,6 +9,7 @@ from django import forms
 
 from accounts.forms import Styled, VersionedForm
 from kpis import channels
+from kpis.alerting import LONGEST_S
 from kpis.models import KPI, Channel, Kind, Route, Rule, Scorecard, Silence
 from kpis.models.alerts import RULED
 from kpis.planned_form import PlannedForm, ZoneField
@@ -131,9 +132,9 @@ class SilenceForm(PlannedForm):
 
 class RuleForm(VersionedForm):
     kind = forms.ChoiceField(choices=RULED, label="Alert when it is")
-    for_min = forms.FloatField(min_value=0, max_value=525600, initial=0, label="For at least, minutes")
+    for_min = forms.FloatField(min_value=0, max_value=LONGEST_S / 60, initial=0, label="For at least, minutes")
     recover_min = forms.FloatField(
-        min_value=0, max_value=525600, initial=0, label="Over when it was good for, minutes",
+        min_value=0, max_value=LONGEST_S / 60, initial=0, label="Over when it was good for, minutes",
         help_text="Within it (five minutes at least), it is the same alert again.",
     )  # fmt: skip
     every_h = forms.FloatField(

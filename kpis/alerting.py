@@ -13,6 +13,10 @@ GATHER_S = 5
 """So long a transition waits before it is told, so that what breaks together is told together."""
 
 
+LONGEST_S = 366 * 86400
+"""What is watched waits at most so long before it fires, and before it is over."""
+
+
 class State(StrEnum):
     PENDING = "pending"
     FIRING = "firing"

@@ -10,6 +10,7 @@ from django.db import transaction
 from accounts import audit
 from accounts.models import User
 from accounts.versions import figures, locked
+from kpis.alerting import LONGEST_S
 from kpis.models import KPI, Kind, Rule
 from kpis.units import UnitMismatch, family
 
@@ -17,9 +18,6 @@ FIELDS = (
     "kind", "scorecard", "kpi", "service", "branch", "severity", "for_s", "recover_s", "every_s", "objective", "min_events",
     "enabled",
 )  # fmt: skip
-
-
-LONGEST_S = 366 * 86400
 
 
 class BadRule(ValueError):

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts import audit
 from accounts.models import User
+from kpis.alerting import LONGEST_S
 from kpis.commitments import approved, figures, in_force, overtaken
 from kpis.faults import BadTarget, check
 from kpis.faults import Refused as Refused
@@ -21,8 +22,6 @@ from kpis.thresholds import BadThreshold, parse, resolve
 
 LONGEST = 60
 """Characters of a target as it is typed."""
-
-LONGEST_S = 366 * 86400
 
 FURTHEST = timedelta(days=5 * 366)
 """How far ahead a version may take force: what lies further off is a typing error."""
