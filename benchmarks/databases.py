@@ -69,9 +69,14 @@ def fill(rows: int) -> None:
     every = list(Series.objects.select_related("kpi"))
     for start in range(0, len(every), 100):
         current.renew(every[start : start + 100])
+    settle()
+    assert CurrentValue.objects.count() == len(every)
+
+
+def settle() -> None:
+    """Let the database know what it holds, as it does by itself a minute after rows have come."""
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
-    assert CurrentValue.objects.count() == len(every)
 
 
 def _scorecard(slug: str, how_many: int, subjects: int) -> None:

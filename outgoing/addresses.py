@@ -163,6 +163,7 @@ def checked_host(host: str) -> str:
     return name
 
 
+@lru_cache(maxsize=4096)
 def literal_address(name: str) -> Address | None:
     try:
         return ipaddress.ip_address(name)

@@ -10,6 +10,7 @@ from types import ModuleType
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
+from accounts.prepared import Prepared, Slot
 from probes import heartbeat, maintenance
 from probes.kinds import kinds
 from probes.kinds.base import Outcome
@@ -26,6 +27,13 @@ LEASE = timedelta(seconds=100)
 BACK_OFF_AFTER, BACK_OFF_MOST, BACK_OFF_LONGEST_S = 2, 6, 900
 MOST_DELAY_MS = 2**31 - 1
 STARTED = ["state", "started_at", "queue_delay_ms", "details"]
+
+_BUSY = Prepared(
+    lambda: Probe.objects.filter(
+        kind__any_of=Slot("kinds"), service_id__any_of=Slot("services"), claimed_until__gt=Slot("now")
+    ).values_list("service_id")
+)
+_QUEUED = Prepared(lambda: Run.objects.filter(probe_id__any_of=Slot("probes"), state=RunState.QUEUED).order_by("-due_at", "-pk"))
 
 
 @dataclass(frozen=True)
@@ -80,8 +88,7 @@ def _locked(due: QuerySet[Probe]) -> QuerySet[Probe]:
 def _one_timed_each(rows: QuerySet[Probe], now: datetime) -> list[Probe]:
     """Asked again behind the lock: another worker may have claimed beside us between the question and the lock."""
     probes, timed = list(rows), _timed()
-    claimed = Probe.objects.filter(kind__in=timed, service__in={probe.service_id for probe in probes}, claimed_until__gt=now)
-    busy = set(claimed.values_list("service_id", flat=True))
+    busy = {pk for (pk,) in _BUSY(kinds=timed, services=[probe.service_id for probe in probes], now=now)}
     chosen = []
     for probe in probes:
         if probe.kind in timed:
@@ -112,8 +119,7 @@ def _outside_windows(probes: list[Probe], waiting: dict[int, Run], now: datetime
 
 def _waiting(probes: list[Probe]) -> dict[int, Run]:
     """The oldest queued run of each probe: somebody asked for it, or it is a retry."""
-    queued = Run.objects.filter(probe__in=probes, state=RunState.QUEUED).order_by("-due_at", "-pk")
-    return {run.probe_id: run for run in queued}
+    return {run.probe_id: run for run in _QUEUED(probes=[probe.pk for probe in probes])}
 
 
 def begin(run: Run, now: datetime) -> Run:

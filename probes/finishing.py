@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
+from accounts.prepared import Prepared, Slot
 from kpis import locking
+from kpis.models import KPI
 from kpis.points import Point, Rejected, point_of
 from kpis.readings import Reading
 from kpis.recording import Conflict, record
@@ -25,6 +27,16 @@ LONG = timedelta(minutes=1)
 """Within a shorter run no window begins and ends."""
 
 RESULT = ["state", "started_at", "queue_delay_ms", "outcome", "reason", "error", "finished_at", "details", "readings", "recorded"]
+
+_RUNNING = Prepared(
+    lambda: (
+        Run.objects.select_for_update().filter(pk__any_of=Slot("runs"), state=RunState.RUNNING).order_by("pk").values_list("pk")
+    )
+)
+_FEEDS = Prepared(
+    lambda: Feed.objects.filter(probe_id__any_of=Slot("probes")).order_by("pk").values_list("probe_id", "metric", "kpi_id")
+)
+_KPIS = Prepared(lambda: KPI.objects.filter(pk__any_of=Slot("kpis")).select_related("scorecard"))
 
 
 @dataclass
@@ -42,9 +54,9 @@ def finish(ended: Sequence[Ended], *, now: datetime) -> int:
     A run that was given up meanwhile (its lease ran out) changes nothing more: its retry speaks for it.
     """
     ours = _still_ours(ended)
-    feeds = _feeds(ours)
+    fed = _fed(ours)
     _mark_maintained([claimed for claimed, _ in ours], now)
-    told = [_told(claimed, measured, feeds.get(claimed.probe.pk, [])) for claimed, measured in ours]
+    told = [_told(claimed, measured, fed.get(claimed.probe.pk, [])) for claimed, measured in ours]
     _store(told, now)
     for (claimed, measured), said in zip(ours, told, strict=True):
         _fill(claimed, measured, said, now)
@@ -54,10 +66,7 @@ def finish(ended: Sequence[Ended], *, now: datetime) -> int:
 
 
 def _still_ours(ended: Sequence[Ended]) -> list[Ended]:
-    rows = Run.objects.filter(pk__in=[claimed.run.pk for claimed, _ in ended], state=RunState.RUNNING).order_by("pk")
-    if connection.features.has_select_for_update:
-        rows = rows.select_for_update()
-    running = set(rows.values_list("pk", flat=True))
+    running = {pk for (pk,) in _RUNNING(runs=[claimed.run.pk for claimed, _ in ended])}
     return [(claimed, measured) for claimed, measured in ended if claimed.run.pk in running]
 
 
@@ -71,38 +80,40 @@ def _mark_maintained(claims: Sequence[Claim], now: datetime) -> None:
             claimed.run.details.setdefault("maintenance", window.reason)
 
 
-def _feeds(ended: Sequence[Ended]) -> dict[int, list[Feed]]:
-    found: dict[int, list[Feed]] = {}
-    probes = [claimed.probe.pk for claimed, _ in ended]
-    for feed in Feed.objects.filter(probe__in=probes).select_related("kpi__scorecard").order_by("pk"):
-        found.setdefault(feed.probe_id, []).append(feed)
+def _fed(ended: Sequence[Ended]) -> dict[int, list[tuple[str, KPI]]]:
+    """The metrics of probes that feed a KPI, and that KPI."""
+    feeds = _FEEDS(probes=[claimed.probe.pk for claimed, _ in ended])
+    kpis = {kpi.pk: kpi for kpi in _KPIS(kpis=list({pk for _, _, pk in feeds}))}
+    found: dict[int, list[tuple[str, KPI]]] = {}
+    for probe, metric, pk in feeds:
+        found.setdefault(probe, []).append((metric, kpis[pk]))
     return found
 
 
-def _told(claimed: Claim, measured: Measured, feeds: Sequence[Feed]) -> _Told:
+def _told(claimed: Claim, measured: Measured, fed: Sequence[tuple[str, KPI]]) -> _Told:
     """What reaches a KPI, and why something does not."""
     service, told = claimed.probe.service, _Told()
     by_metric = {reading.metric: reading for reading in measured.readings}
     maintained = claimed.run.details.get("maintenance")
-    for feed in feeds:
-        row: dict[str, Any] = {"metric": feed.metric, "kpi": f"{feed.kpi.scorecard.slug}/{feed.kpi.key}"}
+    for metric, kpi in fed:
+        row: dict[str, Any] = {"metric": metric, "kpi": f"{kpi.scorecard.slug}/{kpi.key}"}
         told.rows.append(row)
-        reading = by_metric.get(feed.metric)
+        reading = by_metric.get(metric)
         if reading is None:
             row["why_not"] = measured.error or measured.reason or "this run did not read it"
             continue
-        if maintained or feed.kpi.is_archived:
+        if maintained or kpi.is_archived:
             row["why_not"] = f"in a maintenance window: {maintained}" if maintained else "this KPI is archived"
             continue
         try:
             point = point_of(
-                reading, kpi=feed.kpi, subject=service.slug, environment=service.environment, origin=f"run:{claimed.run.pk}"
+                reading, kpi=kpi, subject=service.slug, environment=service.environment, origin=f"run:{claimed.run.pk}"
             )
         except UnitMismatch as error:
             row["why_not"] = str(error)
         else:
             told.points.append(point)
-            row |= {"value": point.value, "unit": feed.kpi.measured_unit}
+            row |= {"value": point.value, "unit": kpi.measured_unit}
     return told
 
 

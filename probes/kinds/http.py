@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated
-from urllib.parse import urljoin
+from urllib.parse import SplitResult, urljoin
 
 import msgspec
 from msgspec import Meta
@@ -42,10 +43,8 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def measure(target: Target, params: Params, tools: Tools) -> Measured:
-    base = target.base_url.rstrip("/") + "/"
     try:
-        origin = checked_url(target.base_url)
-        payloads = [prepare("GET", urljoin(base, path.lstrip("/")), target.headers) for path in params.paths]
+        origin, payloads = _requests(target.base_url, tuple(params.paths), tuple(target.headers.items()))
         plan = Plan(
             origin=origin, payloads=payloads, requests=params.requests, users=params.users,
             timeout_s=params.timeout_s, total_s=LONGEST_S,
@@ -57,6 +56,13 @@ async def measure(target: Target, params: Params, tools: Tools) -> Measured:
     asked = {"asked": [f"GET {path}" for path in params.paths], "at_the_same_time": params.users}
     found = judged(result, at=at, only_2xx=params.only_2xx)
     return replace(found, details=asked | found.details)
+
+
+@lru_cache(maxsize=4096)
+def _requests(base_url: str, paths: tuple[str, ...], headers: tuple[tuple[str, str], ...]) -> tuple[SplitResult, list[bytes]]:
+    """Where to connect, and what to send in turn: the same for every run of a probe. Raises Refused."""
+    base = base_url.rstrip("/") + "/"
+    return checked_url(base_url), [prepare("GET", urljoin(base, path.lstrip("/")), dict(headers)) for path in paths]
 
 
 def judged(result: Result, *, at: datetime, only_2xx: bool = False) -> Measured:
