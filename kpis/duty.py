@@ -85,6 +85,13 @@ def listed() -> QuerySet[Incident]:
     return Incident.objects.exclude(fired_at=None).select_related("kpi__scorecard", "scorecard")
 
 
+def shown() -> QuerySet[Incident]:
+    """What can be looked at by its number: whatever was an alert, and what may become one."""
+    return Incident.objects.filter(Q(fired_at__isnull=False) | Q(state=State.PENDING)).select_related(
+        "kpi__scorecard", "scorecard"
+    )
+
+
 def about_to_fire() -> QuerySet[Incident]:
     """What is bad and will be an alert if it stays so, the next one first."""
     return (

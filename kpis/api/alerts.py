@@ -80,7 +80,7 @@ def alert_list(request: Request) -> Response:
 @scopes(GET=Scope.READ)
 @api_view(["GET"])
 def alert_detail(request: Request, pk: int) -> Response:
-    """One alert with every step of its life."""
+    """One alert with every step of its life; also one that is `pending`, with `fires_at`."""
     return Response(_story(_incident(request, pk)))
 
 
@@ -146,7 +146,7 @@ def _visible(request: Request, found: QuerySet[Incident]) -> QuerySet[Incident]:
 
 
 def _incident(request: Request, pk: int) -> Incident:
-    incident = _visible(request, duty.listed()).filter(pk=pk).first()
+    incident = _visible(request, duty.shown()).filter(pk=pk).first()
     if incident is None:
         raise Http404("There is no such alert.")
     return incident

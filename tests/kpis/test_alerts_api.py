@@ -66,6 +66,15 @@ def test_what_is_about_to_fire_is_listed_where_it_is_asked_for(engineer: Callabl
     assert (found[0]["state"], found[0]["fires_at"] is None, found[0]["fired_at"]) == ("pending", False, None)
 
 
+def test_what_is_about_to_fire_is_shown_but_not_taken_up(engineer: Callable[..., APIClient]) -> None:
+    one, client = fire(), engineer()
+    Incident.objects.update(state="pending", fired_at=None, fires_at=timezone.now())
+    found = client.get(f"{ALERTS}{one.pk}/").json()
+    assert (found["id"], found["state"], found["fires_at"] is None, found["fired_at"]) == (one.pk, "pending", False, None)
+    assert len(found["transitions"]) == 1
+    assert client.post(f"{ALERTS}{one.pk}/acknowledge/", {}, format="json").status_code == 409
+
+
 def test_unknown_state_is_refused_with_its_path(engineer: Callable[..., APIClient]) -> None:
     answer = engineer().get(ALERTS, {"state": "broken"})
     assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "$.state")
