@@ -12,6 +12,7 @@ from accounts.models import User
 from accounts.versions import figures, locked
 from kpis.alerting import LONGEST_S
 from kpis.models import KPI, Kind, Rule
+from kpis.models.channels import RANKS
 from kpis.units import UnitMismatch, family
 
 FIELDS = (
@@ -44,12 +45,12 @@ def change(*, rule: Rule, changes: Mapping[str, Any], actor: User, version: int 
     """What it watches from the next look on; switched off, its open alerts end then. One that cannot be followed may be
     switched off all the same. Raises BadRule or StaleEdit."""
     current = locked(rule, version)
-    before, watched = figures(current, changes), _watched(current)
+    before, watched = figures(current, changes), (_watched(current), _step(current))
     for name, value in changes.items():
         setattr(current, name, value)
     if dict(changes) != {"enabled": False} and (errors := faults(current)):
         raise BadRule(errors)
-    if _watched(current) != watched and (errors := _double(current)):
+    if (_watched(current), _step(current)) != watched and (errors := _double(current)):
         raise BadRule(errors)
     after = figures(current, changes)
     if before != after:
@@ -86,17 +87,38 @@ def faults(rule: Rule) -> dict[str, str]:
 
 
 def _watched(rule: Rule) -> dict[str, Any]:
-    """What tells two rules apart: of two with the same, every alert would come twice."""
+    """What a rule looks at: of two with the same, every alert would come twice, unless one is the escalation of the other."""
     about = {"kpi": rule.kpi} if rule.kpi else {"kpi": None, "scorecard": rule.scorecard}
     expected = {"service": rule.service, "branch": rule.branch} if rule.kind == Kind.ABSENT else {}
     return {"kind": rule.kind, **about, **expected}
 
 
+def _step(rule: Rule) -> tuple[int, int]:
+    """How grave it is, and after how long."""
+    return RANKS[rule.severity], rule.for_s + (rule.every_s or 0 if rule.kind == Kind.ABSENT else 0)
+
+
+def _escalates(one: Rule, other: Rule) -> bool:
+    """Whether one of the two says later and graver what the other has said."""
+    (earlier, soon), (later, late) = sorted((_step(one), _step(other)), key=lambda step: step[1])
+    return soon < late and earlier < later
+
+
 def _double(rule: Rule) -> dict[str, str]:
-    there = Rule.objects.filter(**_watched(rule)).exclude(pk=rule.pk).first()
-    off = "" if there is None or there.enabled else ", switched off"
-    field = "kpi" if rule.kpi else "scorecard" if rule.scorecard else "service"
-    return {field: f"Rule {there.pk} watches this already: {there}{off}. Change that one."} if there else {}
+    """The rule that watches the same, beside its field. No other is made meanwhile: who makes one about the same KPI or
+    scorecard waits until the transaction ends."""
+    about: Any = rule.kpi or rule.scorecard
+    type(about).objects.select_for_update(no_key=True).get(pk=about.pk)
+    same = Rule.objects.filter(**_watched(rule)).exclude(pk=rule.pk)
+    there = next((one for one in same if not _escalates(one, rule)), None)
+    if there is None:
+        return {}
+    off = "" if there.enabled else ", switched off"
+    return {
+        "kpi" if rule.kpi else "scorecard": (
+            f"Rule {there.pk} watches this already: {there}{off}. Change that one, or let this one be graver and last longer."
+        )
+    }
 
 
 def _burn_faults(rule: Rule) -> dict[str, str]:

@@ -97,6 +97,33 @@ def test_the_same_is_not_watched_twice(engineer: Engineer, errors: str) -> None:
     assert (moved.status_code, Rule.objects.count()) == (422, 2)
 
 
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"severity": "critical", "for_s": 7200}, 201),
+        ({"severity": "low", "for_s": 60}, 201),
+        ({"severity": "critical", "for_s": 3600}, 422),
+        ({"severity": "critical", "for_s": 60}, 422),
+        ({"severity": "high", "for_s": 7200}, 422),
+    ],
+)
+def test_what_is_graver_the_longer_it_lasts_is_no_double(
+    engineer: Engineer, errors: str, fields: dict[str, object], status: int
+) -> None:
+    client, wanted = engineer(), {"kind": "stale", "kpi": errors}
+    client.post(RULES, wanted | {"severity": "high", "for_s": 3600}, format="json")
+    assert client.post(RULES, wanted | fields, format="json").status_code == status
+
+
+def test_an_escalation_is_not_made_a_double(engineer: Engineer, errors: str) -> None:
+    client, wanted = engineer(), {"kind": "stale", "kpi": errors}
+    client.post(RULES, wanted | {"severity": "high", "for_s": 3600}, format="json")
+    graver = client.post(RULES, wanted | {"severity": "critical", "for_s": 7200}, format="json")
+    at = f"{RULES}{graver.json()['id']}/"
+    assert client.patch(at, {"severity": "high"}, format="json", HTTP_IF_MATCH=graver["ETag"]).status_code == 422
+    assert client.patch(at, {"min_events": 7}, format="json", HTTP_IF_MATCH=graver["ETag"]).status_code == 200
+
+
 def test_change_that_does_not_fit_leaves_the_rule(engineer: Engineer, errors: str) -> None:
     rule = Rule.objects.create(kind="stale", scorecard=make_scorecard("other"))
     answer = engineer().patch(f"{RULES}{rule.pk}/", {"kpi": errors}, format="json")
