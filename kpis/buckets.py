@@ -14,7 +14,8 @@ from django.db.models import QuerySet
 from kpis import rollups
 from kpis.actual import PERCENTILES, SeriesFigure, Stretch, aggregate, combine, counted
 from kpis.models import KPI, Across, Direction, Rollup, Series
-from kpis.stats.histogram import Histogram, Stack
+from kpis.stats.histogram import Histogram
+from kpis.stats.stack import Stack
 
 
 @dataclass(frozen=True)

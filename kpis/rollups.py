@@ -230,8 +230,8 @@ def differences(series: Series, *, since: datetime | None = None) -> list[str]:
 
 
 def _same(name: str, mine: Any, theirs: Any) -> bool:
-    if name == "histogram":
-        return (bytes(mine) if mine else None) == (bytes(theirs) if theirs else None)
+    if name == "histogram":  # the same samples may be stored in an earlier form
+        return (Histogram.from_bytes(mine) if mine else None) == (Histogram.from_bytes(theirs) if theirs else None)
     if name in ("total", "plain_total"):  # sums of floats depend on their order
         return bool(abs(mine - theirs) <= 1e-9 * max(1.0, abs(mine), abs(theirs)))
     return bool(mine == theirs)

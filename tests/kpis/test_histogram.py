@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kpis.stats.histogram import RELATIVE_ERROR, Histogram, Stack
+from kpis.stats import histogram
+from kpis.stats.histogram import RELATIVE_ERROR, Histogram
 
 samples = st.lists(st.floats(0, 1e9, allow_subnormal=False), max_size=50)
 
@@ -26,10 +27,19 @@ def test_percentile_lies_within_the_stated_error(values: list[float], percent: f
     assert Histogram.from_values(values).percentile(percent) == pytest.approx(exact, rel=RELATIVE_ERROR * 1.0001)
 
 
+@given(st.lists(st.tuples(st.floats(0, 1e9), st.integers(0, 10**12)), max_size=50))
+def test_few_values_fall_into_the_same_buckets_as_many(pairs: list[tuple[float, int]]) -> None:
+    values, counts = [value for value, _ in pairs], [count for _, count in pairs]
+    few = Histogram.from_counts(values, counts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(histogram, "MANY", 0)
+        assert Histogram.from_counts(values, counts) == few
+
+
 @given(samples)
 def test_bytes_round_trip(values: list[float]) -> None:
-    histogram = Histogram.from_values(values)
-    assert Histogram.from_bytes(histogram.to_bytes()) == histogram
+    made = Histogram.from_values(values)
+    assert Histogram.from_bytes(made.to_bytes()) == made
 
 
 def test_error_is_at_most_a_fifth_of_a_percent() -> None:
@@ -47,17 +57,6 @@ def test_ten_thousand_latencies_stay_small() -> None:
     assert len(Histogram.from_values(latencies).to_bytes()) < 4000
 
 
-@given(st.lists(st.lists(samples, max_size=4), max_size=5), st.sampled_from([0, 50, 95, 99.9, 100]))
-def test_a_stack_says_of_each_group_what_the_merged_histogram_says(sent: list[list[list[float]]], percent: float) -> None:
-    groups = [[Histogram.from_values(values) for values in group] for group in sent]
-    stack = Stack([[one.to_bytes() for one in group] for group in groups])
-    found, counts = stack.percentiles(percent)
-    for number, group in enumerate(groups):
-        merged = Histogram.merge(group)
-        assert (stack.histogram(number), counts[number]) == (merged, merged.count)
-        assert found[number] == merged.percentile(percent) if merged.count else np.isnan(found[number])
-
-
 @given(samples, samples)
 def test_what_was_merged_can_be_taken_out_again(one: list[float], other: list[float]) -> None:
     mine, theirs = Histogram.from_values(one), Histogram.from_values(other)
@@ -72,6 +71,6 @@ def test_what_is_not_there_cannot_be_taken_out() -> None:
 
 @given(samples.filter(bool), st.sampled_from([0, 50, 90, 95, 99, 100]))
 def test_only_at_an_end_can_the_extremes_bound_a_percentile(values: list[float], percent: float) -> None:
-    histogram = Histogram.from_values(values)
-    if not histogram.at_an_end(percent):
-        assert min(values) < histogram.percentile(percent) < max(values)
+    made = Histogram.from_values(values)
+    if not made.at_an_end(percent):
+        assert min(values) < made.percentile(percent) < max(values)

@@ -13,7 +13,9 @@ from kpis.points import Point
 from kpis.recording import Conflict, Receipt, record
 from kpis.retention import prune
 from kpis.stats.histogram import Histogram
+from kpis.stats.packed import unpack
 from tests.kpis.factories import NOW, latency_point, make_kpi, record_values
+from tests.kpis.test_packed import deflated
 
 databases = pytest.mark.databases
 
@@ -30,6 +32,16 @@ def test_damaged_rollups_are_found_and_made_anew() -> None:
         call_command("verify_rollups", stdout=out)
     call_command("rebuild_rollups", stdout=out)
     call_command("verify_rollups", stdout=out)
+
+
+@databases
+@pytest.mark.django_db
+def test_histograms_in_an_earlier_form_are_no_damage() -> None:
+    record_values(make_kpi(aggregation="p95"), [1, 2, 3], until=timezone.now() - timedelta(minutes=1), step_s=3600)
+    for rollup in Rollup.objects.all():
+        rollup.histogram = deflated(*unpack(rollup.histogram))
+        rollup.save()
+    assert rollups.differences(Series.objects.select_related("kpi").get()) == []
 
 
 @databases
