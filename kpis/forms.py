@@ -21,6 +21,8 @@ MOMENT = {"type": "datetime-local"}
 BESIDE = {**MOMENT, "class": "form-control w-auto"}
 MINUTE = "%Y-%m-%dT%H:%M"
 WINDOW = ("baseline_since", "baseline_until")
+MEASURED = ("baseline", "baseline_on")
+"""What a measured window says, so that nobody writes it."""
 
 
 class ProposalForm(Styled, forms.Form):
@@ -61,7 +63,7 @@ class ProposalForm(Styled, forms.Form):
 
     def _take(self, measured: Measured) -> None:
         """Show the measured baseline; what it was measured over goes along, and it is measured again when it is sent."""
-        for name in ("baseline", "baseline_on"):
+        for name in MEASURED:
             self.fields[name].disabled = True
         self.fields["baseline"].help_text = measured.baseline_stated
         for name in WINDOW:
@@ -89,6 +91,21 @@ class ProposalForm(Styled, forms.Form):
         if at is not None and at < self.now:
             raise forms.ValidationError("That has been already, and what was measured stays judged: write a later time, or none.")
         return at
+
+    def clean(self) -> dict[str, Any]:
+        """A browser sends nothing of what is measured; what is sent all the same is refused where it says something else."""
+        data = super().clean() or self.cleaned_data
+        for name in MEASURED if self.measured else ():
+            if self.data.get(name) and self._written(name) != getattr(self.measured, name):
+                self.add_error(name, "This was measured over this window: leave it out, or write a baseline without a window.")
+        return data
+
+    def _written(self, name: str) -> Any:
+        """What was sent for a field that is shown only; None for what cannot be read."""
+        try:
+            return self.fields[name].clean(self.data[name])
+        except forms.ValidationError:
+            return None
 
     def propose(self, *, actor: User) -> Target | None:
         """The new version; None where the figures contradict each other, which then stands beside the fields."""

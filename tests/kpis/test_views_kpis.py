@@ -154,7 +154,10 @@ def test_a_baseline_is_measured_shown_and_proposed(kpi: KPI, as_engineer: Client
     window = {"baseline_since": f"{start:%Y-%m-%dT%H:%M:%S}", "baseline_until": f"{end:%Y-%m-%dT%H:%M:%S}"}
     told = as_engineer.get(URL, window).content.decode()
     assert "95th percentile of 5 runs with 5 samples" in told
-    as_engineer.post(f"{URL}targets/", PROPOSAL | window | {"baseline": "1"})
+    refused = as_engineer.post(f"{URL}targets/", PROPOSAL | window | {"baseline": "1"})
+    assert (refused.status_code, list(refused.context["form"].errors), kpi.targets.count()) == (422, ["baseline"], 1)
+    assert "was measured over this window" in refused.content.decode()
+    as_engineer.post(f"{URL}targets/", PROPOSAL | window | {"baseline_on": f"{end:%Y-%m-%d}"})
     version = kpi.targets.get(number=2)
     assert version.baseline == pytest.approx(600, rel=0.002)
     assert (version.baseline_runs, version.baseline_on) == (5, end.date())
