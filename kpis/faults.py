@@ -8,9 +8,9 @@ from datetime import date
 from accounts.templatetags.ui import unit_word
 from kpis.evaluation import COMPARATORS
 from kpis.models import KPI, Direction
-from kpis.points import MOST_VALUE, UNBOUNDED, bounds
+from kpis.points import MOST_VALUE, bounds
 from kpis.thresholds import number
-from kpis.units import convert, family
+from kpis.units import convert
 
 
 class Refused(ValueError):
@@ -80,9 +80,10 @@ def impossible(kpi: KPI, figure: float, *, below_nothing: bool = False) -> str:
         return "Write a finite number."
     if figure < 0 and not (below_nothing and kpi.is_reduction):
         return f"It is never below 0{_in(kpi)}: write a figure from 0 on."
-    whole = convert(1, "ratio", kpi.unit) if family(kpi.unit) == "share" and kpi.metric not in UNBOUNDED else None
-    if whole is not None and figure > whole:
-        return f"A share does not pass {_figure(kpi, whole)}: write a figure up to that."
+    # What is promised reaches as far as what is measured: a share of which no reading says what it is a share of may be one of
+    # last year's sales, and pass the whole.
+    if figure > bounds(kpi)[1]:
+        return f"A share does not pass {_figure(kpi, convert(1, 'ratio', kpi.unit))}: write a figure up to that."
     return ""
 
 

@@ -119,9 +119,10 @@ def test_relative_text_takes_over_the_newest_baseline(proposer: User) -> None:
         ({"unit": "%", "metric": "availability", "direction": "higher"}, {"target": "> 100"}, "target"),
         ({}, {"target": "< 5", "effective_from": datetime(9999, 1, 1, tzinfo=UTC)}, "effective_from"),
         ({}, {"comparator": "<", "value": float("nan")}, "value"),
-        ({"unit": "%"}, {"target": "< 101"}, "target"),
-        ({"unit": "ratio"}, {"target": "< 101 %"}, "target"),
-        ({"unit": "ratio"}, {"target": "< 1 %", "alert_threshold": 1.5}, "alert_threshold"),
+        ({"unit": "%", "metric": "error_rate"}, {"target": "< 101"}, "target"),
+        ({"unit": "ratio", "metric": "error_rate"}, {"target": "< 101 %"}, "target"),
+        ({"unit": "ratio", "metric": "error_rate"}, {"target": "< 1 %", "alert_threshold": 1.5}, "alert_threshold"),
+        ({"unit": "%", "reference": 80, "reference_unit": "count"}, {"target": "< 101"}, "target"),
         ({}, {"target": "< 5", "baseline_on": NOW.date(), "due_on": NOW.date()}, "due_on"),
     ],
 )
@@ -136,6 +137,14 @@ def test_what_cannot_be_is_told_by_field(
 def test_more_than_one_core_passes_a_hundred_percent(proposer: User) -> None:
     kpi = make_kpi(unit="%", metric="cpu")
     assert targets.propose(kpi=kpi, actor=proposer, target="< 250 %").value == 250
+
+
+@pytest.mark.parametrize(("unit", "figure"), [("%", 101), ("ratio", 1.01)])
+def test_a_share_of_nobody_knows_what_is_measured_and_promised_past_the_whole(proposer: User, unit: str, figure: float) -> None:
+    kpi = make_kpi(unit=unit)
+    record_values(kpi, [figure])
+    version = targets.propose(kpi=kpi, actor=proposer, target=f"< {figure}", alert_threshold=2 * figure, baseline=3 * figure)
+    assert (version.value, kpi.series.get().measurements.get().value) == (figure, figure)
 
 
 def test_a_decision_renews_what_the_judge_keeps(proposer: User, decider: User) -> None:
