@@ -21,18 +21,33 @@ from kpis.standing import standings
 from kpis.units import convert
 
 MOST_GUESSES = 20
-TWICE = "Line {} gives another value for the same time: keep one of them."
+MOST_REPEATS = 5
+TWICE = "Line {} gives another {} for the same time: keep one of them."
 STANDS = "Another figure of it stands at this time: change the value, or take the other one back first."
 
 
 @dataclass
 class Reading:
-    """What a file says: its rows as points, beside their lines, and everything that is wrong."""
+    """What a file says: its rows as points, beside their lines, and everything that is wrong. `repeats` are lines that say
+    once more what an earlier line says: the first is stored, they are ignored."""
 
     lines: list[Line] = field(default_factory=list)
     points: list[Point] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    repeats: dict[int, int] = field(default_factory=dict)
     entry: Entry | None = None
+
+    @property
+    def stood(self) -> int:
+        """How many rows were stored before this file, with the same figure."""
+        return self.entry.receipt.ignored - len(self.repeats) if self.entry else 0
+
+    @property
+    def repeated(self) -> str:
+        """Which lines repeat which, the first few by their numbers."""
+        told = [f"line {number} repeats line {first}" for number, first in list(self.repeats.items())[:MOST_REPEATS]]
+        more = len(self.repeats) - len(told)
+        return ", ".join([*told, *([f"and {more:,} more"] if more else [])]).capitalize()
 
     @property
     def kpis(self) -> dict[KPI, int]:
@@ -71,14 +86,17 @@ def read(text: str, *, scorecard: Scorecard) -> Reading:
     sheet = sheets.read(text)
     reading = Reading(faults=list(sheet.faults))
     names = _Names(scorecard)
-    seen: dict[tuple[int, str, str, datetime], tuple[int, float]] = {}
+    seen: dict[tuple[int, str, str, datetime], tuple[int, Point]] = {}
     for line in sheet.lines:
         point, wrong = _point(line, names)
         if point is not None:
             key = (point.kpi.pk, point.subject, point.environment, point.at)
-            number, value = seen.setdefault(key, (line.number, point.value))
-            if value != point.value:
-                wrong.append(Fault(line.number, "value", TWICE.format(number)))
+            number, first = seen.setdefault(key, (line.number, point))
+            other = [name for name in ("value", "count") if getattr(first, name) != getattr(point, name)]
+            if other:
+                wrong.append(Fault(line.number, other[0], TWICE.format(number, other[0])))
+            elif first is not point:
+                reading.repeats[line.number] = number
         if wrong or point is None:
             reading.faults += wrong
         else:

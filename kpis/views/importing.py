@@ -38,8 +38,10 @@ def scorecard_import(request: HttpRequest, slug: str) -> HttpResponse:
     reading = importing.bring(text, scorecard=card, actor=actor, now=timezone.now(), token=token)
     if reading.entry is None:
         return _read(request, card, text, reading)
-    stored, ignored = reading.entry.receipt.stored, reading.entry.receipt.ignored
-    messages.success(request, f"{stored} figure{' is' if stored == 1 else 's are'} in; {ignored} were there already.")
+    stored, again = reading.entry.receipt.stored, f" {reading.repeated}." if reading.repeats else ""
+    messages.success(
+        request, f"{stored} figure{' is' if stored == 1 else 's are'} in; {reading.stood} were there already.{again}"
+    )
     return redirect("kpis:scorecard-detail", card.slug)
 
 

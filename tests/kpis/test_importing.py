@@ -65,6 +65,7 @@ def test_rows_come_in_in_the_units_of_their_kpis(card: Scorecard, people: People
         (f"speed,shop,,2026-02-01,1,,,{'x' * 301}", "note", "300"),
         (f"speed,{'x' * 81},,2026-02-01,1,,,", "subject", "80"),
         ("speed,shop,,2026-02-03,2,,,", "value", "Line 2 gives another value"),
+        ("speed,shop,,2026-02-03T00:00Z,1,7,,", "count", "Line 2 gives another count"),
     ],
 )
 def test_a_bad_row_is_named_and_nothing_is_stored(card: Scorecard, people: People, row: str, column: str, words: str) -> None:
@@ -105,6 +106,14 @@ def test_the_same_again_is_ignored_and_another_value_named_by_its_line(card: Sco
     conflict = bring(text.replace(",2,,,", ",9,,,"), card, people)
     assert (faults(conflict), "at this time" in conflict.faults[0].detail) == ([(3, "value")], True)
     assert Measurement.objects.count() == 3
+
+
+def test_lines_that_repeat_others_are_told_apart_from_what_stands(card: Scorecard, people: People) -> None:
+    bring(HEAD + "speed,shop,,2026-02-01,1,,,\n", card, people)
+    row = "speed,shop,,2026-02-02,2,,,\n"
+    reading = bring(f"{HEAD}speed,shop,,2026-02-01,1,,,\n{row}{row}{row}", card, people)
+    assert (reading.repeats, reading.stood) == ({4: 3, 5: 3}, 1)
+    assert (reading.entry and reading.entry.receipt.stored, Measurement.objects.count()) == (1, 2)
 
 
 def test_a_check_stores_nothing(card: Scorecard, people: People) -> None:
