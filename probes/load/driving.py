@@ -51,18 +51,26 @@ class Crew:
 
     async def run(self, start: Start | None = None) -> Result:
         """`start` is asked, once all are ready, when to begin (default: at once). Raises Refused."""
-        processes = self.processes = [await Process.start() for _ in self.orders]
+        self.processes = []
         try:
+            for _ in self.orders:  # one after the other: those that began are ended where the next cannot start
+                self.processes.append(await Process.start())
             if await self._ready():
                 at = await start() if start else time.time_ns() / 1e9 + LEAD_S
-                for process in processes:
+                for process in self.processes:
                     process.say(f"{at!r}\n".encode())
-                ender = asyncio.create_task(self._ender())
-                await asyncio.gather(*map(self._listen, self.orders, processes))
-                ender.cancel()
+                await self._hear()
         finally:
-            await asyncio.gather(*(process.end() for process in processes))
+            await asyncio.gather(*(process.end() for process in self.processes))
         return self._result()
+
+    async def _hear(self) -> None:
+        """What all of them tell, to the end."""
+        ender = asyncio.create_task(self._ender())
+        try:
+            await asyncio.gather(*map(self._listen, self.orders, self.processes))
+        finally:
+            ender.cancel()
 
     def _result(self) -> Result:
         labels = [stage.label for stage in self.profile.stages]
