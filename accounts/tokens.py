@@ -42,14 +42,7 @@ def issue(
 
     Raises BadToken for a scope that does not exist, is for people only, or that the owner does not have.
     """
-    wanted = sorted(set(scopes))
-    allowed = {str(scope) for scope in scopes_of(owner) - PEOPLE_ONLY}
-    if refused := [scope for scope in wanted if scope not in allowed]:
-        raise BadToken(
-            f"{owner.get_username()} cannot give: {', '.join(refused)}. Possible: {', '.join(sorted(allowed)) or 'none'}."
-        )
-    if not wanted:
-        raise BadToken(f"A token needs at least one scope of: {', '.join(sorted(allowed))}.")
+    wanted = _given(owner, scopes)
     secret = MARK + secrets.token_urlsafe(32)
     token = ApiToken.objects.create(
         owner=owner,
@@ -64,6 +57,19 @@ def issue(
     after = {"scopes": wanted, "services": token.services, "scorecards": token.scorecards}
     audit.record(actor=actor or owner, action="token.issue", subject=token, after=after)
     return token, secret
+
+
+def _given(owner: User, scopes: Iterable[str]) -> list[str]:
+    """The scopes in order, each once. Raises BadToken."""
+    wanted = sorted(set(scopes))
+    allowed = {str(scope) for scope in scopes_of(owner) - PEOPLE_ONLY}
+    if refused := [scope for scope in wanted if scope not in allowed]:
+        raise BadToken(
+            f"{owner.get_username()} cannot give: {', '.join(refused)}. Possible: {', '.join(sorted(allowed)) or 'none'}."
+        )
+    if not wanted:
+        raise BadToken(f"A token needs at least one scope of: {', '.join(sorted(allowed))}.")
+    return wanted
 
 
 @transaction.atomic

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -46,41 +47,67 @@ def scorecard_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 def scorecard_detail(request: HttpRequest, slug: str) -> HttpResponse:
     card = get_object_or_404(Scorecard, slug=slug)
-    choice = Choice.of(request.GET)
     now = timezone.now()
     every = list(card.kpis.select_related("owner"))
     found = standings([kpi for kpi in every if kpi.archived_at is None], now=now)
-    shown = picked(found, choice)
-    named = {one.kpi.pk: one for one in found}
-    lapsed, ending = waivers.called_to_mind(named, now)
-    lacking = gaps(found, reviews([one.kpi for one in found], today=now.date()))
     context = {
+        "scorecard": card,
         "gone": [kpi for kpi in every if kpi.archived_at is not None],
         "archived": archived(card),
-        "scorecard": card,
+        "now": now,
+        **_told(found),
+        **_missing(found, now),
+        **_excused(found, now),
+        **_shown(found, Choice.of(request.GET), now),
+    }
+    if asks_for(request, "scorecard"):
+        return live(request, "kpis/_scorecard.html", context)
+    return page(request, "kpis/scorecard_detail.html", context)
+
+
+def _told(found: Sequence[Standing]) -> dict[str, Any]:
+    """All of it in a few words and numbers."""
+    return {
+        "headline": scorecard_headline(found),
+        "lede": scorecard_lede(found),
+        "counts": counts(found),
+        "total": len(found),
+        "attention": sum(needs_attention(one) for one in found),
+        "services": len({row.subject for one in found for row in one.series}),
+    }
+
+
+def _missing(found: Sequence[Standing], now: datetime) -> dict[str, Any]:
+    lacking = gaps(found, reviews([one.kpi for one in found], today=now.date()))
+    return {
         "gaps": lacking,
         "gaps_counted": counted(lacking),
         "gap_names": [word.capitalize() for word in WORDS.values()],
         "gaps_open": any(gap.review.state == "overdue" for gap in lacking),
-        "choice": choice,
-        "now": now,
-        "headline": scorecard_headline(found),
-        "lede": scorecard_lede(found),
-        "counts": counts(found),
+    }
+
+
+def _excused(found: Sequence[Standing], now: datetime) -> dict[str, Any]:
+    """Waivers that have lately run out, and those that soon will, each with its KPI."""
+    named = {one.kpi.pk: one for one in found}
+    lapsed, ending = waivers.called_to_mind(named, now)
+    return {
         "lapsed": [(row, named[row.kpi_id]) for row in lapsed],
         "ending": [(row, named[row.kpi_id]) for row in ending],
-        "total": len(found),
-        "attention": sum(needs_attention(one) for one in found),
-        "services": len({row.subject for one in found for row in one.series}),
+    }
+
+
+def _shown(found: Sequence[Standing], choice: Choice, now: datetime) -> dict[str, Any]:
+    """The rows that were asked for, and what can be asked."""
+    shown = picked(found, choice)
+    return {
+        "choice": choice,
         "groups": grouped(shown, choice),
         "sparklines": sparklines([one.kpi for one in shown], now=now),
         "group_words": GROUPS,
         "sort_words": SORTS,
         "categories": Category.choices,
     }
-    if asks_for(request, "scorecard"):
-        return live(request, "kpis/_scorecard.html", context)
-    return page(request, "kpis/scorecard_detail.html", context)
 
 
 @require(Scope.READ)

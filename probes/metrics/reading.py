@@ -48,12 +48,17 @@ async def measure(tools: Tools, tell: Tell) -> Measured:
         return Measured(outcome=Outcome.FAILED, error=plain(error), memory=tools.previous)
     except Unreadable as error:
         return Measured(outcome=Outcome.FAILED, error=str(error), memory=tools.previous)
+    return _compared(now, tools.previous, tell)
+
+
+def _compared(now: Scrape, previous: dict[str, Any], tell: Tell) -> Measured:
+    """What is told of a scrape beside the last one."""
     details: dict[str, Any] = {"preset": now.preset.name, "series": len(now.samples)}
-    starts = [float(start) for start in tools.previous.get("starts", [])]
+    starts = [float(start) for start in previous.get("starts", [])]
     memory = now.to_memory() | {"starts": _starts(starts, now)}
     reason, whole = "", None
     try:
-        whole = window(remembered(tools.previous), now, earlier_starts=starts[:-1])
+        whole = window(remembered(previous), now, earlier_starts=starts[:-1])
         details["window_s"] = round(whole.seconds, 3)
     except NoWindow as error:
         reason = str(error)
