@@ -79,6 +79,18 @@
     });
   }
 
+  // Which bands carry their name: those with room for it, and where none of a kind has, its newest. A narrow one, such as of a
+  // quiet that comes back every night, is drawn stronger: as faint as a wide one it would not be seen.
+  function named(data, width) {
+    const bands = (data.bands || []).map((band) => ({ ...band, wide: (band.to - band.from) / (data.end - data.start) * width }));
+    const fits = (band) => band.wide > band.label.length * 6 + 8;
+    const newest = (one) => bands.filter((band) => band.label === one.label).reduce((a, b) => (b.from > a.from ? b : a));
+    return bands.map((band) => ({
+      ...band, narrow: band.wide < 24,
+      named: fits(band) || (band === newest(band) && !bands.some((other) => other.label === band.label && fits(other))),
+    }));
+  }
+
   function annotations(data, colours, width) {
     const found = {};
     inRows(data.moments || [], data, width).forEach((moment, index) => {
@@ -87,11 +99,10 @@
         label: { display: moment.row !== undefined, content: moment.label, position: "end", yAdjust: (moment.row || 0) * 16, backgroundColor: colours.surface, color: colours.grey, font: { size: 11, weight: 600 }, padding: { x: 5, y: 2 } },
       };
     });
-    (data.bands || []).forEach((band, index) => {
-      const room = (band.to - band.from) / (data.end - data.start) * width; // a name wider than its band would lie on others
+    named(data, width).forEach((band, index) => {
       found[`b${index}`] = {
-        type: "box", xMin: band.from, xMax: band.to, backgroundColor: colours.band, borderWidth: 0,
-        label: { display: room > band.label.length * 6 + 8, content: band.label, position: { x: "center", y: "end" }, backgroundColor: colours.veil, color: colours.bandText, font: { size: 10.5, weight: 600 }, padding: { x: 4, y: 1 } },
+        type: "box", xMin: band.from, xMax: band.to, backgroundColor: band.narrow ? colours.narrow : colours.band, borderColor: colours.narrow, borderWidth: band.narrow ? 1 : 0,
+        label: { display: band.named, content: band.label, position: { x: "center", y: "end" }, backgroundColor: colours.veil, color: colours.bandText, font: { size: 10.5, weight: 600 }, padding: { x: 4, y: 1 } },
       };
     });
     return found;
@@ -135,7 +146,7 @@
     const colours = {
       line: token("accent"), quiet: token("ink-3", 0.65), grey: token("ink-3"), grid: token("line-2"), surface: token("surface"),
       target: token("met-fill"), targetText: token("met"), alert: token("breached-fill"), alertText: token("breached"),
-      veil: token("surface", 0.85), band: token("waived-fill", 0.12), bandText: token("waived"), raise: token("raise"), ink: token("ink"),
+      veil: token("surface", 0.85), band: token("waived-fill", 0.12), narrow: token("waived-fill", 0.3), bandText: token("waived"), raise: token("raise"), ink: token("ink"),
     };
     window.Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
     drawn.get(canvas)?.destroy();
