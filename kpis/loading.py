@@ -17,6 +17,8 @@ from kpis import commitments, locking
 from kpis.defining import JUDGED, judge_anew, keep_meaning
 from kpis.faults import BadTarget, check
 from kpis.models import KPI, Decision, Scorecard, Target
+from kpis.points import EARLIEST
+from kpis.targets import FURTHEST
 
 CHANGED = "kpi.load"
 
@@ -128,6 +130,13 @@ def _kpi(scorecard: Scorecard, kpi: KPI | None, entry: KpiEntry, position: int, 
     return kpi
 
 
+def _check_start(start: datetime | None, now: datetime) -> None:
+    """Where a file says since when a target holds, that may have been already, but not before anything was measured; ahead it
+    reaches as far as a proposal does. Raises BadTarget."""
+    if start is not None and not EARLIEST <= start <= now + FURTHEST:
+        raise BadTarget({"effective_on": "effective_on lies between 2000 and five years ahead."})
+
+
 def _first_target(kpi: KPI, entry: TargetEntry, actor: User | None, now: datetime) -> Target:
     """Version 1. At the command line the document that it comes from approves it: nobody decided it here, and it says so. What a
     person brings in is a proposal of theirs, whatever they may: it waits for somebody else."""
@@ -135,6 +144,7 @@ def _first_target(kpi: KPI, entry: TargetEntry, actor: User | None, now: datetim
     day = fields.pop("effective_on")
     start = datetime.combine(day, time(), UTC) if day else None
     try:
+        _check_start(start, now)
         check(kpi, comparator=entry.comparator, value=entry.value, alert_threshold=entry.alert_threshold)
     except BadTarget as error:
         raise ValidationError([f"scorecard.kpis.{kpi.key}.target: {message}" for message in error.errors.values()]) from error

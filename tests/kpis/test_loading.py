@@ -63,6 +63,21 @@ def test_the_day_of_a_target_that_waits_is_kept(people: People) -> None:
     assert (target.decision, target.effective_from) == ("proposed", datetime(2027, 1, 1, tzinfo=UTC))
 
 
+@pytest.mark.parametrize("day", [date.min, date(1999, 12, 31), date(2031, 3, 7), date(9999, 12, 31)])
+@pytest.mark.parametrize("by_person", [True, False])
+def test_a_target_takes_force_at_a_time_that_people_mean(people: People, day: date, by_person: bool) -> None:
+    dated = {"target": {"comparator": "<", "value": 500, "effective_on": day}}
+    with pytest.raises(ValidationError, match="scorecard.kpis.p95.target: effective_on lies between 2000 and five years ahead"):
+        load_scorecard(card(**dated), actor=people.manager if by_person else None, now=NOW)
+    assert (KPI.objects.count(), Target.objects.count()) == (0, 0)
+
+
+@pytest.mark.parametrize("day", [date(2000, 1, 1), date(2031, 3, 6)])
+def test_a_target_in_force_for_long_or_not_for_long_is_taken(day: date) -> None:
+    load_scorecard(card(target={"comparator": "<", "value": 500, "effective_on": day}), now=NOW)
+    assert Target.objects.get().effective_from == datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
 def test_a_reduction_comes_with_its_reference() -> None:
     entry = {"unit": "%", "direction": "higher", "reference": 80.0, "reference_unit": "count", "reference_on": "2026-01-31"}
     load_scorecard(card(**entry, target={"comparator": ">=", "value": 25}), now=NOW)
