@@ -51,7 +51,7 @@ def claim(*, now: datetime, most: int = BATCH) -> list[Claim]:
     At most one that times requests per service: two at once falsify each other. Writes nothing when nothing is due.
     """
     take_up_again(now=now)
-    if not _due(now).exists():
+    if not _ANY_DUE(now=now):
         return []
     with transaction.atomic():
         found = _one_timed_each(_locked(_due(now))[:most], now)
@@ -66,10 +66,14 @@ def claim(*, now: datetime, most: int = BATCH) -> list[Claim]:
     return [Claim(probe, run, kinds()[probe.kind]) for probe, run in zip(chosen, runs, strict=True)]
 
 
-def _due(now: datetime) -> QuerySet[Probe]:
+def _due(now: datetime | Slot) -> QuerySet[Probe]:
     """Due probes, less those that would be timed beside another on the same service."""
     busy = Probe.objects.filter(kind__in=_timed(), claimed_until__gt=now).values("service_id")
     return heartbeat.due(now).filter(kind__in=list(kinds())).exclude(kind__in=_timed(), service_id__in=busy)
+
+
+_ANY_DUE = Prepared(lambda: _due(Slot("now")).values_list("pk")[:1])
+"""Asked every second, mostly for nothing."""
 
 
 def _timed() -> list[str]:
@@ -145,11 +149,15 @@ def take_up_again(*, now: datetime) -> int:
 
     A retry that is lost too is left to the schedule: it may be what kills the worker.
     """
-    if not _lost(now).exists():
+    if not _ANY_LOST(now=now, late=now - LEASE):
         return 0
     with transaction.atomic():
-        loads = set(_lost(now).filter(probe__kind=LOAD).values_list("pk", flat=True))
-        lost = list(_lost(now).select_for_update(of=("self",), skip_locked=connection.features.has_select_for_update_skip_locked))
+        loads = set(_lost(now, now - LEASE).filter(probe__kind=LOAD).values_list("pk", flat=True))
+        lost = list(
+            _lost(now, now - LEASE).select_for_update(
+                of=("self",), skip_locked=connection.features.has_select_for_update_skip_locked
+            )
+        )
         for run in lost:
             run.state, run.outcome, run.finished_at = RunState.DONE, Outcome.ABANDONED, now
             run.error = "The worker did not finish this run."
@@ -161,7 +169,10 @@ def take_up_again(*, now: datetime) -> int:
     return len(lost)
 
 
-def _lost(now: datetime) -> QuerySet[Run]:
-    late = Q(started_at__lt=now - LEASE) & ~Q(probe__kind=LOAD)
+def _lost(now: datetime | Slot, late: datetime | Slot) -> QuerySet[Run]:
+    overdue = Q(started_at__lt=late) & ~Q(probe__kind=LOAD)
     silent = Q(probe__kind=LOAD, probe__claimed_until__lt=now)
-    return Run.objects.filter(late | silent, state=RunState.RUNNING)
+    return Run.objects.filter(overdue | silent, state=RunState.RUNNING)
+
+
+_ANY_LOST = Prepared(lambda: _lost(Slot("now"), Slot("late")).values_list("pk")[:1])

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q, QuerySet
 
+from accounts.prepared import Prepared, Slot
 from probes.models import Heartbeat, Probe, Run, RunState
 
 BEAT_EVERY = timedelta(seconds=5)
@@ -73,14 +74,19 @@ class EngineState:
         return "never seen" if at is None else f"seen {(self.now - at).total_seconds():.0f} s ago"
 
 
+_BEATEN = Prepared(
+    lambda: Heartbeat.objects.filter(role=Slot("role"), at__gt=Slot("after"), at__lte=Slot("now")).values_list("pk")
+)
+
+
 def beat(role: str, *, now: datetime) -> None:
     """Note that a part of the engine is alive; at most once in a while, since a write costs more than a look."""
-    if Heartbeat.objects.filter(role=role, at__gt=now - BEAT_EVERY, at__lte=now).exists():
+    if _BEATEN(role=role, after=now - BEAT_EVERY, now=now):
         return
     Heartbeat.objects.update_or_create(role=role, defaults={"at": now})
 
 
-def due(now: datetime) -> QuerySet[Probe]:
+def due(now: datetime | Slot) -> QuerySet[Probe]:
     """Probes that should run now and that nobody has claimed; those of a service under load wait, and are not late."""
     unclaimed = Q(claimed_until=None) | Q(claimed_until__lte=now)
     loaded = Probe.objects.filter(kind="load", claimed_until__gt=now).values("service_id")

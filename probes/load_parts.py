@@ -21,6 +21,7 @@ from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.prepared import Prepared, Slot
 from outgoing.addresses import Refused
 from probes.load import merging
 from probes.load.driving import SILENT_S, Crew, specs
@@ -168,10 +169,16 @@ class Others:
         return [(merging.row(self.seconds.pop(second)), profile, offset + second) for second in sorted(whole)]
 
 
+_WAITING = Prepared(
+    lambda: LoadPart.objects.filter(claimed_at=None, run__state=RunState.RUNNING, made_at__gt=Slot("since")).select_related(
+        "run__probe__service"
+    )
+)
+
+
 def work() -> bool:
     """Carry out a part that waits; returns whether there was one."""
-    waiting = LoadPart.objects.filter(claimed_at=None, run__state=RunState.RUNNING, made_at__gt=timezone.now() - TAKEN_UP)
-    for part in waiting.select_related("run__probe__service"):
+    for part in _WAITING(since=timezone.now() - TAKEN_UP):
         if LoadPart.objects.filter(pk=part.pk, claimed_at=None).update(claimed_at=timezone.now()):
             carry_out(part)
             return True

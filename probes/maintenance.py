@@ -16,6 +16,7 @@ from django.db.models import Q
 
 from accounts import audit
 from accounts.models import User
+from accounts.prepared import Prepared, Slot
 from accounts.versions import figures
 from kpis import recurrence
 from probes.models import Maintenance, Probe, Service
@@ -67,9 +68,12 @@ def faults(window: Maintenance, now: datetime) -> dict[str, str]:
     return errors | recurrence.faults(window.window, now)
 
 
+_HOLDING = Prepared(lambda: Maintenance.objects.filter(begins_at__lte=Slot("now"), until__gt=Slot("now")))
+
+
 def holding(now: datetime) -> list[Maintenance]:
     """The windows that hold."""
-    return list(Maintenance.objects.filter(begins_at__lte=now, until__gt=now))
+    return _HOLDING(now=now)
 
 
 def touching(since: datetime, now: datetime) -> list[Maintenance]:

@@ -41,9 +41,11 @@ AT_ONCE = 20
 BEGUN_S = 0.05
 """After so long a run waits for its service more than it works, and the next one may begin."""
 
-GATHER_S, GATHER_MANY_S, MANY = 0.05, 0.2, 10
-"""What ends within so long is saved together: a little longer where many end, since a save costs as much for one as for a
-dozen."""
+GATHER_S = 0.05
+"""What ends within so long is saved together."""
+
+GATHER_MANY_S, MANY, PLENTY = 0.25, 10, 250
+"""Where many end, a little longer, up to so many: a save costs as much for one as for a dozen."""
 
 SWITCH_S = 0.0005
 """How long another thread may keep the interpreter while an answer waits to be stamped (Python's default is ten times that)."""
@@ -90,14 +92,18 @@ class Stopwatches:
         try:
             found.append(self._ended.get(timeout=wait_s))
             if self.under_way > 1:
-                time.sleep(GATHER_S)
-                if self._ended.qsize() >= MANY:
-                    time.sleep(GATHER_MANY_S - GATHER_S)
+                self._gather()
             while True:
                 found.append(self._ended.get_nowait())
         except queue.Empty:
             self.under_way -= len(found)
             return found
+
+    def _gather(self) -> None:
+        until = time.monotonic() + GATHER_MANY_S
+        time.sleep(GATHER_S)
+        while MANY <= self._ended.qsize() < min(PLENTY, self.under_way - 1) and time.monotonic() < until:
+            time.sleep(GATHER_S / 5)
 
     def _begin(self, groups: Sequence[Sequence[Claim]]) -> None:
         for claims in groups:

@@ -16,9 +16,10 @@ from typing import Any
 import msgspec
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from accounts.prepared import Prepared, Slot
 from kpis.stats.histogram import Histogram
 from outgoing.addresses import Refused
 from probes import heartbeat, http, load_parts, maintenance
@@ -65,11 +66,9 @@ def work() -> bool:
 def claim(*, now: datetime) -> Claim | None:
     """The oldest load run that is due and whose target is free, by compare-and-set."""
     take_up_again(now=now)
-    asked = Q(runs__state=RunState.QUEUED) | Q(enabled=True, next_run_at__lte=now)
-    free = Q(claimed_until=None) | Q(claimed_until__lte=now)
-    due = Probe.objects.filter(asked, free, kind=LOAD, service__paused_at=None, service__archived_at=None)
-    windows = maintenance.holding(now)
-    for probe in due.select_related("service").order_by("next_run_at", "pk").distinct():
+    due = _DUE(now=now)
+    windows = maintenance.holding(now) if due else []
+    for probe in due:
         window = maintenance.over(windows, probe.service)
         if window and not probe.runs.filter(state=RunState.QUEUED).exists():
             _put_off(probe, window)
@@ -78,6 +77,16 @@ def claim(*, now: datetime) -> Claim | None:
         elif claimed := _claimed(probe, window, now):
             return claimed
     return None
+
+
+def _due(now: Slot) -> QuerySet[Probe]:
+    asked = Q(runs__state=RunState.QUEUED) | Q(enabled=True, next_run_at__lte=now)
+    free = Q(claimed_until=None) | Q(claimed_until__lte=now)
+    due = Probe.objects.filter(asked, free, kind=LOAD, service__paused_at=None, service__archived_at=None)
+    return due.select_related("service").order_by("next_run_at", "pk").distinct()
+
+
+_DUE = Prepared(lambda: _due(Slot("now")))
 
 
 def _put_off(probe: Probe, window: Maintenance) -> None:

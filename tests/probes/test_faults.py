@@ -127,7 +127,7 @@ def test_a_worker_that_is_killed_at_any_moment_loses_no_run_and_repeats_no_readi
     assert done(postgres, "abandoned") > 0
 
 
-def test_without_redis_what_is_due_waits_and_is_done_when_it_is_back(
+def test_a_minute_without_redis_keeps_what_is_due_waiting_and_no_longer(
     postgres: Postgres, redis: Redis, processes: Processes
 ) -> None:
     processes.env["REDIS_URL"] = redis.url
@@ -135,7 +135,7 @@ def test_without_redis_what_is_due_waits_and_is_done_when_it_is_back(
     beat = processes.start("-m", "celery", "-A", "config", "beat", "--scheduler", "celery.beat:Scheduler", "--pidfile=")
     more(postgres)
     redis.stop()
-    time.sleep(random.Random(SEED).uniform(8, 12))
+    time.sleep(random.Random(SEED).uniform(60, 65))
     redis.start()
     more(postgres)
     assert (worker.poll(), beat.poll()) == (None, None)
