@@ -67,7 +67,9 @@ def test_the_day_of_a_target_that_waits_is_kept(people: People) -> None:
 @pytest.mark.parametrize("by_person", [True, False])
 def test_a_target_takes_force_at_a_time_that_people_mean(people: People, day: date, by_person: bool) -> None:
     dated = {"target": {"comparator": "<", "value": 500, "effective_on": day}}
-    with pytest.raises(ValidationError, match="scorecard.kpis.p95.target: effective_on lies between 2000 and five years ahead"):
+    with pytest.raises(
+        ValidationError, match=r"scorecard\.kpis\.p95\.target: effective_on lies between 2000 and five years ahead"
+    ):
         load_scorecard(card(**dated), actor=people.manager if by_person else None, now=NOW)
     assert (KPI.objects.count(), Target.objects.count()) == (0, 0)
 
