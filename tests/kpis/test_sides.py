@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -163,3 +164,11 @@ def test_the_page_compares_windows_and_versions_without_scripts(kpi: KPI, people
     assert f'value="{ends["before_from"]}"' in told
     wrong = as_viewer.get(page, {"before": "beef", "after": "ab"}).content.decode()
     assert 'id="change-before_error"' in wrong
+
+
+def test_what_is_told_of_the_course_is_not_taken_for_the_two_sides(kpi: KPI, people: People, as_viewer: Client) -> None:
+    send_both(kpi, people.engineer)
+    record_values(kpi, [500.0] * 3, until=timezone.now(), subject="shop")
+    page, said = "/scorecards/plan/latency/", "of the chart’s course (shop), not of the two sides above"
+    assert said in as_viewer.get(page, {"before": "aa", "after": "ab"}).content.decode()
+    assert said not in as_viewer.get(page).content.decode()
