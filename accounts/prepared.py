@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.db.models.query import ModelIterable, get_related_populators
 
 Row = TypeVar("Row")
@@ -92,16 +92,20 @@ class Prepared(Generic[Row]):
 
 @contextmanager
 def together() -> Iterator[None]:
-    """Statements that do not wait for each other's answers: they wait where one is fetched, or at the end of a transaction.
+    """A transaction whose statements do not wait for each other's answers: they wait where one is fetched, or at its end.
 
-    On PostgreSQL only, and not for COPY; an error shows where something is waited for.
+    On PostgreSQL only, and not for COPY; an error shows where something is waited for. The pipeline stands within the
+    transaction and commits it: the other way round, the driver asks the server twice whether one is open.
     """
-    if connection.vendor != "postgresql":
-        yield
-        return
-    connection.ensure_connection()
-    with connection.wrap_database_errors, connection.connection.pipeline():
-        yield
+    outermost = not connection.in_atomic_block
+    with transaction.atomic():
+        if connection.vendor != "postgresql":
+            yield
+            return
+        with connection.wrap_database_errors, connection.connection.pipeline():
+            yield
+            if outermost and not connection.needs_rollback:
+                connection.connection.commit()
 
 
 def _compiled(queryset: models.QuerySet[Any, Any]) -> _Statement:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -133,7 +132,7 @@ def _write(points: Sequence[Point], now: datetime, then: Then | None) -> tuple[R
     kpis = dict(sorted({point.kpi.id: point.kpi for point in points}.items()))
     keys, ids = [_key(point) for point in points], list(kpis)
     quick = then is None and len(points) < storing.COPY_FROM  # what others do in here may want to see its errors at once
-    with together() if quick else nullcontext(), transaction.atomic():
+    with together() if quick else transaction.atomic():
         questions: list[locking.Ask] = [
             partial(current.ask, ids),
             partial(ask_in_force, ids, now),

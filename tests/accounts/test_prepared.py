@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ from hypothesis.extra.django import TestCase
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import ApiToken, User
-from accounts.prepared import Prepared, Slot
+from accounts.prepared import Prepared, Slot, together
 
 pytestmark = [pytest.mark.django_db, pytest.mark.databases]
 
@@ -51,6 +53,75 @@ def test_times_and_ids_and_values(owner: User) -> None:
     assert sorted(SINCE(at=timezone.now() - hour, owners=[owner.pk])) == [(name, ["read"]) for name in "abc"]
     assert SINCE(at=timezone.now() + hour, owners=[owner.pk]) == []
     assert SINCE(at=timezone.now() - hour, owners=[owner.pk + 1]) == []
+
+
+def names() -> list[str]:
+    return list(User.objects.order_by("username").values_list("username", flat=True))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_written_together_is_kept() -> None:
+    with together():
+        User.objects.create_user("one")
+        assert names() == ["one"]
+        User.objects.create_user("two")
+    connection.close()
+    assert names() == ["one", "two"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_only_asked_together_leaves_no_transaction_open(owner: User) -> None:
+    with together():
+        assert [token.name for token in OF(names=["a"])] == ["a"]
+    User.objects.create_user("later")
+    connection.close()
+    assert names() == ["later", "owner"]
+
+
+def twice(name: str) -> None:
+    with together():
+        User.objects.create_user(name)
+        User.objects.create_user(name)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_fails_together_leaves_nothing() -> None:
+    with pytest.raises(IntegrityError):
+        twice("one")
+    assert names() == []
+    with together():
+        User.objects.create_user("two")
+        transaction.set_rollback(True)
+    assert names() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_within_a_transaction_it_is_kept_or_taken_back_with_it() -> None:
+    with transaction.atomic():
+        with together():
+            User.objects.create_user("one")
+        transaction.set_rollback(True)
+    assert names() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_waits_for_the_commit_runs_after_it() -> None:
+    told: list[list[str]] = []
+
+    def tell() -> None:
+        with ThreadPoolExecutor(1) as pool:  # another connection sees only what is committed
+            told.append(pool.submit(seen).result())
+
+    def seen() -> list[str]:
+        try:
+            return names()
+        finally:
+            connection.close()
+
+    with together():
+        transaction.on_commit(tell)
+        User.objects.create_user("one")
+    assert told == [["one"]]
 
 
 class Hostile(TestCase):
