@@ -16,7 +16,7 @@ from kpis.models import KPI, Across, CurrentValue, Measurement, Rollup, Series
 from kpis.rollups import MOMENT, Row, bucket
 from kpis.sliding import Move
 from kpis.stats.histogram import Histogram
-from kpis.storing import Span
+from kpis.storing import Span, Write
 
 RAW_WINDOW = timedelta(hours=6)
 """Longer windows are read from rollups, so their start is that of an hour."""
@@ -40,6 +40,10 @@ class Head(NamedTuple):
     samples: int
     reported: bool
     origin: str
+
+
+Moved = dict[int, tuple[Head, Figure]]
+"""By series."""
 
 
 class Known(NamedTuple):
@@ -84,8 +88,8 @@ def ask(kpi_ids: Sequence[int]) -> Callable[[], list[Known]]:
     return lambda: [Known._make((*row[:-1], _histogram(row[-1]))) for row in asked()]
 
 
-def advance(rows: Sequence[Row], kpis: Mapping[int, KPI], known: Mapping[int, datetime]) -> dict[int, tuple[Head, Figure]]:
-    """Renew the current values of the series of new measurements, which are stored already; returns those that changed.
+def advance(rows: Sequence[Row], kpis: Mapping[int, KPI], known: Mapping[int, datetime]) -> tuple[Moved, Write]:
+    """The current values of the series of new measurements, which are stored already: those that change, and what keeps them.
 
     `kpis` is by series, `known` when the newest measurement before was. What came too late to lie in a window changes nothing.
     """
@@ -102,7 +106,7 @@ def advance(rows: Sequence[Row], kpis: Mapping[int, KPI], known: Mapping[int, da
     moves = [
         _move(heads[pk], kpis[pk], known[pk], group) for pk, group in groups.items() if _moves_on(group, kpis[pk], known.get(pk))
     ]
-    return _save(heads.values(), kpis, sliding.figures(moves))
+    return _moved(heads.values(), kpis, sliding.figures(moves))
 
 
 def _moves_on(rows: Sequence[Row], kpi: KPI, before: datetime | None) -> bool:
@@ -130,7 +134,7 @@ def renew(series: Iterable[Series]) -> None:
             CurrentValue.objects.filter(series=row).delete()
         else:
             heads.append(Head(row.pk, found.at, found.value, found.count, found.reported, found.origin))
-    _save(heads, kpis, {})
+    storing.write(_moved(heads, kpis, {})[1])
 
 
 def _heads_at(moments: Sequence[tuple[int, datetime]]) -> dict[int, Head]:
@@ -144,8 +148,8 @@ def _heads_at(moments: Sequence[tuple[int, datetime]]) -> dict[int, Head]:
     return found
 
 
-def _save(heads: Iterable[Head], kpis: Mapping[int, KPI], known: Mapping[int, Figure]) -> dict[int, tuple[Head, Figure]]:
-    """Keep the figures of heads; those that are not `known` are read."""
+def _moved(heads: Iterable[Head], kpis: Mapping[int, KPI], known: Mapping[int, Figure]) -> tuple[Moved, Write]:
+    """The figures of heads, and what keeps them; those that are not `known` are read."""
     ordered = sorted(heads)
     figures = {**_figures([head for head in ordered if head.series_id not in known], kpis), **known}
     saved = {head.series_id: (head, figures[head.series_id]) for head in ordered}
@@ -153,8 +157,8 @@ def _save(heads: Iterable[Head], kpis: Mapping[int, KPI], known: Mapping[int, Fi
         (pk, head.at, figure.value, figure.count, _bytes(figure), figure.reported, head.origin)
         for pk, (head, figure) in saved.items()
     ]
-    storing.upsert(CurrentValue, NAMES, rows, unique=["series"], changes={name: f"excluded.{name}" for name in NAMES[1:]})
-    return saved
+    changes = {name: f"excluded.{name}" for name in NAMES[1:]}
+    return saved, storing.upserting(CurrentValue, NAMES, rows, unique=["series"], changes=changes)
 
 
 def _bytes(figure: Figure) -> bytes | None:

@@ -23,6 +23,7 @@ from kpis.remembering import keep, remember
 from kpis.rollups import Row
 from kpis.standing import figures_of
 from kpis.stats.histogram import Histogram
+from kpis.storing import Write
 
 PART = 500
 """Points in one transaction on SQLite, where a writer keeps all others waiting: it lasts about 20 ms."""
@@ -147,11 +148,10 @@ def _write(points: Sequence[Point], now: datetime, then: Then | None) -> tuple[R
         if rows:
             by_series = {known[key].series_id: kpis[key[0]] for key in set(keys)}
             sampled = {pk: PERCENTILES[kpi.aggregation] for pk, kpi in by_series.items() if kpi.aggregation in PERCENTILES}
-            storing.insert(Measurement, rollups.ROW_NAMES, rows)
-            rollups.add(rows, sampled=sampled)
-            moved = current.advance(rows, by_series, newest)
+            storing.write(Write(Measurement, rollups.ROW_NAMES, rows), rollups.adding(rows, sampled=sampled))
+            moved, figures = current.advance(rows, by_series, newest)
             stand = [one.renewed(*moved[one.series_id]) if one.series_id in moved else one for one in known.values()]
-            keep(list(kpis.values()), states, figures_of(stand), targets, now=now)
+            keep(list(kpis.values()), states, figures_of(stand), targets, now=now, besides=[figures])
         receipt = Receipt(len(rows), len(points) - len(rows))
         if then:
             then(receipt)

@@ -18,6 +18,7 @@ from kpis.incidents import Sight
 from kpis.locking import STATE
 from kpis.models import KPI, Direction, Kind, KpiState, Severity, Target
 from kpis.standing import Standing, judged, series_figures, standings
+from kpis.storing import Write
 
 
 def remember(kpis: Iterable[KPI], *, now: datetime, look_again: bool = False) -> None:
@@ -40,8 +41,12 @@ def keep(
     *,
     now: datetime,
     look_again: bool = False,
+    besides: Sequence[Write] = (),
 ) -> None:
-    """The same, in the order of the KPIs' ids, by whoever holds their locks and knows their figures and targets."""
+    """The same, in the order of the KPIs' ids, by whoever holds their locks and knows their figures and targets.
+
+    What else there is to write, `besides`, goes with it.
+    """
     memories = {pk: Memory.from_dict(state.memory) for pk, state in states.items()}
     paths = following.paths(kpis, targets, memories)
     changed: list[tuple[int, str, datetime, dict[str, Any]]] = []
@@ -56,7 +61,8 @@ def keep(
             changed.append((kpi.pk, *kept))
         if look_again or _bad(memories[kpi.pk]) or _bad(found.memory):
             sights.append(threshold_sight(found, now))
-    storing.upsert(KpiState, STATE, changed, unique=["kpi"], changes={name: f"excluded.{name}" for name in STATE[1:]})
+    changes = {name: f"excluded.{name}" for name in STATE[1:]}
+    storing.write(*besides, storing.upserting(KpiState, STATE, changed, unique=["kpi"], changes=changes))
     incidents.follow(sights, now=now)
 
 

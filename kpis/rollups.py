@@ -13,6 +13,7 @@ from kpis import storing
 from kpis.actual import PERCENTILES, Stretch, one
 from kpis.models import Measurement, Rollup, Series
 from kpis.stats.histogram import Histogram
+from kpis.storing import Write
 
 SPANS = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
 MOMENT = timedelta(microseconds=1)
@@ -149,15 +150,16 @@ def _day(at: datetime, parts: Sequence[tuple[Sums, Histogram | None]], percent: 
     )  # fmt: skip
 
 
-def add(rows: Iterable[Row], *, sampled: Mapping[int, float]) -> None:
-    """Add new measurements to their buckets. The caller holds the locks of their KPIs.
+def adding(rows: Iterable[Row], *, sampled: Mapping[int, float]) -> Write:
+    """What adds new measurements to their buckets. The caller holds the locks of their KPIs.
 
     Sums and extremes are added up by the database; histograms are merged here.
     """
     parts = summed(rows, sampled=sampled)
     known = _histograms([part for part in parts if part.histogram is not None])
     merged = [_with_histogram(part, known.get(part[:3]), sampled.get(part.series_id)) for part in parts]
-    storing.upsert(Rollup, UNIQUE + FIELDS, sorted(merged, key=lambda part: part[:3]), unique=UNIQUE, changes=_added())
+    ordered = sorted(merged, key=lambda part: part[:3])
+    return storing.upserting(Rollup, UNIQUE + FIELDS, ordered, unique=UNIQUE, changes=_added())
 
 
 def _with_histogram(part: Sums, known: bytes | None, percent: float | None) -> Sums:
@@ -204,7 +206,8 @@ def rebuild(series: Series, *, since: datetime | None = None) -> int:
         written = 0
         for day in _by_day(series, start):
             sums = summed(day, sampled=_sampled(series))
-            storing.upsert(Rollup, UNIQUE + FIELDS, sums, unique=UNIQUE, changes={name: f"excluded.{name}" for name in FIELDS})
+            anew = {name: f"excluded.{name}" for name in FIELDS}
+            storing.write(storing.upserting(Rollup, UNIQUE + FIELDS, sums, unique=UNIQUE, changes=anew))
             written += len(sums)
     return written
 

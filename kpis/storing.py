@@ -35,27 +35,46 @@ class Span(NamedTuple):
     resolution: str = ""
 
 
-def insert(model: type[Model], names: Sequence[str], rows: Rows) -> None:
-    """Insert new rows. Raises IntegrityError where one is there already."""
-    if not rows:
+class Write(NamedTuple):
+    """Rows on their way into a table; `conflict` is what happens, in SQL, where one is there already."""
+
+    model: type[Model]
+    names: Sequence[str]
+    rows: Rows
+    conflict: str = ""
+
+
+def write(*writes: Write) -> None:
+    """Write to several tables, each once: in one statement on PostgreSQL, where what each costs is most of what a row costs.
+
+    Raises IntegrityError where a row that must be new is there already.
+    """
+    left = [one for one in writes if one.rows]
+    if connection.vendor == "postgresql":
+        for one in [one for one in left if len(one.rows) >= COPY_FROM and not one.conflict]:
+            _copy(one.model, one.names, one.rows)
+            left.remove(one)
+        if left:
+            _write_json(left)
         return
-    if connection.vendor == "postgresql" and len(rows) >= COPY_FROM:
-        _copy(model, names, rows)
-    else:
-        _execute(model, names, rows, "")
+    for one in left:
+        fields = _fields(one.model, one.names)
+        into = f"INSERT INTO {_table(one.model)} ({', '.join(map(_column, fields))})"
+        values = ", ".join(["%s"] * len(fields))
+        with connection.cursor() as cursor:
+            cursor.executemany(f"{into} VALUES ({values}) {one.conflict}", [tuple(map(_plain, row)) for row in one.rows])
 
 
 def insert_missing(model: type[Model], names: Sequence[str], rows: Rows) -> None:
     """Insert the rows that are not there yet; what is there stays as it is."""
-    if rows:
-        _execute(model, names, rows, "ON CONFLICT DO NOTHING")
+    write(Write(model, names, rows, "ON CONFLICT DO NOTHING"))
 
 
-def upsert(model: type[Model], names: Sequence[str], rows: Rows, *, unique: Sequence[str], changes: Mapping[str, str]) -> None:
+def upserting(
+    model: type[Model], names: Sequence[str], rows: Rows, *, unique: Sequence[str], changes: Mapping[str, str]
+) -> Write:
     """Insert rows, or change those that are there: `changes` maps a field to SQL over `old` and `excluded` (the new row)."""
-    if not rows:
-        return
-    _execute(model, names, rows, _change(model, tuple(unique), tuple(changes.items())))
+    return Write(model, names, rows, _change(model, tuple(unique), tuple(changes.items())) if rows else "")
 
 
 def within(model: type[Model], select: str, spans: Sequence[Span], *, tail: str = "") -> list[tuple[Any, ...]]:
@@ -160,16 +179,12 @@ def _copy(model: type[Model], names: Sequence[str], rows: Rows) -> None:
             copy.write_row(row)
 
 
-def _execute(model: type[Model], names: Sequence[str], rows: Rows, conflict: str) -> None:
+def _write_json(writes: Sequence[Write]) -> None:
+    parts = [_insert_json(one.model, tuple(one.names), one.conflict) for one in writes]
+    before = ", ".join(f"w{number} AS ({statement})" for number, (statement, _) in enumerate(parts[:-1]))
+    statement = f"WITH {before} {parts[-1][0]}" if before else parts[-1][0]
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            statement, columns = _insert_json(model, tuple(names), conflict)
-            cursor.execute(statement, [_objects(columns, rows)])
-        else:
-            fields = _fields(model, names)
-            into = f"INSERT INTO {_table(model)} ({', '.join(map(_column, fields))})"
-            values = ", ".join(["%s"] * len(fields))
-            cursor.executemany(f"{into} VALUES ({values}) {conflict}", [tuple(map(_plain, row)) for row in rows])
+        cursor.execute(statement, [_objects(columns, one.rows) for one, (_, columns) in zip(writes, parts, strict=True)])
 
 
 @cache
