@@ -22,6 +22,7 @@ from probes.load.merging import Result
 from probes.load.profile import Profile, Stage
 from probes.load.report import Gauge, Total
 from probes.management.commands.load import verdict
+from tests.probes.servers import until
 
 ROOT = Path(__file__).resolve().parents[2]
 PROFILE = Profile(stages=(Stage(seconds=10, users=5),))
@@ -91,7 +92,8 @@ def test_ctrl_c_stops_it(service_url: str) -> None:
     command = [sys.executable, "manage.py", "load", f"{service_url}/health", "--users", "2", "--duration", "60s", "--json"]
     env = {**os.environ, "PROBE_ALLOW": "127.0.0.0/8"}
     with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        time.sleep(4)
+        until((Path("/proc") / str(process.pid) / "task" / str(process.pid) / "children").read_text, "a shard of its own")
+        time.sleep(2)
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=10)
     assert (process.returncode, json.loads(out)["why"]) == (2, "stopped by hand")
