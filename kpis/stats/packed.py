@@ -1,7 +1,8 @@
 """Bucket indices and counts as bytes: a byte that says how wide they are, the first index, then steps and counts.
 
-Whole numbers as wide as the largest needs, little-endian: some bytes a bucket, read without unpacking anything first. What was
-stored before this form is deflated int64, begins with another byte, and is read as well.
+Whole numbers as wide as the largest needs, little-endian: some bytes a bucket, read without inflating anything first. Only where
+there are a thousand of them is it deflated. What was stored before this form is deflated int64, begins with another byte, and is
+read as well.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ MARK = 0x80
 """In the first byte; the two widths stand below it. Deflated data never begins so."""
 
 DEFLATED = 0x78
+SQUEEZED, SQUEEZE_FROM = 0x90, 1000
+"""What the first byte is where so many bytes were deflated: it halves them, and costs more than all the rest."""
+
 HEAD = 5
 """Bytes before the steps: the mark and the first index."""
 
@@ -36,23 +40,25 @@ def pack(indices: Sequence[int], counts: Sequence[int]) -> bytes:
     steps = list(map(sub, indices[1:], indices))
     wide, high = _width(max(steps, default=0)), _width(max(counts))
     form = f"<Bi{len(steps)}{WIDTHS[wide]}{len(counts)}{WIDTHS[high]}"
-    return struct.pack(form, MARK | wide << 2 | high, indices[0], *steps, *counts)
+    packed = struct.pack(form, MARK | wide << 2 | high, indices[0], *steps, *counts)
+    return packed if len(packed) < SQUEEZE_FROM else bytes([SQUEEZED]) + zlib.compress(packed, 1)
 
 
 def unpack(data: bytes | memoryview) -> tuple[list[int], list[int]]:
     """What `pack` was given."""
     if data[0] == DEFLATED:
         return _inflated(data)
-    if len(data) == 1:
+    plain = _plain(data)
+    if len(plain) == 1:
         return [], []
-    wide, high, size = _shape(data)
-    _, *numbers = struct.unpack(f"<Bi{size - 1}{WIDTHS[wide]}{size}{WIDTHS[high]}", data)
+    wide, high, size = _shape(plain)
+    _, *numbers = struct.unpack(f"<Bi{size - 1}{WIDTHS[wide]}{size}{WIDTHS[high]}", plain)
     return list(accumulate(numbers[:size])), numbers[size:]
 
 
 def unpack_all(data: Sequence[bytes]) -> tuple[Ints, Ints, Ints]:
     """Indices and counts of many, one after the other, and how many buckets each has."""
-    parts = [pack(*_inflated(part)) if part[0] == DEFLATED else part for part in data]
+    parts = [_plain(part) for part in data]
     shapes = [_shape(part) if len(part) > 1 else (0, 0, 0) for part in parts]
     sizes = np.fromiter((size for _, _, size in shapes), np.int64, len(parts))
     ends = np.cumsum(sizes)
@@ -82,6 +88,13 @@ def _shape(data: bytes | memoryview) -> tuple[int, int, int]:
     """How wide its steps and counts are, as places in WIDTHS, and how many buckets it has."""
     wide, high = data[0] >> 2 & 3, data[0] & 3
     return wide, high, (len(data) - HEAD + (1 << wide)) // ((1 << wide) + (1 << high))
+
+
+def _plain(data: bytes | memoryview) -> bytes | memoryview:
+    """The packed form itself, without anything around it."""
+    if data[0] == DEFLATED:
+        data = pack(*_inflated(data))
+    return zlib.decompress(data[1:]) if data[0] == SQUEEZED else data
 
 
 def _inflated(data: bytes | memoryview) -> tuple[list[int], list[int]]:

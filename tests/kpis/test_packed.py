@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kpis.stats.packed import DEFLATED, pack, unpack, unpack_all
+from kpis.stats.packed import DEFLATED, SQUEEZED, pack, unpack, unpack_all
 
 steps = st.sampled_from([1, 2, 255, 256, 65_535, 65_536, 2**31 + 5_000])
 counts = st.sampled_from([1, 3, 255, 256, 65_536, 2**32, 10**15])
@@ -31,6 +31,14 @@ def deflated(indices: list[int], counts: list[int]) -> bytes:
 def test_what_is_packed_is_unpacked(one: tuple[list[int], list[int]]) -> None:
     assert unpack(pack(*one)) == unpack(memoryview(pack(*one))) == one
     assert pack(*one)[0] != DEFLATED
+
+
+def test_what_is_many_is_squeezed_and_is_the_same() -> None:
+    one = list(range(-700, 2000, 3)), [7**number % 1000 + 1 for number in range(900)]
+    assert pack(*one)[0] == SQUEEZED
+    assert unpack(pack(*one)) == unpack(deflated(*one)) == one
+    indices, numbers, _ = unpack_all([pack([1], [2]), pack(*one), deflated(*one)])
+    assert (indices.tolist(), numbers.tolist()) == ([1, *one[0], *one[0]], [2, *one[1], *one[1]])
 
 
 @given(kept)
