@@ -1,4 +1,4 @@
-"""Times out of PostgreSQL, read by the standard library: fifteen times as quick as psycopg's own loader, which Django extends."""
+"""Times out of PostgreSQL, read by the standard library: that is compiled, and psycopg's loader, which Django extends, is not."""
 
 from __future__ import annotations
 

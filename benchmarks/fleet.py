@@ -103,7 +103,8 @@ def _worker_line(rate: float, alone: float) -> Line:
 
 def _network_alone() -> float:
     """The same connections and requests a second with nothing around them: no claim, no judgement, no row."""
-    policy, plan = running.policy(), Plan(origin=checked_url(os.environ["FLEET_TARGET"]), payloads=[_asked()], requests=1)
+    url, policy = os.environ["FLEET_TARGET"], running.policy()
+    plan = Plan(origin=checked_url(url), payloads=[prepare("GET", f"{url}/fast", {})], requests=1)
 
     async def ask(share: int) -> None:
         for _ in range(share):
@@ -115,10 +116,6 @@ def _network_alone() -> float:
     began = time.perf_counter()
     uvloop.run(ask_all())
     return SERVICES / (time.perf_counter() - began)
-
-
-def _asked() -> bytes:
-    return prepare("GET", os.environ["FLEET_TARGET"] + "/fast", {})
 
 
 @dataclass

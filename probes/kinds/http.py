@@ -44,7 +44,8 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 async def measure(target: Target, params: Params, tools: Tools) -> Measured:
     try:
-        origin, payloads = _requests(target.base_url, tuple(params.paths), tuple(target.headers.items()))
+        origin, addresses = _addresses(target.base_url, tuple(params.paths))
+        payloads = [prepare("GET", address, target.headers) for address in addresses]
         plan = Plan(
             origin=origin, payloads=payloads, requests=params.requests, users=params.users,
             timeout_s=params.timeout_s, total_s=LONGEST_S,
@@ -59,10 +60,13 @@ async def measure(target: Target, params: Params, tools: Tools) -> Measured:
 
 
 @lru_cache(maxsize=4096)
-def _requests(base_url: str, paths: tuple[str, ...], headers: tuple[tuple[str, str], ...]) -> tuple[SplitResult, list[bytes]]:
-    """Where to connect, and what to send in turn: the same for every run of a probe. Raises Refused."""
+def _addresses(base_url: str, paths: tuple[str, ...]) -> tuple[SplitResult, tuple[str, ...]]:
+    """Where to connect, and what to ask for in turn: the same for every run of a probe. Raises Refused.
+
+    Headers are no part of it: they may be secrets, which are not kept.
+    """
     base = base_url.rstrip("/") + "/"
-    return checked_url(base_url), [prepare("GET", urljoin(base, path.lstrip("/")), dict(headers)) for path in paths]
+    return checked_url(base_url), tuple(urljoin(base, path.lstrip("/")) for path in paths)
 
 
 def judged(result: Result, *, at: datetime, only_2xx: bool = False) -> Measured:
