@@ -30,6 +30,15 @@ def test_silences_of_a_kpi_lie_on_its_chart(people: People) -> None:
     assert found == [(first, first + HOUR / 2), (first, first + HOUR), (NOW - DAY, NOW - DAY + HOUR), (NOW, NOW + HOUR)]
 
 
+def test_of_a_quiet_every_night_the_newest_is_drawn_too(people: People) -> None:
+    kpi = make_kpi()
+    common = {"reason": "r", "created_by": people.engineer, "starts_at": NOW - 30 * DAY, "ends_at": NOW - 30 * DAY + HOUR}
+    Silence.objects.create(**common, kpi=kpi, rule="FREQ=DAILY")
+    Silence.objects.update(created_at=NOW - 31 * DAY)
+    assert len(found := quiet(kpi, NOW - 30 * DAY, NOW, subjects=set())) == 30
+    assert found[-1] == (NOW - DAY, NOW - DAY + HOUR)
+
+
 def test_a_silence_is_drawn_from_when_it_was_made(people: People) -> None:
     kpi = make_kpi()
     Silence.objects.create(reason="r", created_by=people.engineer, starts_at=NOW - 2 * DAY, ends_at=NOW + DAY)
