@@ -102,7 +102,7 @@
     named(data, width).forEach((band, index) => {
       found[`b${index}`] = {
         type: "box", xMin: band.from, xMax: band.to, backgroundColor: band.narrow ? colours.narrow : colours.band, borderColor: colours.narrow, borderWidth: band.narrow ? 1 : 0,
-        label: { display: band.named, content: band.label, position: { x: "center", y: "end" }, backgroundColor: colours.veil, color: colours.bandText, font: { size: 10.5, weight: 600 }, padding: { x: 4, y: 1 } },
+        label: { display: band.named, content: band.label, position: { x: band.narrow ? "end" : "center", y: "end" }, backgroundColor: colours.veil, color: colours.bandText, font: { size: 10.5, weight: 600 }, padding: { x: 4, y: 1 } },
       };
     });
     return found;
