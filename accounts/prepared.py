@@ -95,7 +95,8 @@ def together() -> Iterator[None]:
     """A transaction whose statements do not wait for each other's answers: they wait where one is fetched, or at its end.
 
     On PostgreSQL only, and not for COPY; an error shows where something is waited for. The pipeline stands within the
-    transaction and commits it: the other way round, the driver asks the server twice whether one is open.
+    transaction and commits it: the other way round, the driver asks the server twice whether one is open, and what fails in a
+    savepoint leaves nothing of the transaction around it.
     """
     outermost = not connection.in_atomic_block
     with transaction.atomic():

@@ -148,7 +148,10 @@ class RuleAdminForm(OpenedForm):
     def _post_clean(self) -> None:
         """What fits together is judged as for the page: a rule that cannot be followed would stop the look at all others."""
         super()._post_clean()  # type: ignore[misc]
-        for name, text in rules.faults(self.instance).items():
+        errors = rules.faults(self.instance)
+        if not errors and not self.errors and self.changed_data != ["enabled"]:
+            errors = rules.double(self.instance)
+        for name, text in errors.items():
             self.add_error(name if name in self.fields else None, text)
 
 

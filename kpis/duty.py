@@ -26,7 +26,10 @@ LAST = timedelta(days=30)
 LENGTH = ExpressionWrapper(F("resolved_at") - F("fired_at"), output_field=DurationField())
 MOST_OPEN = 1000
 MOST_BANDS, MOST_FIRED = 100, 6
-"""Of a chart: room for three quiets every night of a month."""
+"""Of a chart, the newest."""
+
+MOST_QUIETS = 10_000
+"""Of one silence in a span of time: every hour of a year."""
 
 OPEN = (State.FIRING, State.ACKNOWLEDGED)
 
@@ -229,15 +232,15 @@ def story(incident: Incident, *, now: datetime) -> Story:
 
 
 def quiet(kpi: KPI, start: datetime, end: datetime, *, subjects: Collection[str]) -> list[tuple[datetime, datetime]]:
-    """When alerts of a KPI, or of one of its subjects, were or will be silenced in a span of time."""
+    """When alerts of a KPI, or of one of its subjects, were or will be silenced in a span of time, the newest."""
     about = Q(kpi=None) | Q(kpi=kpi), Q(scorecard=None) | Q(scorecard=kpi.scorecard_id), Q(service="") | Q(service__in=subjects)
     found = []
     for one in Silence.objects.touching(start, end).filter(*about):
-        for since, until in one.window.between(start, end, most=MOST_BANDS):
+        for since, until in one.window.between(max(start, one.created_at), end, most=MOST_QUIETS):
             since, until = max(since, one.created_at), min(until, one.ended_at) if one.ended_at else until
             if until > since:
                 found.append((since, until))
-    return sorted(found)[:MOST_BANDS]
+    return sorted(found)[-MOST_BANDS:]
 
 
 def fired(kpi: KPI, start: datetime, end: datetime) -> list[datetime]:

@@ -14,6 +14,7 @@ from kpis.actual import PERCENTILES, aggregate, counted
 from kpis.buckets import HistoryPoint, Part, Stream, combined, course, kept, read, series_figure, span
 from kpis.models import KPI, Across, Decision, Measurement, Rollup, Series, Target
 from kpis.stats.histogram import Histogram
+from kpis.stats.stack import Stack
 
 MOST_RAW = 2000
 """More measurements than these are read rolled up, where one figure is made of all of them."""
@@ -136,8 +137,8 @@ def distribution(kpi: KPI, *, start: datetime, end: datetime, subject: str = "",
         rows = rows.filter(series__subject=subject)
     if environment:
         rows = rows.filter(series__environment=environment)
-    parts = [Histogram.from_bytes(data) for data in rows.values_list("histogram", flat=True) if data]
-    return Histogram.merge(parts) if parts else None
+    parts = [bytes(data) for data in rows.values_list("histogram", flat=True) if data]
+    return Stack([parts]).histogram(0) if parts else None
 
 
 def versions(kpi: KPI, *, start: datetime, end: datetime) -> list[Version]:

@@ -242,7 +242,10 @@ def acknowledge(
     *, incident: Incident, actor: User | None, by: str = "", note: str = "", now: datetime, token: str = ""
 ) -> Incident:
     """Somebody has taken it up. `by` names who it was where no person is logged in. Raises CannotAcknowledge."""
-    incident = Incident.objects.select_for_update(of=("self",)).get(pk=incident.pk)
+    try:
+        incident = Incident.objects.select_for_update(of=("self",)).get(pk=incident.pk)
+    except Incident.DoesNotExist:
+        raise CannotAcknowledge("It never fired, and is over.") from None
     if incident.state == State.ACKNOWLEDGED:
         raise CannotAcknowledge(f"{incident.acknowledged_by} has acknowledged it already.")
     if incident.state != State.FIRING:

@@ -33,7 +33,7 @@ class BadRule(ValueError):
 def create(*, fields: Mapping[str, Any], actor: User, token: str = "") -> Rule:
     """Raises BadRule."""
     rule = Rule(created_by=actor, **fields)
-    if errors := faults(rule) or _double(rule):
+    if errors := faults(rule) or double(rule):
         raise BadRule(errors)
     rule.save()
     audit.record(actor=actor, action="rule.create", subject=rule, after=figures(rule, FIELDS), token=token)
@@ -50,7 +50,7 @@ def change(*, rule: Rule, changes: Mapping[str, Any], actor: User, version: int 
         setattr(current, name, value)
     if dict(changes) != {"enabled": False} and (errors := faults(current)):
         raise BadRule(errors)
-    if (_watched(current), _step(current)) != watched and (errors := _double(current)):
+    if (_watched(current), _step(current)) != watched and (errors := double(current)):
         raise BadRule(errors)
     after = figures(current, changes)
     if before != after:
@@ -104,9 +104,12 @@ def _escalates(one: Rule, other: Rule) -> bool:
     return soon < late and earlier < later
 
 
-def _double(rule: Rule) -> dict[str, str]:
-    """The rule that watches the same, beside its field. No other is made meanwhile: who makes one about the same KPI or
-    scorecard waits until the transaction ends."""
+def double(rule: Rule) -> dict[str, str]:
+    """The rule that watches the same, beside its field.
+
+    The caller is in a transaction, and no other is made meanwhile: who makes one about the same KPI or scorecard waits for its
+    end.
+    """
     about: Any = rule.kpi or rule.scorecard
     type(about).objects.select_for_update(no_key=True).get(pk=about.pk)
     same = Rule.objects.filter(**_watched(rule)).exclude(pk=rule.pk)
@@ -114,11 +117,8 @@ def _double(rule: Rule) -> dict[str, str]:
     if there is None:
         return {}
     off = "" if there.enabled else ", switched off"
-    return {
-        "kpi" if rule.kpi else "scorecard": (
-            f"Rule {there.pk} watches this already: {there}{off}. Change that one, or let this one be graver and last longer."
-        )
-    }
+    graver = "" if rule.kind == Kind.BURN_RATE else ", or let this one be graver and last longer"
+    return {"kpi" if rule.kpi else "scorecard": f"Rule {there.pk} watches this already: {there}{off}. Change that one{graver}."}
 
 
 def _burn_faults(rule: Rule) -> dict[str, str]:

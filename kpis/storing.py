@@ -51,11 +51,10 @@ def write(*writes: Write) -> None:
     """
     left = [one for one in writes if one.rows]
     if connection.vendor == "postgresql":
-        for one in [one for one in left if len(one.rows) >= COPY_FROM and not one.conflict]:
+        for one in filter(_is_copied, left):
             _copy(one.model, one.names, one.rows)
-            left.remove(one)
-        if left:
-            _write_json(left)
+        if rest := [one for one in left if not _is_copied(one)]:
+            _write_json(rest)
         return
     for one in left:
         fields = _fields(one.model, one.names)
@@ -63,6 +62,11 @@ def write(*writes: Write) -> None:
         values = ", ".join(["%s"] * len(fields))
         with connection.cursor() as cursor:
             cursor.executemany(f"{into} VALUES ({values}) {one.conflict}", [tuple(map(_plain, row)) for row in one.rows])
+
+
+def _is_copied(one: Write) -> bool:
+    """COPY knows nothing of rows that are there."""
+    return len(one.rows) >= COPY_FROM and not one.conflict
 
 
 def insert_missing(model: type[Model], names: Sequence[str], rows: Rows) -> None:

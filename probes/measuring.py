@@ -87,7 +87,7 @@ class Stopwatches:
         self._loop.call_soon_threadsafe(self._begin, list(by_service.values()))
 
     def ended(self, *, wait_s: float) -> list[Ended]:
-        """The runs that are over; waits for the first one, then a moment for others."""
+        """The runs that are over; waits for the first one, then up to `GATHER_MANY_S` for others."""
         found: list[Ended] = []
         try:
             found.append(self._ended.get(timeout=wait_s))

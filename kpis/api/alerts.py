@@ -88,7 +88,7 @@ def alert_detail(request: Request, pk: int) -> Response:
 @scopes(POST=Scope.ALERTS_WRITE)
 @api_view(["POST"])
 def alert_acknowledge(request: Request, pk: int) -> Response:
-    """Take it up, with a note; 409 where somebody has, or where it is over."""
+    """Take it up, with a note; 409 where somebody has, where it is over, or where it has not fired yet."""
     form = AcknowledgeIn(data=request.data)
     form.is_valid(raise_exception=True)
     actor, token = audit.actor_of(request)

@@ -1,12 +1,13 @@
 """Mergeable log-linear histograms: integer counts in buckets at most 0.4 % wide, so the midpoint errs by at most 0.2 %.
 
-Most hold some samples, so that plain numbers are quicker than arrays; numpy counts where there are many.
+Most hold few samples, so that plain numbers are quicker than arrays. Many samples are counted by numpy, and many histograms are
+merged by `kpis.stats.stack`.
 """
 
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from operator import mul
@@ -34,13 +35,13 @@ def index_of(value: float) -> int:
     if value == 0:
         return ZERO
     mantissa, exponent = math.frexp(value)
-    return exponent * SUBBUCKETS + min(int((mantissa * 2 - 1) * SUBBUCKETS), SUBBUCKETS - 1)
+    return exponent * SUBBUCKETS + int((mantissa * 2 - 1) * SUBBUCKETS)
 
 
 def indices_of(values: Floats) -> Ints:
     """The same of many."""
     mantissa, exponent = np.frexp(values)
-    position = np.minimum((mantissa * 2 - 1) * SUBBUCKETS, SUBBUCKETS - 1).astype(np.int64)
+    position = ((mantissa * 2 - 1) * SUBBUCKETS).astype(np.int64)
     return np.where(values == 0, ZERO, exponent.astype(np.int64) * SUBBUCKETS + position)
 
 
@@ -169,11 +170,6 @@ class Histogram:
     def _rank(self, percent: float) -> int:
         """Which sample, counted from 1, is the nearest-rank percentile."""
         return max(1, math.ceil(percent / 100 * self.count - 1e-9))
-
-    def share_above(self, value: float) -> float:
-        """Share of the samples in buckets that lie above the bucket of `value`."""
-        above = self._counts[bisect_right(self._indices, index_of(value)) :]
-        return sum(above) / self.count if self._counts else 0.0
 
     def scaled(self, factor: float) -> Histogram:
         """The same samples in another unit; adds at most one bucket's error."""

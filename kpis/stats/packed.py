@@ -35,13 +35,17 @@ WIDTHS = "BHIQ"
 
 def pack(indices: Sequence[int], counts: Sequence[int]) -> bytes:
     """Ascending indices and their positive counts as bytes: the same ones always give the same bytes."""
+    plain = _packed(indices, counts)
+    return plain if len(plain) < SQUEEZE_FROM else bytes([SQUEEZED]) + zlib.compress(plain, 1)
+
+
+def _packed(indices: Sequence[int], counts: Sequence[int]) -> bytes:
     if not indices:
         return bytes([MARK])
     steps = list(map(sub, indices[1:], indices))
     wide, high = _width(max(steps, default=0)), _width(max(counts))
     form = f"<Bi{len(steps)}{WIDTHS[wide]}{len(counts)}{WIDTHS[high]}"
-    packed = struct.pack(form, MARK | wide << 2 | high, indices[0], *steps, *counts)
-    return packed if len(packed) < SQUEEZE_FROM else bytes([SQUEEZED]) + zlib.compress(packed, 1)
+    return struct.pack(form, MARK | wide << 2 | high, indices[0], *steps, *counts)
 
 
 def unpack(data: bytes | memoryview) -> tuple[list[int], list[int]]:
@@ -93,7 +97,7 @@ def _shape(data: bytes | memoryview) -> tuple[int, int, int]:
 def _plain(data: bytes | memoryview) -> bytes | memoryview:
     """The packed form itself, without anything around it."""
     if data[0] == DEFLATED:
-        data = pack(*_inflated(data))
+        return _packed(*_inflated(data))
     return zlib.decompress(data[1:]) if data[0] == SQUEEZED else data
 
 

@@ -29,7 +29,7 @@ class Stack:
         lowest = int(np.where(indices == ZERO, -ZERO, indices).min(initial=-ZERO)) - 1
         places = np.maximum(indices, lowest) - lowest  # that of zero is the one below all others
         span = int(places.max(initial=0)) + 1
-        keys, self._counts = _counted(numbers * span + places, counts, len(groups) * span)
+        keys, self._counts = counted(numbers * span + places, counts, len(groups) * span)
         found = keys % span
         self._indices = np.where(found == 0, ZERO, found + lowest)
         self._ends = np.searchsorted(keys, np.arange(1, len(groups) + 1) * span)
@@ -52,8 +52,8 @@ class Stack:
         return Histogram(self._indices[start:end].tolist(), self._counts[start:end].tolist())
 
 
-def _counted(keys: Ints, counts: Ints, most: int) -> tuple[Ints, Ints]:
-    """The keys in their order, each once, with the sum of its counts."""
+def counted(keys: Ints, counts: Ints, most: int) -> tuple[Ints, Ints]:
+    """The keys, which are below `most`, in their order, each once, with the sum of its counts."""
     if most <= DENSE * len(keys) and counts.sum() < EXACT:
         summed = np.bincount(keys, counts, most)
         there = np.flatnonzero(summed)

@@ -105,6 +105,17 @@ def test_within_a_transaction_it_is_kept_or_taken_back_with_it() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_what_fails_within_a_transaction_leaves_the_rest_of_it() -> None:
+    with transaction.atomic():
+        User.objects.create_user("first")
+        with pytest.raises(IntegrityError):
+            twice("one")
+        with together():
+            User.objects.create_user("last")
+    assert names() == ["first", "last"]
+
+
+@pytest.mark.django_db(transaction=True)
 def test_what_waits_for_the_commit_runs_after_it() -> None:
     told: list[list[str]] = []
 

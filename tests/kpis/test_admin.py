@@ -148,6 +148,17 @@ def test_a_rule_that_cannot_be_followed_is_refused(kpi: KPI, as_admin: Client) -
     assert Rule.objects.count() == 0
 
 
+def test_a_rule_is_not_made_twice_and_can_be_switched_off(kpi: KPI, as_admin: Client) -> None:
+    fields = {"kind": "stale", "kpi": kpi.pk, "severity": "high", "for_s": 0, "recover_s": 0, "min_events": 1}
+    for _ in range(2):
+        answer = as_admin.post("/admin/kpis/rule/add/", fields | {"enabled": "on"})
+    assert list(answer.context["adminform"].form.errors) == ["kpi"]
+    rule = Rule.objects.get()
+    form = as_admin.get(f"/admin/kpis/rule/{rule.pk}/change/").context["adminform"].form
+    assert as_admin.post(f"/admin/kpis/rule/{rule.pk}/change/", fields | {"opened": form["opened"].value()}).status_code == 302
+    assert not Rule.objects.get().enabled
+
+
 def meanwhile(row: KPI | Scorecard, people: People, **changes: Any) -> None:
     row.refresh_from_db()
     defining.change(row=row, changes=changes, actor=people.manager, now=timezone.now())

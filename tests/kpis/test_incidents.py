@@ -158,6 +158,14 @@ def test_what_is_over_is_not_acknowledged(people: People) -> None:
         incidents.acknowledge(incident=Incident.objects.get(), actor=people.engineer, now=NOW)
 
 
+def test_what_was_forgotten_meanwhile_is_not_acknowledged(people: People) -> None:
+    see(connections(), [120])
+    seen = Incident.objects.get()
+    Incident.objects.all().delete()
+    with pytest.raises(incidents.CannotAcknowledge, match="It never fired"):
+        incidents.acknowledge(incident=seen, actor=people.engineer, now=NOW)
+
+
 def worst_of_several(**target: int) -> KPI:
     kpi = make_kpi(name="Latency", unit="count", aggregation="last", across="worst")
     make_target(kpi, "<", 100, alert_threshold=100, **target)

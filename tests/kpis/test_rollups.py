@@ -15,7 +15,7 @@ from kpis.retention import prune
 from kpis.stats.histogram import Histogram
 from kpis.stats.packed import unpack
 from tests.kpis.factories import NOW, latency_point, make_kpi, record_values
-from tests.kpis.test_packed import deflated
+from tests.kpis.stats.test_packed import deflated
 
 databases = pytest.mark.databases
 

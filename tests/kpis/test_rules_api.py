@@ -124,6 +124,13 @@ def test_an_escalation_is_not_made_a_double(engineer: Engineer, errors: str) -> 
     assert client.patch(at, {"min_events": 7}, format="json", HTTP_IF_MATCH=graver["ETag"]).status_code == 200
 
 
+def test_of_burn_rates_nobody_is_advised_what_is_refused(engineer: Engineer, errors: str) -> None:
+    client, wanted = engineer(), {"kind": "burn_rate", "kpi": errors, "objective": 0.999}
+    assert client.post(RULES, wanted, format="json").status_code == 201
+    (told,) = client.post(RULES, wanted, format="json").json()["errors"]
+    assert told["detail"].endswith("Change that one.")
+
+
 def test_change_that_does_not_fit_leaves_the_rule(engineer: Engineer, errors: str) -> None:
     rule = Rule.objects.create(kind="stale", scorecard=make_scorecard("other"))
     answer = engineer().patch(f"{RULES}{rule.pk}/", {"kpi": errors}, format="json")

@@ -35,6 +35,15 @@ def test_several_tables_are_one_statement_on_postgresql(django_assert_num_querie
     assert KpiState.objects.get().since == NOW
 
 
+def test_many_rows_go_beside_what_is_changed() -> None:
+    kpi = make_kpi()
+    storing.write(state(kpi.pk))
+    many = series(kpi.pk)._replace(rows=[(kpi.pk, f"service-{number}", "", True) for number in range(storing.COPY_FROM)])
+    breached = state(kpi.pk, Status.BREACHED).rows
+    storing.write(many, storing.upserting(KpiState, STATE, breached, unique=["kpi"], changes={"status": "excluded.status"}))
+    assert (counted(), KpiState.objects.get().status) == ((storing.COPY_FROM, 1), Status.BREACHED)
+
+
 def test_what_one_table_refuses_goes_into_none() -> None:
     kpi = make_kpi()
     storing.write(state(kpi.pk))

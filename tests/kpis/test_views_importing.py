@@ -38,7 +38,7 @@ def test_a_file_is_looked_at_and_then_brought_in(as_manager: Client) -> None:
 def test_lines_that_repeat_each_other_are_named(as_manager: Client) -> None:
     text = GOOD + "speed,shop,2026-02-02T00:00Z,460\n"
     told = as_manager.post(URL, {"text": text}).content.decode()
-    assert ("Line 4 repeats line 3 and will be ignored." in told, "there already" in told) == (True, False)
+    assert ("Line 4 repeats line 3; what repeats is ignored." in told, "there already" in told) == (True, False)
     done = as_manager.post(URL, {"text": text, "do": "bring"}, follow=True).content.decode()
     assert "2 figures are in; 0 were there already. Line 4 repeats line 3." in done
 
