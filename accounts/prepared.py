@@ -45,7 +45,9 @@ class AnyOf(models.Lookup):
             if self.lhs.output_field.is_relation
             else self.lhs.output_field.db_type(connection)
         )
-        return f"{column} = ANY({place}::{kind.partition('(')[0]}[])", (*parameters, *values)
+        # What stands in a query of its own the planner cannot count, so that it need not plan anew for every length.
+        array = f"{kind.partition('(')[0]}[]"
+        return f"{column} = ANY((SELECT {place}::{array})::{array})", (*parameters, *values)
 
     def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         column, parameters = self.process_lhs(compiler, connection)

@@ -1,4 +1,4 @@
-"""Measurements through the API of a real server with two workers, beside its limits in the same run."""
+"""Measurements through the API of real servers, a worker for each sender, beside its limits in the same run."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from itertools import count
 from multiprocessing import get_context
@@ -40,7 +40,8 @@ def measure(url: str) -> list[Line]:
     """Batches of 1,000 rows and single rows; on PostgreSQL beside a bare COPY through a staging table."""
     secret = _token()
     batches: dict[str, Send] = {}
-    with _server(url, OURS) as ours, _server(url, PEERS) as peer:
+    with ExitStack() as running:
+        ours, peer = ([running.enter_context(_server(url, module)) for _ in range(SENDERS)] for module in (OURS, PEERS))
         with ProcessPoolExecutor(SENDERS, get_context("spawn")) as pool:
             if connection.vendor == "postgresql":
                 series = [_series(sender) for sender in range(SENDERS)]
@@ -139,9 +140,9 @@ def _one_bare(sender: int, number: int) -> bytes:
     return json.dumps({"series": 93 + sender, "at": at.isoformat(), "value": 80.5}).encode()
 
 
-def _poster(port: int, address: str, headers: dict[str, str], body: Callable[[int, int], bytes]) -> Send:
+def _poster(ports: Sequence[int], address: str, headers: dict[str, str], body: Callable[[int, int], bytes]) -> Send:
     """Posts over one kept connection a sender. Raises where anything but success is answered."""
-    connections = [http.client.HTTPConnection("127.0.0.1", port, timeout=60) for _ in range(SENDERS)]
+    connections = [http.client.HTTPConnection("127.0.0.1", port, timeout=60) for port in ports]
 
     def send(sender: int, number: int) -> None:
         connections[sender].request("POST", address, body(sender, number), {"Content-Type": "application/json", **headers})
@@ -160,10 +161,13 @@ def _token() -> str:
 
 @contextmanager
 def _server(url: str, module: str) -> Iterator[int]:
-    """A real server with two workers; its port."""
+    """A real server with one worker; its port.
+
+    Of several workers that listen together, chance may give one all the connections of a run, and make it twice as slow.
+    """
     port = free_port(8700)
     granian = Path(sys.executable).parent / "granian"
-    command = [str(granian), "--interface", "wsgi", "--port", str(port), "--workers", "2", "--blocking-threads", "2"]
+    command = [str(granian), "--interface", "wsgi", "--port", str(port), "--workers", "1", "--blocking-threads", "2"]
     process = subprocess.Popen(
         [*command, "--log-level", "error", f"{module}:application"],
         env=use(url),

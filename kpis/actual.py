@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from kpis.stats.histogram import Histogram
 
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0}
 
 
-@dataclass(frozen=True)
-class Stretch:
+class Stretch(msgspec.Struct, frozen=True):
     """One measurement, or the sum of many (a rollup): figures in the KPI's unit; `total` is Σ value × count."""
 
     at: datetime
@@ -27,8 +27,7 @@ class Stretch:
     reported: bool = False
 
 
-@dataclass(frozen=True)
-class Figure:
+class Figure(msgspec.Struct, frozen=True):
     """The aggregate of a window. `reported`: a percentile that the source gave ready-made, so never merged as if exact."""
 
     value: float
@@ -37,8 +36,7 @@ class Figure:
     reported: bool
 
 
-@dataclass(frozen=True)
-class SeriesFigure:
+class SeriesFigure(msgspec.Struct, frozen=True):
     """What one series says now. `by_ci` marks a series whose newest value came from a CI result."""
 
     subject: str

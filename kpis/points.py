@@ -93,12 +93,12 @@ def faults(points: Sequence[Point], now: datetime) -> list[tuple[int, str, str]]
     if len(points) > MOST_POINTS:
         return [(MOST_POINTS, "", f"at most {MOST_POINTS:,} measurements at once")]
     latest = now + AHEAD
-    reach = {kpi.id: bounds(kpi) for kpi in {point.kpi.id: point.kpi for point in points}.values()}
+    reach = {key: bounds(kpi) for key, kpi in {id(point.kpi): point.kpi for point in points}.items()}
     return [
         (index, field, detail)
         for index, point in enumerate(points)
-        if not _plausible(point, latest, reach[point.kpi.id])
-        for field, detail in _faults_of(point, latest, *reach[point.kpi.id])
+        if not _plausible(point, latest, *reach[id(point.kpi)])
+        for field, detail in _faults_of(point, latest, *reach[id(point.kpi)])
     ]
 
 
@@ -113,10 +113,10 @@ def bounds(kpi: KPI) -> tuple[float, float]:
     return (-MOST_VALUE if kpi.is_reduction or kind in SIGNED else 0.0, greatest)
 
 
-def _plausible(point: Point, latest: datetime, reach: tuple[float, float]) -> bool:
+def _plausible(point: Point, latest: datetime, least: float, greatest: float) -> bool:
     """Whether nothing is wrong with a point; quick, since of ten thousand nearly all are right."""
     return (
-        reach[0] <= point.value <= reach[1]
+        least <= point.value <= greatest
         and point.at.tzinfo is not None
         and EARLIEST <= point.at <= latest
         and 1 <= point.count <= MOST_COUNT

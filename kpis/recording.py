@@ -18,7 +18,7 @@ from kpis.actual import PERCENTILES
 from kpis.commitments import ask_in_force
 from kpis.current import Known
 from kpis.models import KPI, Measurement, Rollup, Series
-from kpis.points import Point, Rejected, faults, measured
+from kpis.points import EARLIEST, Point, Rejected, faults, measured
 from kpis.remembering import keep, remember
 from kpis.rollups import Row
 from kpis.standing import figures_of
@@ -140,13 +140,14 @@ def _write(points: Sequence[Point], now: datetime, then: Then | None) -> tuple[R
             partial(_DEFINED.ask, kpis=ids),
         ]
         states, (there, targets, defined) = locking.behind(ids, questions, now=now)
-        known = _series(there, set(keys))
+        distinct = set(keys)
+        known = _series(there, distinct)
         kpis = _as_now(kpis, defined)
         _keep_meaning(points, kpis)
         newest = _newest(known.values())
         rows = _fresh(points, [known[key].series_id for key in keys], newest, now)
         if rows:
-            by_series = {known[key].series_id: kpis[key[0]] for key in set(keys)}
+            by_series = {known[key].series_id: kpis[key[0]] for key in distinct}
             sampled = {pk: PERCENTILES[kpi.aggregation] for pk, kpi in by_series.items() if kpi.aggregation in PERCENTILES}
             storing.write(Write(Measurement, rollups.ROW_NAMES, rows), rollups.adding(rows, sampled=sampled))
             moved, figures = current.advance(rows, by_series, newest)
@@ -188,15 +189,11 @@ def _as_now(kpis: Mapping[int, KPI], defined: Iterable[tuple[Any, ...]]) -> dict
 
 def _keep_meaning(points: Sequence[Point], kpis: Mapping[int, KPI]) -> None:
     """Raise Rejected for figures in a unit, or against a reference, that their KPI left before the first one was stored."""
-    left = {
-        point.kpi.pk
-        for point in points
-        if (now := kpis[point.kpi.pk]) is not point.kpi
-        and any(getattr(now, name) != getattr(point.kpi, name) for name in MEANING)
-    }
+    read = {id(point.kpi): point.kpi for point in points}.values()
+    left = {kpi.id for kpi in read if any(getattr(kpis[kpi.id], name) != getattr(kpi, name) for name in MEANING)}
     if left:
         told = "its KPI took another unit or reference meanwhile: send it anew"
-        raise Rejected([(index, "value", told) for index, point in enumerate(points) if point.kpi.pk in left])
+        raise Rejected([(index, "value", told) for index, point in enumerate(points) if point.kpi.id in left])
 
 
 def withdraw(*, origin: str, now: datetime) -> int:
@@ -233,14 +230,16 @@ def _fresh(points: Sequence[Point], series: Sequence[int], known: Mapping[int, d
         for pk, point in zip(series, points, strict=True)
     ]
     # What is newer than the newest stored measurement of its series cannot be stored yet.
-    there = storing.stored([one for one in identities if one[0] in known and one[1] <= known[one[0]]])
+    there = storing.stored([one for one in identities if one[1] <= known.get(one[0], EARLIEST)])
     seen: dict[Identity, Point | storing.Kept] = {**there}
     rows: list[Row] = []
     conflicts = []
     for index, (identity, point) in enumerate(zip(identities, points, strict=True)):
         if (first := seen.get(identity)) is None:
             seen[identity] = point
-            rows.append(Row(*identity, point.value, point.count, *_samples(point), point.raw, point.note, now))
+            pk, at, origin = identity
+            histogram, reported = _samples(point)
+            rows.append(Row(pk, at, origin, point.value, point.count, histogram, reported, point.raw, point.note, now))
         elif field := _contradicted(first, point):
             conflicts.append((index, field, TWICE if isinstance(first, Point) else STORED))
     if conflicts:

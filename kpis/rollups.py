@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from operator import itemgetter, mul
+from datetime import datetime, timedelta
+from operator import attrgetter, itemgetter, mul
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
@@ -101,6 +102,7 @@ class Read(NamedTuple):
         return cls(histogram.to_bytes(), percentile, *histogram.ends, histogram.count)
 
 
+_at = attrgetter("at")
 ROW_NAMES = ["series", "at", "origin", "value", "count", "histogram", "reported", "raw", "note", "recorded_at"]
 UNIQUE = ["series", "resolution", "at"]
 FIELDS = ["points", "count", "total", "plain_total", "low", "high", "last", "last_at", "reported", *Read._fields]
@@ -109,17 +111,27 @@ FIELDS = ["points", "count", "total", "plain_total", "low", "high", "last", "las
 
 def summed(rows: Iterable[Row], *, sampled: Mapping[int, float]) -> list[Sums]:
     """Measurements by hour and by day. `sampled` says which percentile is that of a series; there a bare value is a sample."""
-    hours: dict[tuple[int, int], list[Row]] = {}
+    series: dict[int, list[Row]] = {}
     for row in rows:
-        hours.setdefault((row.series_id, int(row.at.timestamp() // 3600)), []).append(row)
+        series.setdefault(row.series_id, []).append(row)
     days: dict[tuple[int, datetime], list[tuple[Sums, Histogram | None]]] = {}
     result = []
-    for (series_id, hour), group in hours.items():
-        at = datetime.fromtimestamp(hour * 3600, UTC)
-        sums, histogram = _hour(group, at, sampled.get(series_id))
-        result.append(sums)
-        days.setdefault((series_id, at.replace(hour=0)), []).append((sums, histogram))
+    for series_id, group in series.items():
+        for at, hour in _hours(group):
+            sums, histogram = _hour(hour, at, sampled.get(series_id))
+            result.append(sums)
+            days.setdefault((series_id, at.replace(hour=0)), []).append((sums, histogram))
     return result + [_day(at, parts, sampled.get(series_id)) for (series_id, at), parts in days.items()]
+
+
+def _hours(rows: Iterable[Row]) -> Iterator[tuple[datetime, list[Row]]]:
+    """The rows of one series by hour, in the order of time."""
+    ordered = sorted(rows, key=_at)
+    while ordered:
+        start = bucket(ordered[0].at, "hour")
+        end = bisect_left(ordered, start + SPANS["hour"], key=_at)
+        yield start, ordered[:end]
+        ordered = ordered[end:]
 
 
 def _hour(rows: Sequence[Row], at: datetime, percent: float | None) -> tuple[Sums, Histogram | None]:

@@ -29,6 +29,7 @@ from kpis.units import UnitMismatch, factor
 
 MOST_BYTES = 20_000_000
 LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
+NO_TIME = (".at", "Write an ISO 8601 time with its offset, such as 2026-03-01T12:00:00Z.")
 Errors = list[dict[str, Any]]
 
 
@@ -125,6 +126,7 @@ def _points(request: Request, batch: payload.Batch) -> list[Point]:
     kpis = {name: lookup.find(name) for name in names}
     allowed = allowed_services(request)
     origin = _origin(request)
+    moments = _Moments()
     wrong: list[tuple[int, dict[str, Any]]] = [(index, _told(path, detail)) for index, path, detail in batch.faults]
     refused: Errors = []
     points, places = [], []
@@ -135,9 +137,9 @@ def _points(request: Request, batch: payload.Batch) -> list[Point]:
             refused.append({"path": f"{batch.prefix}[{index}].subject", "detail": detail})
         elif not isinstance(found, KPI):
             wrong.append((index, {"path": ".kpi", **found}))
-            wrong += [(index, _told(*fault)) for fault in _moment(row)[1]]
+            wrong += [(index, _told(*NO_TIME))] if moments[row.at] is None else []
         else:
-            point, faulty = _point(row, found, origin)
+            point, faulty = _point(row, moments[row.at], found, origin)
             points.append(point)
             places.append(index)
             if faulty:
@@ -168,19 +170,25 @@ def _origin(request: Request) -> str:
     return f"api:{token.prefix}" if isinstance(token, ApiToken) else f"manual:{request.user.get_username()}"[:80]
 
 
-def _moment(row: payload.MeasurementIn) -> tuple[datetime, list[tuple[str, str]]]:
-    try:
-        return payload.moment(row.at), []
-    except (ValueError, OverflowError):
-        return EARLIEST, [(".at", "Write an ISO 8601 time with its offset, such as 2026-03-01T12:00:00Z.")]
+class _Moments(dict[str, datetime | None]):
+    """Times by their text, each read once: what is pushed together was mostly measured together. None for what is no time."""
+
+    def __missing__(self, text: str) -> datetime | None:
+        at: datetime | None
+        try:
+            at = payload.moment(text)
+        except (ValueError, OverflowError):
+            at = None
+        self[text] = at
+        return at
 
 
-def _point(row: payload.MeasurementIn, kpi: KPI, origin: str) -> tuple[Point, list[tuple[str, str]]]:
+def _point(row: payload.MeasurementIn, at: datetime | None, kpi: KPI, origin: str) -> tuple[Point, list[tuple[str, str]]]:
     """The row as a point, and what is wrong with it, by field.
 
     For what is wrong something that is right stands in the point, so that the rest of it can be looked at.
     """
-    at, wrong = _moment(row)
+    wrong = [NO_TIME] if at is None else []
     scale: float | None = 1.0
     try:
         if row.unit and row.unit != kpi.measured_unit:
@@ -200,7 +208,7 @@ def _point(row: payload.MeasurementIn, kpi: KPI, origin: str) -> tuple[Point, li
             value = 0.0
             wrong.append((".value", "The value lies outside of the samples of its histogram."))
     point = Point(
-        kpi=kpi, subject=row.subject, environment=row.environment, at=at, value=value, count=count,
+        kpi=kpi, subject=row.subject, environment=row.environment, at=at or EARLIEST, value=value, count=count,
         histogram=histogram, reported=row.reported, origin=origin,
     )  # fmt: skip
     return point, wrong

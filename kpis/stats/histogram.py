@@ -27,6 +27,9 @@ RELATIVE_ERROR = 1 / (2 * SUBBUCKETS)
 MANY = 64
 """From so many values on numpy is quicker."""
 
+FEW = 8
+"""Of so many times as many buckets, those that come are put in one by one."""
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -62,12 +65,13 @@ def midpoint(index: int) -> float:
 class Histogram:
     """Sparse counts by bucket. Values are finite and not negative; merging adds counts, in any order, exactly."""
 
-    __slots__ = ("_counts", "_indices")
+    __slots__ = ("_count", "_counts", "_indices")
 
     def __init__(self, indices: Sequence[int], counts: Sequence[int]) -> None:
         """Take ascending unique bucket indices and their positive counts; use the `from_…` constructors."""
         self._indices = indices
         self._counts = counts
+        self._count: int | None = None
 
     @classmethod
     def from_values(cls, values: Iterable[float]) -> Histogram:
@@ -111,25 +115,44 @@ class Histogram:
 
     @classmethod
     def merge(cls, histograms: Iterable[Histogram]) -> Histogram:
-        parts = list(histograms)
+        parts = sorted(histograms, key=lambda part: len(part._indices))
         if len(parts) == 1:
             return parts[0]
+        if parts and sum(len(part._indices) for part in parts[:-1]) * FEW <= len(parts[-1]._indices):
+            return parts[-1]._with_few(parts[:-1])
         summed: dict[int, int] = {}
         for part in parts:
             for index, count in zip(part._indices, part._counts, strict=True):
                 summed[index] = summed.get(index, 0) + count
         return cls._summed(summed)
 
+    def _with_few(self, others: Iterable[Histogram]) -> Histogram:
+        """The same with the samples of others, whose buckets are few."""
+        indices, counts = list(self._indices), list(self._counts)
+        for other in others:
+            place = 0
+            for index, count in zip(other._indices, other._counts, strict=True):
+                place = bisect_left(indices, index, place)
+                if indices[place : place + 1] == [index]:
+                    counts[place] += count
+                else:
+                    indices.insert(place, index)
+                    counts.insert(place, count)
+        return Histogram(indices, counts)
+
     def without(self, other: Histogram) -> Histogram:
         """What is left when the samples of `other`, which are all in here, are taken out. Raises ValueError where one is not."""
-        left = dict(zip(self._indices, self._counts, strict=True))
+        indices, counts, place = list(self._indices), list(self._counts), 0
         for index, count in zip(other._indices, other._counts, strict=True):
-            if index not in left:
+            place = bisect_left(indices, index, place)
+            if indices[place : place + 1] != [index]:
                 raise ValueError("a sample to take out is not in the histogram")
-            left[index] -= count
-            if left[index] < 0:
+            counts[place] -= count
+            if counts[place] < 0:
                 raise ValueError("more samples are to be taken out than the histogram holds")
-        return Histogram._summed(left)
+            if not counts[place]:
+                del indices[place], counts[place]
+        return Histogram(indices, counts)
 
     def at_an_end(self, percent: float) -> bool:
         """Whether a percentile lies in the lowest or the highest bucket, where the extremes may lie on either side of it."""
@@ -138,7 +161,9 @@ class Histogram:
 
     @property
     def count(self) -> int:
-        return sum(self._counts)
+        if self._count is None:
+            self._count = sum(self._counts)
+        return self._count
 
     @property
     def ends(self) -> tuple[float, float]:
