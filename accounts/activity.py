@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from django.apps import apps
 from django.db.models import QuerySet
 
+from accounts.days import asked, day_end, day_start
 from accounts.differences import Line, difference
 from accounts.models import AuditEntry
 from accounts.requests import day_of
@@ -36,8 +37,10 @@ PAST = {
 
 @dataclass(frozen=True)
 class Filter:
-    """What an address asks for. Where a day of it cannot be read (`wrong`) nothing fits: a mistyped filter never shows, or gives
-    away, the whole trail."""
+    """What an address asks for: `since` and `until` are whole days, both included, or times, from the one to before the other.
+
+    Where one of them cannot be read (`wrong`) nothing fits: a mistyped filter never shows, or gives away, the whole trail.
+    """
 
     person: str = ""
     thing: str = ""
@@ -50,23 +53,42 @@ class Filter:
     @classmethod
     def of_query(cls, query: Mapping[str, str]) -> Filter:
         text = {name: query.get(name, "").strip()[:120] for name in ("person", "thing", "action", "of")}
-        days = {name: query.get(name, "").strip()[:40] for name in ("from", "to")}
-        wrong = tuple((name, said) for name, said in days.items() if said and day_of(said) is None)
-        return cls(**text, since=day_of(days["from"]), until=day_of(days["to"]), wrong=wrong)
+        said = {name: query.get(name, "").strip()[:40] for name in ("from", "to")}
+        ends = {name: _day_or_time(text) for name, text in said.items() if text}
+        wrong = tuple((name, said[name]) for name, end in ends.items() if end is None)
+        return cls(**text, since=ends.get("from"), until=ends.get("to"), wrong=wrong)
 
     @property
     def narrows(self) -> bool:
         return self != Filter()
 
+    @property
+    def exact(self) -> bool:
+        """Whether an end of it is a time, which a field for days cannot show."""
+        return isinstance(self.since, datetime) or isinstance(self.until, datetime)
+
     def entries(self) -> QuerySet[AuditEntry]:
         """Newest first; `of` is one thing, as `kpis.target:12`."""
         found = AuditEntry.objects.select_related("actor").matching(
-            person=self.person, thing=self.thing, action=self.action, since=self.since, until=self.until
-        )
+            person=self.person, thing=self.thing, action=self.action,
+            since=_instant(self.since, day_start), until=_instant(self.until, day_end),
+        )  # fmt: skip
         if self.wrong:
             return found.none()
         kind, _, pk = self.of.partition(":")
         return found.filter(subject_type=kind, subject_id=pk) if kind and pk else found
+
+
+def _day_or_time(text: str) -> date | None:
+    """A day, or a time with its offset, which is a datetime; None for what is neither."""
+    try:
+        return day_of(text) or asked(text)
+    except ValueError:
+        return None
+
+
+def _instant(end: date | None, of_day: Callable[[date], datetime]) -> datetime | None:
+    return end if end is None or isinstance(end, datetime) else of_day(end)
 
 
 @dataclass(frozen=True)

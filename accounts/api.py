@@ -8,7 +8,6 @@ from typing import Any
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view
@@ -22,6 +21,13 @@ from accounts.models import ApiToken, AuditEntry, User
 from accounts.pagination import CursorPagination
 from accounts.permissions import Scope, scopes
 from accounts.problems import Problem, invalid
+
+DAY_OR_TIME = {"oneOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]}
+ENDS = {
+    "from": "A day, from its midnight in UTC, or a time with its offset: what was done then or later.",
+    "to": "A day, with all of it, or a time with its offset: what was done before it.",
+}
+UNREAD = "Write a day such as 2026-11-27, or a time with its offset such as 2026-11-27T14:30:00Z."
 
 
 class TokenSerializer(serializers.ModelSerializer[ApiToken]):
@@ -144,7 +150,7 @@ def _person(request: Request) -> User:
 @extend_schema(
     parameters=[OpenApiParameter(name, str) for name in ("person", "thing", "action")]
     + [OpenApiParameter("of", str, description="One thing, such as `kpis.target:12`.")]
-    + [OpenApiParameter(name, OpenApiTypes.DATE) for name in ("from", "to")],
+    + [OpenApiParameter(name, DAY_OR_TIME, description=says) for name, says in ENDS.items()],
     responses=ActivitySerializer(many=True),
     summary="Who changed what; for people with the scope audit",
 )
@@ -154,7 +160,7 @@ def activity(request: Request) -> Response:
     asked = request.query_params
     chosen = Filter.of_query(asked)
     if chosen.wrong:
-        raise invalid([{"path": name, "detail": "Write a day such as 2026-11-27."} for name, _ in chosen.wrong])
+        raise invalid([{"path": name, "detail": UNREAD} for name, _ in chosen.wrong])
     entries = chosen.entries()
     pages = CursorPagination()
     rows = pages.paginate_queryset(entries, request)

@@ -1,8 +1,16 @@
-"""Days that people name and the instants that they end at, in UTC."""
+"""Days that people name and the instants that they begin and end at, in UTC; times as they are written."""
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
+
+_LEAP = re.compile(r"^(.*[T ]\d\d:\d\d:)60((?:[.,]\d+)?)(Z|[+-]\d\d:?\d\d)$")
+
+
+def day_start(day: date) -> datetime:
+    """The midnight that a day begins with."""
+    return datetime.combine(day, time(), UTC)
 
 
 def day_end(day: date) -> datetime:
@@ -21,3 +29,30 @@ def ends(moment: datetime) -> str:
     """When something ends, as people write it: the last day, and the time where that is not the end of the day."""
     day = f"{last_day(moment):%-d %b %Y}"
     return day if moment.time() == time() else f"{day} {moment:%H:%M}"
+
+
+def moment(text: str) -> datetime:
+    """An ISO 8601 time with its offset from UTC. Raises ValueError.
+
+    A leap second (`:60`, at the end of a UTC month only) is the moment after it, as POSIX time has it.
+    """
+    if ":60" in text and (leap := _LEAP.match(text)):
+        after = moment(f"{leap[1]}59{leap[2]}{leap[3]}") + timedelta(seconds=1)
+        if f"{after.astimezone(UTC):%d %H:%M:%S}" != "01 00:00:00":
+            raise ValueError("a leap second ends a month, in UTC")
+        return after
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("a time has an offset from UTC")
+    return at
+
+
+def asked(text: str) -> datetime:
+    """A time of an address, in UTC. Raises ValueError."""
+    try:
+        at = moment(text.replace(" ", "+")).astimezone(UTC)  # a plus sign in a query string arrives as a space
+    except OverflowError as error:
+        raise ValueError("outside of the calendar") from error
+    if not 1900 <= at.year < 9999:
+        raise ValueError("a year at the end of the calendar leaves no room to reckon with")
+    return at

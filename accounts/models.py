@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime
 from functools import reduce
 from operator import or_
 from typing import Self
@@ -47,9 +47,9 @@ class ApiToken(models.Model):
 
 class AuditQuerySet(models.QuerySet["AuditEntry"]):
     def matching(
-        self, *, person: str = "", thing: str = "", action: str = "", since: date | None = None, until: date | None = None
+        self, *, person: str = "", thing: str = "", action: str = "", since: datetime | None = None, until: datetime | None = None
     ) -> Self:
-        """Entries by a person, about a thing (its name, kind or the action), of an action, between two days, both included."""
+        """Entries by a person, about a thing (its name, kind or the action), of an action, from `since` to before `until`."""
         found = self
         if person:
             names = ("username", "first_name", "last_name")
@@ -59,9 +59,9 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
         if action:
             found = found.filter(_any(["action__icontains"], action))
         if since:
-            found = found.filter(at__gte=_midnight(since))
-        if until and until < date.max:
-            found = found.filter(at__lt=_midnight(until) + timedelta(days=1))
+            found = found.filter(at__gte=since)
+        if until:
+            found = found.filter(at__lt=until)
         return found
 
 
@@ -69,10 +69,6 @@ def _any(lookups: Iterable[str], text: str) -> models.Q:
     """One of the lookups finds the text; PostgreSQL refuses to be asked for NUL."""
     wanted = text.replace("\x00", "")
     return reduce(or_, (models.Q(**{lookup: wanted}) for lookup in lookups))
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, tzinfo=UTC)
 
 
 class AuditEntry(models.Model):

@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit
+from accounts.days import moment
 from accounts.models import ApiToken
 from accounts.permissions import Scope, allowed_services, scopes
 from accounts.problems import Problem, invalid
@@ -176,7 +177,7 @@ class _Moments(dict[str, datetime | None]):
     def __missing__(self, text: str) -> datetime | None:
         at: datetime | None
         try:
-            at = payload.moment(text)
+            at = moment(text)
         except (ValueError, OverflowError):
             at = None
         self[text] = at

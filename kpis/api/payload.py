@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
 
+from accounts.days import asked
 from accounts.problems import invalid
 from kpis.points import MOST_POINTS
 
@@ -22,7 +23,6 @@ MOST_VALUE = 1e100
 """Of a histogram's values: in no unit do they pass what a float holds."""
 
 _PLACE = re.compile(r"(?P<detail>.*?)(?: - at `(?P<path>\$[^`]*)`)?$", re.DOTALL)
-_LEAP = re.compile(r"^(.*[T ]\d\d:\d\d:)60((?:[.,]\d+)?)(Z|[+-]\d\d:?\d\d)$")
 
 
 class HistogramIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -209,30 +209,11 @@ def _place(error: Exception, prefix: str = "$") -> tuple[str, str]:
     return prefix + path.removeprefix("$"), detail
 
 
-def moment(text: str) -> datetime:
-    """An ISO 8601 time with its offset from UTC. Raises ValueError.
-
-    A leap second (`:60`, at the end of a UTC month only) is the moment after it, as POSIX time has it.
-    """
-    if ":60" in text and (leap := _LEAP.match(text)):
-        after = moment(f"{leap[1]}59{leap[2]}{leap[3]}") + timedelta(seconds=1)
-        if f"{after.astimezone(UTC):%d %H:%M:%S}" != "01 00:00:00":
-            raise ValueError("a leap second ends a month, in UTC")
-        return after
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError("a time has an offset from UTC")
-    return at
-
-
 def asked_moment(text: str | None, name: str) -> datetime | None:
     """A time of a query string, where one is asked for. Raises a problem with its name."""
     if not text:
         return None
     try:
-        at = moment(text.replace(" ", "+")).astimezone(UTC)  # a plus sign in a query string arrives as a space
-        if not 1900 <= at.year < 9999:
-            raise ValueError("a year at the end of the calendar leaves no room to reckon with")
-        return at
-    except (ValueError, OverflowError) as error:
+        return asked(text)
+    except ValueError as error:
         raise invalid([{"path": name, "detail": "Write an ISO 8601 time with its offset."}]) from error

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import timedelta, timezone
 from typing import Any
 
 import pytest
@@ -110,11 +111,55 @@ def test_the_last_day_of_the_calendar_can_be_asked_for(entry: AuditEntry, as_aud
     assert as_auditor.get(address, {"to": "9999-12-31"}).status_code == 200
 
 
-@pytest.mark.parametrize("query", ["from=garbage", "to=2026-11-28T02:44", "from=2026-13-01&to=2026-12-01"])
+def found_by(client: Client, **query: str) -> list[int]:
+    """How many entries the page, the API and the export hold."""
+    page = client.get("/activity/", query)
+    api = client.get("/api/v1/activity/", query).json()["results"]
+    exported = json.loads(body(client.get("/activity/export.json", query)))
+    return [page.context["page"].paginator.count, len(api), len(exported)]
+
+
+@pytest.mark.parametrize("hours", [0, 2, -5])
+def test_a_time_picks_to_the_instant(entry: AuditEntry, as_auditor: Client, hours: int) -> None:
+    at, instant = entry.at.astimezone(timezone(timedelta(hours=hours))), timedelta(microseconds=1)
+    for name, moment, found in (("from", at, 1), ("from", at + instant, 0), ("to", at, 0), ("to", at + instant, 1)):
+        query = {"of": f"accounts.user:{entry.subject_id}", "action": "target.propose", name: moment.isoformat()}
+        assert found_by(as_auditor, **query) == [found] * 3, (name, moment)
+
+
+def test_a_plus_sign_of_an_offset_may_stand_bare(entry: AuditEntry, as_auditor: Client) -> None:
+    assert as_auditor.get("/activity/?from=2099-01-01T00:00+01:00").context["page"].paginator.count == 0
+
+
+def test_a_time_is_told_beside_the_fields_that_hold_its_day(entry: AuditEntry, as_auditor: Client) -> None:
+    page = as_auditor.get("/activity/", {"from": "2026-01-02T01:30+02:00", "to": "2099-03-04"}).content.decode()
+    assert 'name="from" value="2026-01-01"' in page
+    assert 'name="to" value="2099-03-04"' in page
+    assert 'title="2026-01-01 23:30:00 UTC">1 Jan 2026 23:30:00</time>' in page
+    assert "whole days" not in as_auditor.get("/activity/?from=2026-01-01").content.decode()
+
+
+def test_a_time_of_today_is_not_the_whole_day(entry: AuditEntry, as_auditor: Client) -> None:
+    today = entry.at.date().isoformat()
+    marked = 'aria-current="true">Today'
+    assert marked in as_auditor.get(f"/activity/?from={today}").content.decode()
+    assert marked not in as_auditor.get(f"/activity/?from={today}T00:00:01Z").content.decode()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "from=garbage",
+        "to=2026-11-28T02:44",
+        "from=2026-13-01&to=2026-12-01",
+        "from=2026-11-28T25:00Z",
+        "to=9999-12-31T23:00-09:00",
+    ],
+)
 def test_a_day_that_cannot_be_read_shows_and_exports_nothing(entry: AuditEntry, as_auditor: Client, query: str) -> None:
     page = as_auditor.get(f"/activity/?{query}")
     assert (page.status_code, page.context["page"].paginator.count) == (422, 0)
-    assert "is no day for" in page.content.decode()
+    assert "is neither a day nor a time for" in page.content.decode()
     for form in ("csv", "json"):
         assert as_auditor.get(f"/activity/export.{form}?{query}").headers["Location"].startswith("/activity/?")
     assert as_auditor.get(f"/api/v1/activity/?{query}").status_code == 422

@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from kpis.api import payload
 from kpis.history import history
 from kpis.models import KPI, Measurement, Rollup, Series
 from tests.factories import People
@@ -192,20 +191,6 @@ def test_a_clock_may_run_a_minute_ahead(post: Post, seconds: int) -> None:
 
 def test_a_line_that_is_none_is_told_by_its_number(post: Post) -> None:
     assert "Line 3" in post("lines", [row(1), "{", row(2)]).json()["detail"]
-
-
-@pytest.mark.parametrize(
-    ("sent", "moment"),
-    [
-        ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00"),
-        ("2016-12-31T23:59:60.5Z", "2017-01-01T00:00:00.500000"),
-        ("2017-01-01T00:59:60+01:00", "2017-01-01T00:00:00"),
-        ("2016-12-31 18:59:60-05:00", "2017-01-01T00:00:00"),
-        ("2015-06-30T23:59:60Z", "2015-07-01T00:00:00"),
-    ],
-)
-def test_a_leap_second_is_the_moment_after_it(sent: str, moment: str) -> None:
-    assert payload.moment(sent).astimezone(UTC) == datetime.fromisoformat(moment).replace(tzinfo=UTC)
 
 
 def test_the_hour_that_comes_twice_is_two_hours(post: Post) -> None:
