@@ -66,9 +66,8 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
 
 
 def _any(lookups: Iterable[str], text: str) -> models.Q:
-    """One of the lookups finds the text; PostgreSQL refuses to be asked for NUL."""
-    wanted = text.replace("\x00", "")
-    return reduce(or_, (models.Q(**{lookup: wanted}) for lookup in lookups))
+    """One of the lookups finds the text."""
+    return reduce(or_, (models.Q(**{lookup: text}) for lookup in lookups))
 
 
 class AuditEntry(models.Model):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 
 from config import errors
@@ -28,12 +29,20 @@ def limit_body(get_response: Respond) -> Respond:
     return limited
 
 
-def drop_nul(get_response: Respond) -> Respond:
-    """Read an address without the NULs in its query: nobody types one, and PostgreSQL refuses a text that has one."""
+def mark_nul(get_response: Respond) -> Respond:
+    """Read a NUL in an address as U+FFFD, as bytes that are no text are read: PostgreSQL refuses to be asked for a NUL.
 
-    def dropped(request: HttpRequest) -> HttpResponse:
-        while "%00" in (query := request.META.get("QUERY_STRING", "")):
-            request.META["QUERY_STRING"] = query.replace("%00", "")
+    No name holds the one or the other, so a filter finds nothing, and what has to be a day, a number or a word is said to be none.
+    What would write is refused: it might be kept otherwise than it was sent.
+    """
+
+    def marked(request: HttpRequest) -> HttpResponse:
+        query = request.META.get("QUERY_STRING", "")
+        if "%00" in query or "\0" in request.path_info:
+            if request.method not in ("GET", "HEAD"):
+                return errors.bad_request(request, SuspiciousOperation("a NUL in the address"))
+            request.META["QUERY_STRING"] = query.replace("%00", "%EF%BF%BD")
+            request.path_info = request.path_info.replace("\0", "\ufffd")
         return get_response(request)
 
-    return dropped
+    return marked

@@ -30,7 +30,7 @@ class Choice:
     @classmethod
     def of(cls, asked: Mapping[str, str]) -> Self:
         state = asked.get("state", "")
-        text, environment, tag = (asked.get(name, "").replace("\x00", "").strip()[:200] for name in ("q", "environment", "tag"))
+        text, environment, tag = (asked.get(name, "").strip()[:200] for name in ("q", "environment", "tag"))
         return cls(text, environment, tag, state if state in STATES else "")
 
     @property

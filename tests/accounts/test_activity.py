@@ -49,7 +49,7 @@ def test_change_reads_as_a_difference(entry: AuditEntry, as_auditor: Client) -> 
         ("of=accounts.user:0", 0),
         ("of=nonsense&action=target", 1),
         ("from=2099-01-01", 0),
-        ("action=%00target", 1),
+        ("action=%00target", 0),
     ],
 )
 def test_page_api_and_exports_pick_the_same(entry: AuditEntry, as_auditor: Client, query: str, found: int) -> None:

@@ -106,7 +106,7 @@ def test_roles_are_written_down(people: People) -> None:
         ("person=nobody", 0),
         ("thing=task&to=2020-01-01", 0),
         ("thing=task&from=2020-01-01", 1),
-        ("thing=%00task", 1),
+        ("thing=%00task", 0),
     ],
 )
 def test_activity_by_the_api_is_filtered(query: str, found: int, as_auditor: Client, people: People) -> None:
