@@ -1,13 +1,13 @@
 """The one currency of all that measures."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from kpis.stats.histogram import Histogram
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """One named figure in its base unit (ms, ratio, bytes, 1/s, count).
 
     `histogram` holds the samples behind a latency; `reported` marks a percentile that the source gave ready-made

@@ -15,7 +15,7 @@ from probes import heartbeat, maintenance
 from probes.kinds import kinds
 from probes.kinds.base import Outcome
 from probes.models import Probe, Run, RunState
-from probes.rows import add, renew
+from probes.rows import add, renew, soon
 
 BATCH = 500
 LOAD = "load"
@@ -54,6 +54,7 @@ def claim(*, now: datetime, most: int = BATCH) -> list[Claim]:
     if not _ANY_DUE(now=now):
         return []
     with transaction.atomic():
+        soon()  # what is claimed and forgotten in a crash is due again
         found = _one_timed_each(_locked(_due(now))[:most], now)
         waiting = _waiting(found)
         chosen = _outside_windows(found, waiting, now)

@@ -17,10 +17,10 @@ from kpis.readings import Reading
 from kpis.recording import Conflict, record
 from kpis.units import UnitMismatch
 from probes import maintenance
-from probes.claiming import Claim
+from probes.claiming import LOAD, Claim
 from probes.kinds.base import Measured, Outcome
 from probes.models import Feed, Run, RunState
-from probes.rows import renew
+from probes.rows import renew, soon
 
 Ended = tuple[Claim, Measured]
 LONG = timedelta(minutes=1)
@@ -53,6 +53,8 @@ def finish(ended: Sequence[Ended], *, now: datetime) -> int:
 
     A run that was given up meanwhile (its lease ran out) changes nothing more: its retry speaks for it.
     """
+    if all(claimed.probe.kind != LOAD for claimed, _ in ended):
+        soon()  # what is forgotten in a crash is measured again; a load run took too long for that
     ours = _still_ours(ended)
     fed = _fed(ours)
     _mark_maintained([claimed for claimed, _ in ours], now)

@@ -12,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from functools import cache
 from types import TracebackType
 from typing import cast
@@ -101,7 +100,8 @@ class Stopwatches:
 
     def _gather(self) -> None:
         until = time.monotonic() + GATHER_MANY_S
-        time.sleep(GATHER_S)
+        if self._ended.qsize() < min(PLENTY, self.under_way - 1):
+            time.sleep(GATHER_S)
         while MANY <= self._ended.qsize() < min(PLENTY, self.under_way - 1) and time.monotonic() < until:
             time.sleep(GATHER_S / 5)
 
@@ -213,7 +213,9 @@ def finite(measured: Measured) -> Measured:
     if len(good) == len(measured.readings):
         return measured
     left = sorted({one.metric for one in measured.readings} - {one.metric for one in good})
-    return replace(measured, readings=good, details=measured.details | {"left_out": f"{', '.join(left)}: no sensible figure"})
+    return msgspec.structs.replace(
+        measured, readings=good, details=measured.details | {"left_out": f"{', '.join(left)}: no sensible figure"}
+    )
 
 
 @cache

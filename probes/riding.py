@@ -9,7 +9,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +17,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from msgspec.structs import replace
 
 from accounts.prepared import Prepared, Slot
 from kpis.stats.histogram import Histogram
@@ -163,7 +163,9 @@ class Ride:
         """A run that the generator limited is tried with more shards next time, where that would help."""
         if measured.outcome != Outcome.GENERATOR_LIMITED or not self.more:
             return replace(measured, memory=self.claimed.probe.memory)
-        return replace(measured, memory={"shards": self.more}, details={**measured.details, "next_shards": self.more})
+        return msgspec.structs.replace(
+            measured, memory={"shards": self.more}, details={**measured.details, "next_shards": self.more}
+        )
 
     def _alive(self) -> None:
         """Renew the claim, and see whether somebody asked to stop."""

@@ -56,8 +56,7 @@ class Page:
 Generate = Callable[[Profile, Callable[[Row], None]], Awaitable[Result]]
 
 
-@dataclass(frozen=True)
-class Tools:
+class Tools(msgspec.Struct, frozen=True):
     """What a kind may use: nothing else reaches the outside.
 
     `scrape` fetches the service's metrics, once per service and batch, however many kinds ask; it raises
@@ -67,24 +66,23 @@ class Tools:
     policy: AddressPolicy
     scrape: Callable[[], Awaitable[Page]]
     now: Callable[[], datetime]
-    previous: dict[str, Any] = field(default_factory=dict)
+    previous: dict[str, Any] = msgspec.field(default_factory=dict)
     generate: Generate | None = None
     """Carries a load profile out, telling each second; only the load worker hands it in."""
 
-    caps: Caps = field(default_factory=Caps)
+    caps: Caps = msgspec.field(default_factory=Caps)
     """What no load run may exceed."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Measured:
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """What a run brought: readings only when they are true. `availability` readings may accompany a failure."""
 
     outcome: Outcome
-    readings: list[Reading] = field(default_factory=list)
+    readings: list[Reading] = msgspec.field(default_factory=list)
     error: str = ""
     reason: str = ""
-    details: dict[str, Any] = field(default_factory=dict)
-    memory: dict[str, Any] = field(default_factory=dict)
+    details: dict[str, Any] = msgspec.field(default_factory=dict)
+    memory: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 @runtime_checkable

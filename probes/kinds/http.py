@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Annotated
@@ -11,6 +10,7 @@ from urllib.parse import SplitResult, urljoin
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
 from kpis.readings import Reading
 from kpis.stats.histogram import Histogram
@@ -44,8 +44,9 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 async def measure(target: Target, params: Params, tools: Tools) -> Measured:
     try:
-        origin, addresses = _addresses(target.base_url, tuple(params.paths))
-        payloads = [prepare("GET", address, target.headers) for address in addresses]
+        origin, payloads = _asked(target.base_url, tuple(params.paths))
+        if target.headers:
+            payloads = [prepare("GET", address, target.headers) for address in _addresses(target.base_url, params.paths)]
         plan = Plan(
             origin=origin, payloads=payloads, requests=params.requests, users=params.users,
             timeout_s=params.timeout_s, total_s=LONGEST_S,
@@ -60,13 +61,17 @@ async def measure(target: Target, params: Params, tools: Tools) -> Measured:
 
 
 @lru_cache(maxsize=4096)
-def _addresses(base_url: str, paths: tuple[str, ...]) -> tuple[SplitResult, tuple[str, ...]]:
-    """Where to connect, and what to ask for in turn: the same for every run of a probe. Raises Refused.
+def _asked(base_url: str, paths: tuple[str, ...]) -> tuple[SplitResult, list[bytes]]:
+    """Where to connect, and what to send in turn: the same for every run of a probe. Raises Refused.
 
     Headers are no part of it: they may be secrets, which are not kept.
     """
+    return checked_url(base_url), [prepare("GET", address, {}) for address in _addresses(base_url, paths)]
+
+
+def _addresses(base_url: str, paths: Sequence[str]) -> list[str]:
     base = base_url.rstrip("/") + "/"
-    return checked_url(base_url), tuple(urljoin(base, path.lstrip("/")) for path in paths)
+    return [urljoin(base, path.lstrip("/")) for path in paths]
 
 
 def judged(result: Result, *, at: datetime, only_2xx: bool = False) -> Measured:

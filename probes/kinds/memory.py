@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
 from kpis.readings import Reading
 from kpis.stats.trend import FEWEST_POINTS, Trend, trend

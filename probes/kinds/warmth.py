@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from secrets import token_hex
 from typing import Annotated, Literal
 from urllib.parse import urljoin
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
 from kpis.readings import Reading
 from outgoing.addresses import Refused, checked_url

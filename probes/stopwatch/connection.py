@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import ssl
 import time
-from dataclasses import dataclass
 
 import httptools
+import msgspec
 
 from outgoing.addresses import AddressPolicy
 
@@ -30,8 +30,7 @@ class ConnectionLost(Exception):
         self.unused = unused
 
 
-@dataclass(frozen=True)
-class Response:
+class Response(msgspec.Struct, frozen=True):
     status: int
     seconds: float
     size: int

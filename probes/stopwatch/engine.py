@@ -6,8 +6,9 @@ import asyncio
 import ssl
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from urllib.parse import SplitResult
+
+import msgspec
 
 from outgoing import tls
 from outgoing.addresses import AddressPolicy, Refused, port_of
@@ -20,8 +21,7 @@ GIVE_UP_AFTER = 3
 """So many failed attempts without a single answer, and a service is left alone."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """`payloads` are sent in turn; `warm_up` requests come first and are left out.
 
     No request starts after `total_s`; those under way then still end by their time-out, so that none is cut short.
@@ -42,17 +42,16 @@ class Plan:
             raise ValueError(f"at most {MOST_USERS} users, {MOST_REQUESTS} requests and {MOST_SECONDS:g} s")
 
 
-@dataclass
-class Result:
+class Result(msgspec.Struct):
     """Times in ms. A time-out stands in `times_ms` at its full time; a lost connection has no time and is an error.
 
     `complete` is False when a cap, or silence of the service, ended it before all requests were made.
     """
 
-    times_ms: list[float] = field(default_factory=list)
-    connects_ms: list[float] = field(default_factory=list)
-    statuses: Counter[int] = field(default_factory=Counter)
-    errors: Counter[str] = field(default_factory=Counter)
+    times_ms: list[float] = []
+    connects_ms: list[float] = []
+    statuses: Counter[int] = msgspec.field(default_factory=Counter)
+    errors: Counter[str] = msgspec.field(default_factory=Counter)
     size: int = 0
     complete: bool = True
 

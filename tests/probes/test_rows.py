@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection, transaction
 
 from probes.models import Probe, Run, RunState
-from probes.rows import add, renew
+from probes.rows import add, renew, soon
 from tests.probes.factories import NOW, make_probe
 
 pytestmark = [pytest.mark.django_db, pytest.mark.databases]
@@ -39,3 +40,19 @@ def test_renewing_writes_the_named_fields_of_these_rows_alone() -> None:
         ({"a": 1}, None, 2, 60),
     ]
     assert other.failures == 2
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_one_transaction_alone_does_not_wait_for_the_disk() -> None:
+    with transaction.atomic():
+        soon()
+        assert _waits() == "off"
+    assert _waits() == "on"
+
+
+def _waits() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW synchronous_commit")
+        (found,) = cursor.fetchone()
+    return str(found)

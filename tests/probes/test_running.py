@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 from django.utils import timezone
+from msgspec.structs import replace
 
 from kpis.models import Measurement, Series
 from probes import running
@@ -177,8 +178,7 @@ def test_readings_that_are_refused_are_told_with_their_run_only(service_url: str
 
 
 def _at(measured, at):
-    readings = [type(reading)(**{**vars(reading), "at": at}) for reading in measured.readings]
-    return type(measured)(**{**vars(measured), "readings": readings})
+    return replace(measured, readings=[replace(reading, at=at) for reading in measured.readings])
 
 
 def test_what_a_kind_kept_outlives_a_failure() -> None:
