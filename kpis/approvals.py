@@ -16,6 +16,7 @@ from accounts.models import User
 from kpis import waivers
 from kpis.commitments import difference, goal_of, with_overtaken
 from kpis.evaluation import Point, Status, evaluate
+from kpis.faults import doubts
 from kpis.models import KPI, Decision, Target, Waiver
 from kpis.standing import Standing, standings
 
@@ -27,7 +28,8 @@ MOST = 200
 @dataclass(frozen=True)
 class Item:
     """One decision that waits. `would` is the status that the KPI would have now by a proposed target, where it differs;
-    `seen` is the version in force that it is compared with; `overtaken` is a later version that is approved already."""
+    `seen` is the version in force that it is compared with; `overtaken` is a later version that is approved already; `doubts`
+    ask whether its figures were meant."""
 
     noun: str
     row: Any
@@ -39,6 +41,7 @@ class Item:
     decidable: bool
     would: Status | None = None
     overtaken: int | None = None
+    doubts: tuple[str, ...] = ()
 
     @property
     def seen(self) -> int:
@@ -118,6 +121,7 @@ def _target_item(row: Target, stands: Standing, user: User, may_approve: bool, n
         decidable=may_approve and (not own or settings.ALLOW_SELF_APPROVAL),
         would=_would(row, stands, now),
         overtaken=row.overtaken,  # type: ignore[attr-defined]
+        doubts=tuple(doubts(row, stands.kpi).values()),
     )
 
 

@@ -1,4 +1,4 @@
-"""Why a decision or a target is refused: its figures against the KPI's direction, and against what its unit can be."""
+"""Why a decision or target is refused, or doubted: its figures against the KPI's direction, and against what its unit can be."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from datetime import date
 
 from accounts.templatetags.ui import unit_word
 from kpis.evaluation import COMPARATORS
-from kpis.models import KPI, Direction
+from kpis.models import KPI, Direction, Target
 from kpis.points import MOST_VALUE, bounds
-from kpis.thresholds import number
+from kpis.thresholds import BadThreshold, number, parse
 from kpis.units import convert
+
+DOUBTED = 2.0
+"""The ratio from which on a percentage was hardly left out on purpose; below it, sales can be one and a half of last year's."""
 
 
 class Refused(ValueError):
@@ -85,6 +88,32 @@ def impossible(kpi: KPI, figure: float, *, below_nothing: bool = False) -> str:
     if figure > bounds(kpi)[1]:
         return f"A share does not pass {_figure(kpi, convert(1, 'ratio', kpi.unit))}: write a figure up to that."
     return ""
+
+
+def doubts(target: Target, kpi: KPI) -> dict[str, str]:
+    """What is taken and was hardly meant, by its field: of a KPI in `ratio`, a figure that reads like a percentage.
+
+    It is not refused, since the KPI can be measured at it; one with a unit, or computed from a baseline, is meant as it is.
+    """
+    if kpi.unit != "ratio" or kpi.metric:
+        return {}
+    written = {"alert_threshold": target.alert_threshold, "baseline": None if target.baseline_since else target.baseline}
+    if _bare(target.typed):
+        written = {"target" if target.typed else "value": target.value, **written}
+    return {
+        name: f"{number(figure)} ratio is {figure * 100:,.12g} %: did you mean {number(figure)} %?"
+        for name, figure in written.items()
+        if figure is not None and figure >= DOUBTED
+    }
+
+
+def _bare(typed: str) -> bool:
+    """Whether a target was written as a figure alone, which left its unit to the KPI."""
+    try:
+        criterion = parse(typed) if typed else None
+    except BadThreshold:
+        return True
+    return criterion is None or not (criterion.unit or criterion.relative)
 
 
 def _figure(kpi: KPI, value: float) -> str:

@@ -19,6 +19,7 @@ from kpis.commitments import Then, difference, holding
 from kpis.drawing import Distribution
 from kpis.drawing import distribution as drawn
 from kpis.duty import fired, quiet
+from kpis.faults import doubts
 from kpis.history import History, distribution, history, versions
 from kpis.models import KPI, Across, Decision, Rollup, Target, Waiver
 from kpis.rows import source_of, way_of
@@ -199,11 +200,16 @@ def _chart(stands: Standing, courses: Sequence[tuple[str, History]], start: date
     )
 
 
+COUNTING = ("waits", "in force", "later")
+"""States of a version that counts, or may come to."""
+
+
 @dataclass(frozen=True)
 class Version:
     """A target version as its history shows it: `until` is when the next one took over, `lines` are what it changes of the
     version before it: of one that waits, against what is in force (`seen`, 0 for nothing). `overtaken` is the later version
-    that was approved already, so that this one is approved no more."""
+    that was approved already, so that this one is approved no more; `doubts` ask whether its figures were meant, while it counts
+    or may come to count."""
 
     target: Target
     state: str
@@ -211,6 +217,7 @@ class Version:
     lines: tuple[Line, ...]
     seen: int
     overtaken: int | None
+    doubts: tuple[str, ...] = ()
 
 
 def target_history(kpi: KPI, *, now: datetime) -> list[Version]:
@@ -222,14 +229,16 @@ def target_history(kpi: KPI, *, now: datetime) -> list[Version]:
     current = holding(approved, now)
     before |= {row.pk: current for row in rows if row.decision == Decision.PROPOSED and current}
     newest, seen = max((row.number for row in approved), default=0), current.number if current else 0
+    states = {row.pk: _state(row, current, now) for row in rows}
     return [
         Version(
             target=row,
-            state=_state(row, current, now),
+            state=states[row.pk],
             until=followers.get(row.pk),
             lines=_lines(before.get(row.pk), row, kpi, _then(row, approved, now)),
             seen=seen,
             overtaken=newest if row.decision == Decision.PROPOSED and newest > row.number else None,
+            doubts=tuple(doubts(row, kpi).values()) if states[row.pk] in COUNTING else (),
         )
         for row in reversed(rows)
     ]

@@ -7,6 +7,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from kpis.faults import doubts
 from kpis.history import History
 from kpis.models import KPI, Review, Scorecard, Severity, Target, Waiver
 from kpis.standing import SeriesStanding, Standing
@@ -67,7 +68,7 @@ def kpi(standing: Standing) -> dict[str, Any]:
         "attainment": standing.attainment,
         "asked_attainment": standing.asked,
         "waived_until": standing.waived_until,
-        "target": target(standing.target) if standing.target else None,
+        "target": target(standing.target, standing.kpi) if standing.target else None,
         "series": [series(one) for one in standing.series],
     }
 
@@ -86,7 +87,8 @@ def series(one: SeriesStanding) -> dict[str, Any]:
     }
 
 
-def target(version: Target) -> dict[str, Any]:
+def target(version: Target, kpi: KPI | None = None) -> dict[str, Any]:
+    """`kpi` saves asking for that of the version."""
     return {
         "id": version.pk,
         "version": version.number,
@@ -106,6 +108,7 @@ def target(version: Target) -> dict[str, Any]:
         "baseline_runs": version.baseline_runs,
         "baseline_samples": version.baseline_samples,
         "due_on": version.due_on,
+        "warnings": [{"path": f"$.{name}", "detail": text} for name, text in doubts(version, kpi or version.kpi).items()],
         "stated": version.stated,
         "rationale": version.rationale,
         "decision": version.decision,

@@ -35,7 +35,8 @@ BASELINE = ("baseline", "baseline_on", "baseline_stated")
 def target_list(request: Request, scorecard: str, key: str) -> Response:
     """The versions of a KPI's target, newest first; POST proposes the next one.
 
-    What a proposal leaves out stays as it is in the version in force; null drops it.
+    What a proposal leaves out stays as it is in the version in force; null drops it. A version's `warnings` ask, by
+    path, whether a figure that was taken was meant: `< 95` of a KPI in `ratio` is 9,500 %.
     """
     kpi = kpi_or_404(request, scorecard, key)
     if request.method == "POST":

@@ -8,7 +8,7 @@ from django.db import connection
 from accounts.models import AuditEntry, User
 from kpis import targets, waivers
 from kpis.commitments import difference
-from kpis.faults import BadTarget
+from kpis.faults import BadTarget, doubts
 from kpis.models import KPI, Decision, Incident, KpiState, Target
 from kpis.standing import standing
 from tests.kpis.factories import NOW, make_kpi, make_target, record_values
@@ -98,6 +98,31 @@ def test_typed_text_is_kept_beside_what_it_means(proposer: User) -> None:
     kpi = make_kpi(unit="%", metric="error_rate")
     version = targets.propose(kpi=kpi, actor=proposer, target="rate<0.01")
     assert (version.comparator, version.value, version.typed) == ("<", 1, "rate<0.01")
+
+
+@pytest.mark.parametrize(
+    ("kpi", "terms", "doubted"),
+    [
+        ({}, {"target": "< 95"}, {"target": "95 ratio is 9,500 %: did you mean 95 %?"}),
+        ({}, {"target": "rate<2.5"}, {"target": "2.5 ratio is 250 %: did you mean 2.5 %?"}),
+        ({}, {"comparator": "<", "value": 95.0}, {"value": "95 ratio is 9,500 %: did you mean 95 %?"}),
+        (
+            {}, {"target": "< 0.9", "alert_threshold": 95.0, "baseline": 80.0},
+            {"alert_threshold": "95 ratio is 9,500 %: did you mean 95 %?", "baseline": "80 ratio is 8,000 %: did you mean 80 %?"},
+        ),
+        ({}, {"target": "< 1.9"}, {}),
+        ({}, {"target": "< 250 %"}, {}),
+        ({}, {"target": "< 3 ratio"}, {}),
+        ({}, {"target": "<= +10%", "baseline": 3.0, "baseline_since": NOW}, {}),
+        ({"metric": "cpu"}, {"target": "< 6"}, {}),
+        ({"unit": "%"}, {"target": "< 95"}, {}),
+    ],
+)  # fmt: skip
+def test_a_ratio_far_past_the_whole_is_taken_and_doubted(
+    proposer: User, kpi: dict[str, str], terms: dict[str, object], doubted: dict[str, str]
+) -> None:
+    version = targets.propose(kpi=make_kpi(**{"unit": "ratio", **kpi}), actor=proposer, **terms)
+    assert doubts(version, version.kpi) == doubted
 
 
 def test_relative_text_takes_over_the_newest_baseline(proposer: User) -> None:

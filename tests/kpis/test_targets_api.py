@@ -115,3 +115,14 @@ def test_what_cannot_be_sent_is_refused_at_its_field(
     assert answer.status_code == 400
     assert [one["path"] for one in answer.json()["errors"]] == [f"$.{name}" for name in sorted(unknown)]
     assert not Target.objects.exists()
+
+
+def test_what_was_hardly_meant_is_taken_with_a_warning(as_engineer: Client) -> None:
+    make_kpi("sales", scorecard=make_scorecard("plan"), unit="ratio", direction="higher")
+    answer = post(as_engineer, "/api/v1/kpis/plan/sales/targets/", {"target": "> 95"})
+    assert (answer.status_code, answer.json()["value"]) == (201, 95)
+    warnings = [{"path": "$.target", "detail": "95 ratio is 9,500 %: did you mean 95 %?"}]
+    assert answer.json()["warnings"] == warnings
+    listed = as_engineer.get("/api/v1/kpis/plan/sales/targets/").json()["results"]
+    assert [version["warnings"] for version in listed] == [warnings]
+    assert post(as_engineer, "/api/v1/kpis/plan/sales/targets/", {"target": "> 0.95"}).json()["warnings"] == []

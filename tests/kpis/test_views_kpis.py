@@ -213,3 +213,14 @@ def test_the_page_asks_the_same_number_of_queries(
     as_viewer.get(URL, {"range": "24h"})
     with django_assert_num_queries(25):
         as_viewer.get(URL, {"range": "24h"})
+
+
+def test_a_target_that_was_hardly_meant_is_doubted_until_it_is_gone(as_engineer: Client, as_approver: Client) -> None:
+    kpi, doubt = make_kpi("sales", scorecard=make_scorecard("shop"), unit="ratio", direction="higher"), "did you mean 95 %?"
+    url = "/scorecards/shop/sales/"
+    told = as_engineer.post(f"{url}targets/", {"target": "> 95", "rationale": "r"}, follow=True).content.decode()
+    assert told.count(doubt) == 1
+    assert doubt in as_approver.get("/approvals/").content.decode()
+    version = kpi.targets.get()
+    as_engineer.post(f"/targets/{version.pk}/decide/", {"decision": "withdraw"})
+    assert doubt not in as_engineer.get(url).content.decode()
