@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from operator import attrgetter, itemgetter, mul
+from operator import attrgetter, mul
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
@@ -102,7 +102,7 @@ class Read(NamedTuple):
         return cls(histogram.to_bytes(), percentile, *histogram.ends, histogram.count)
 
 
-_at = attrgetter("at")
+_at, _value = attrgetter("at"), attrgetter("value")
 ROW_NAMES = ["series", "at", "origin", "value", "count", "histogram", "reported", "raw", "note", "recorded_at"]
 UNIQUE = ["series", "resolution", "at"]
 FIELDS = ["points", "count", "total", "plain_total", "low", "high", "last", "last_at", "reported", *Read._fields]
@@ -125,18 +125,19 @@ def summed(rows: Iterable[Row], *, sampled: Mapping[int, float]) -> list[Sums]:
 
 
 def _hours(rows: Iterable[Row]) -> Iterator[tuple[datetime, list[Row]]]:
-    """The rows of one series by hour, in the order of time."""
-    ordered = sorted(rows, key=_at)
-    while ordered:
-        start = bucket(ordered[0].at, "hour")
-        end = bisect_left(ordered, start + SPANS["hour"], key=_at)
-        yield start, ordered[:end]
-        ordered = ordered[end:]
+    """The rows of one series by hour, both in the order of time."""
+    ordered, first = sorted(rows, key=_at), 0
+    while first < len(ordered):
+        start = bucket(ordered[first].at, "hour")
+        end = bisect_left(ordered, start + SPANS["hour"], first, key=_at)
+        yield start, ordered[first:end]
+        first = end
 
 
 def _hour(rows: Sequence[Row], at: datetime, percent: float | None) -> tuple[Sums, Histogram | None]:
     values, samples = [row.value for row in rows], [row.samples for row in rows]
-    newest = max(rows, key=itemgetter(1, 3))  # by time and value: of the same moment, one rule for any order of arrival
+    last = bisect_left(rows, rows[-1].at, key=_at)
+    newest = max(rows[last:], key=_value)  # of the same moment the highest: one rule for any order of arrival
     parts = [Histogram.from_bytes(row.histogram) for row in rows if row.histogram is not None]
     if percent is not None:
         parts.append(Histogram.from_values([row.value for row in rows if row.histogram is None and not row.reported]))
