@@ -6,6 +6,7 @@ An archived KPI stays at home, and so does what hangs on it alone.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
@@ -116,7 +117,7 @@ def _value(value: Any) -> Any:
         return getattr(value, "username", None) or value.key  # type: ignore[attr-defined]
     if isinstance(value, models.Manager):
         return [_value(row) for row in value.all()]
-    return value.normalize() if hasattr(value, "normalize") else value
+    return Decimal(f"{value.normalize():f}") if isinstance(value, Decimal) else value
 
 
 def _scorecard(roadmap: Roadmap) -> dict[str, Any]:

@@ -3,6 +3,7 @@ from decimal import Decimal as D
 from typing import Any
 
 import pytest
+import yaml
 
 from accounts.models import User
 from kpis import defining
@@ -44,6 +45,12 @@ def test_export_of_what_was_loaded_is_the_source() -> None:
     found, wanted = export(load_source()), source()
     wanted.roadmap.starts_on = START
     assert found == wanted
+
+
+def test_round_numbers_are_written_in_full() -> None:
+    told = yaml.safe_load(document.write(export(load_source())))
+    assert told["costs"][0]["amount"] == "24000"
+    assert told["phases"][0]["impacts"][0]["change_pct"] == "-60"
 
 
 def test_export_loads_back_as_the_same_plan(worked_in: Roadmap) -> None:
