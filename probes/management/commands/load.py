@@ -37,7 +37,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("url", help="Such as http://127.0.0.1:8000/users")
+        parser.add_argument("url", help="Such as http://127.0.0.1:8090/users")
         parser.add_argument("--users", type=int, default=0, help="This many at the same time (closed model).")
         parser.add_argument("--rate", type=float, default=0.0, help="Requests a second, answered or not (open model).")
         parser.add_argument("--duration", default="30s")
