@@ -192,7 +192,7 @@ def _read(heads: Sequence[Head], kpis: Mapping[int, KPI], *, exact: bool, raw: b
     spans = [span for head in heads for span in _spans(head, kpis[head.series_id])]
     if not exact:
         select = RAW_SUMS if raw else ROLLED_SUMS
-        rows = storing.within(Measurement if raw else Rollup, select, spans, tail="GROUP BY m.series_id")
+        rows = storing.within(Measurement if raw else Rollup, select, spans, grouped=True)
         return [
             (pk, Stretch(storing.moment(at), points, count, total, plain, low, high, high))
             for pk, at, points, count, total, plain, low, high in rows

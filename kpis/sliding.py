@@ -72,7 +72,7 @@ def read(spans: Sequence[Span]) -> list[tuple[int, Stretch]]:
 def _ends(series_ids: Sequence[int], moves: dict[int, Move]) -> dict[int, tuple[int, int, float, float]]:
     """How many measurements windows hold, how many samples, the lowest and the highest."""
     spans = [Span(pk, moves[pk].start, moves[pk].end) for pk in series_ids]
-    rows = storing.within(Measurement, SUMS, spans, tail="GROUP BY m.series_id")
+    rows = storing.within(Measurement, SUMS, spans, grouped=True)
     return {pk: (points, count, low, high) for pk, points, count, low, high in rows}
 
 
