@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 
-DATABASES = ("django.db.backends.sqlite3", "django.db.backends.postgresql")
+DATABASES = ("django.db.backends.sqlite3", "config.postgresql")
 AT_LEAST_ONE = ("KEEP_RAW_DAYS", "KEEP_HOURS_DAYS", "KEEP_ALERTS_DAYS", "RESULTS_MAX_BYTES")
 
 
