@@ -12,9 +12,15 @@ from django.core.management.utils import get_random_secret_key
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
+def env_text(name: str, default: str = "") -> str:
+    """Text as it stands; a variable without any counts as not set, as for every other kind of setting."""
+    text = os.environ.get(name, "")
+    return text if text.strip() else default
+
+
 def env_bool(name: str, default: bool) -> bool:
     """Read a switch; anything but true/false/1/0/yes/no/on/off is a mistake worth stopping for."""
-    text = os.environ.get(name, "").strip().lower()
+    text = env_text(name).strip().lower()
     if not text:
         return default
     if text in {"1", "true", "yes", "on"}:
@@ -25,7 +31,7 @@ def env_bool(name: str, default: bool) -> bool:
 
 
 def env_int(name: str, default: int) -> int:
-    text = os.environ.get(name, "").strip()
+    text = env_text(name).strip()
     if not text:
         return default
     try:
@@ -35,10 +41,10 @@ def env_int(name: str, default: int) -> int:
 
 
 def env_list(name: str, default: str = "") -> list[str]:
-    return [part.strip() for part in os.environ.get(name, default).split(",") if part.strip()]
+    return [part.strip() for part in env_text(name, default).split(",") if part.strip()]
 
 
-VAR_DIR = Path(os.environ.get("MILEPOST_VAR", BASE_DIR / "var"))
+VAR_DIR = Path(env_text("MILEPOST_VAR") or BASE_DIR / "var")
 
 
 def local_secret_key() -> str:
@@ -60,15 +66,15 @@ def local_secret_key() -> str:
 
 DEBUG = env_bool("DEBUG", False)
 PRODUCTION = env_bool("PRODUCTION", False)
-if PRODUCTION and not os.environ.get("SECRET_KEY"):
+if PRODUCTION and not env_text("SECRET_KEY"):
     raise ImproperlyConfigured("PRODUCTION needs SECRET_KEY: a long random text that stays the same")
-SECRET_KEY = os.environ.get("SECRET_KEY") or local_secret_key()
+SECRET_KEY = env_text("SECRET_KEY") or local_secret_key()
 SECRET_KEY_FALLBACKS = env_list("SECRET_KEY_FALLBACKS")
 # Keys that encrypt secrets at rest, newest first; without any, one is derived from SECRET_KEY.
 FIELD_KEYS = env_list("FIELD_KEYS")
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "" if PRODUCTION else "127.0.0.1,localhost,[::1]")
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS")
-BASE_URL = os.environ.get("BASE_URL") or (
+BASE_URL = env_text("BASE_URL") or (
     f"https://{ALLOWED_HOSTS[0].lstrip('.')}" if PRODUCTION and ALLOWED_HOSTS else "http://127.0.0.1:8000"
 )
 
@@ -150,7 +156,7 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {"default": dj_database_url.parse(os.environ.get("DATABASE_URL") or f"sqlite:///{VAR_DIR / 'milepost.sqlite3'}")}
+DATABASES = {"default": dj_database_url.parse(env_text("DATABASE_URL") or f"sqlite:///{VAR_DIR / 'milepost.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"].setdefault("OPTIONS", {}).update(
         {
@@ -185,7 +191,7 @@ USE_TZ = True
 FORMAT_MODULE_PATH = ["config.formats"]
 
 STATIC_URL = "static/"
-STATIC_ROOT = Path(os.environ.get("STATIC_ROOT", VAR_DIR / "static"))
+STATIC_ROOT = Path(env_text("STATIC_ROOT") or VAR_DIR / "static")
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -208,7 +214,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-REDIS_URL = os.environ.get("REDIS_URL", "")
+REDIS_URL = env_text("REDIS_URL")
 CELERY_BROKER_URL = REDIS_URL or "memory://"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "probes"
@@ -247,15 +253,15 @@ CELERY_BEAT_SCHEDULE = {
 }
 
 # Mail: printed on the console unless a server is named.
-EMAIL_HOST = os.environ.get("EMAIL_HOST", "")
+EMAIL_HOST = env_text("EMAIL_HOST")
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
 EMAIL_PORT = env_int("EMAIL_PORT", 587)
-EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
-EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_HOST_USER = env_text("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = env_text("EMAIL_HOST_PASSWORD")
 EMAIL_USE_SSL = env_bool("EMAIL_USE_SSL", False)
 EMAIL_USE_TLS = env_bool("EMAIL_USE_TLS", not EMAIL_USE_SSL)
 EMAIL_TIMEOUT = 10
-DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "milepost@localhost")
+DEFAULT_FROM_EMAIL = env_text("DEFAULT_FROM_EMAIL", "milepost@localhost")
 
 # How long measurements, hourly rollups and alerts that are over are kept; daily rollups stay for good.
 KEEP_RAW_DAYS = env_int("KEEP_RAW_DAYS", 90)
@@ -310,7 +316,7 @@ def own_parts() -> list[tuple[str, int]]:
     database = DATABASES["default"]
     parts = [urlsplit(BASE_URL), urlsplit(REDIS_URL)]
     found = [(part.hostname, part.port or {"https": 443, "redis": 6379}.get(part.scheme, 80)) for part in parts if part.hostname]
-    if os.environ.get("PORT"):
+    if env_text("PORT"):
         found.append(("127.0.0.1", env_int("PORT", 8000)))
     if not database["ENGINE"].endswith("sqlite3"):
         found.append((database.get("HOST") or "127.0.0.1", int(database.get("PORT") or 5432)))

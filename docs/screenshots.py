@@ -41,7 +41,7 @@ def main() -> None:
     words.add_argument("--url", default="http://127.0.0.1:8000")
     words.add_argument("--password", default="")
     asked = words.parse_args()
-    data = Path(os.environ.get("MILEPOST_VAR", ROOT / "var"))
+    data = Path(os.environ.get("MILEPOST_VAR") or ROOT / "var")
     password = asked.password or (data / "demo_password").read_text(encoding="utf-8").strip()
     executable = next(filter(None, map(shutil.which, BROWSERS)), None)
     IMAGES.mkdir(exist_ok=True)

@@ -30,7 +30,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         port = self.port(options["port"], "PORT")
-        os.environ.setdefault("BASE_URL", f"http://{HOST}:{port}")
+        preset("BASE_URL", f"http://{HOST}:{port}")
         supervisor = Supervisor(lambda line: self.stderr.write(f"milepost: {line}"))
         supervisor.listen()
         demo_url = self.start_demo(supervisor, options["demo_port"], port) if options["demo"] else ""
@@ -70,7 +70,7 @@ class Command(BaseCommand):
         url = f"http://{HOST}:{port}"
         for name in ("PROBE_ALLOW", "CHANNEL_ALLOW"):
             os.environ[name] = ",".join(filter(None, [os.environ.get(name), f"{HOST}:{port}"]))
-        os.environ.setdefault("ALLOW_SELF_APPROVAL", "true")
+        preset("ALLOW_SELF_APPROVAL", "true")
         data = Path(settings.VAR_DIR) / "demo"
         supervisor.add(Program("demo", [sys.executable, "-m", "demo", "--port", str(port), "--data", str(data)], vital=False))
         supervisor.add(Program("traffic", [sys.executable, "-m", "demo.traffic", "--url", url], vital=False))
@@ -88,6 +88,12 @@ class Command(BaseCommand):
         if not demo:
             self.stdout.write("First administrator: .venv/bin/python manage.py create_admin")
         self.stdout.flush()
+
+
+def preset(name: str, text: str) -> None:
+    """Set a variable, unless it is set; for the settings an empty one is not."""
+    if not os.environ.get(name, "").strip():
+        os.environ[name] = text
 
 
 def web_command(port: int) -> list[str]:
