@@ -84,10 +84,19 @@ def test_unknown_people_are_said_not_invented() -> None:
     assert Task.objects.get(key="query-optimisation").assignee is None
 
 
-def test_command(tmp_path: Path) -> None:
+def command(*options: str) -> str:
     out = StringIO()
-    call_command("load_roadmap", FIXTURES / "roadmap.yaml", "--start", "2026-09-28", stdout=out)
-    assert out.getvalue() == "fastapi-easy-performance: 76 created, 0 changed, 0 unchanged\n"
+    call_command("load_roadmap", FIXTURES / "roadmap.yaml", "--start", "2026-09-28", *options, stdout=out)
+    return out.getvalue()
+
+
+def test_command_says_what_a_dry_run_would_do() -> None:
+    assert command("--dry-run") == "fastapi-easy-performance would be: 76 created, 0 changed, 0 unchanged\n"
+    assert not Roadmap.objects.exists()
+
+
+def test_command(tmp_path: Path) -> None:
+    assert command() == "fastapi-easy-performance: 76 created, 0 changed, 0 unchanged\n"
     assert Roadmap.objects.get().starts_on == START
     (tmp_path / "bad.yaml").write_text("format: 1", encoding="utf-8")
     with pytest.raises(CommandError, match=r"\$"):

@@ -33,6 +33,5 @@ class Command(BaseCommand):
             self.stdout.write(f"kept as people left it: {line}")
         for name in receipt.unknown_people:
             self.stdout.write(f"nobody here is called {name}")
-        self.stdout.write(
-            f"{receipt.slug}: {len(receipt.created)} created, {len(receipt.changed)} changed, {receipt.unchanged} unchanged"
-        )
+        counts = f"{len(receipt.created)} created, {len(receipt.changed)} changed, {receipt.unchanged} unchanged"
+        self.stdout.write(f"{receipt.slug}{' would be' if options['dry_run'] else ''}: {counts}")
