@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -46,42 +47,41 @@ def kpi_comparison(request: Request, scorecard: str, key: str) -> Response:
     that of `subject`, the series that the sides come from, or of all combined where `subject` is null.
     """
     kpi, now = kpi_or_404(request, scorecard, key), timezone.now()
-    end = _moment(request, "to") or now + timedelta(microseconds=1)
-    start = _moment(request, "from") or end - timedelta(days=7)
+    times, wrong = payload.asked_moments(request.query_params, "from", "to", "at", *BOUNDS)
+    if wrong:
+        raise invalid(wrong)
+    end = times.get("to") or now + timedelta(microseconds=1)
+    start = times.get("from") or end - timedelta(days=7)
     if start >= end:
         raise invalid([{"path": "from", "detail": "Lies before `to`."}])
     stands = standing(kpi, now=now)
     where = stands_for(stands)
-    sides = _sides(request, kpi, where)
+    sides = _sides(request, kpi, times, where)
     where = sides.where if sides else where
     subject, environment = where.get("subject", ""), where.get("environment", "")
     course = history(kpi, start=start, end=end, points=MOST_RUNS, subject=subject, environment=environment)
-    told = changes(kpi, course.points, stands.goal, drawn=DRAWN[course.resolution], at=_moment(request, "at"), sides=sides)
+    told = changes(kpi, course.points, stands.goal, drawn=DRAWN[course.resolution], at=times.get("at"), sides=sides)
     return Response(_shape(kpi, told) | {"subject": where.get("subject") or None})
 
 
-def _sides(request: Request, kpi: KPI, where: dict[str, str]) -> Sides | None:
+def _sides(request: Request, kpi: KPI, times: Mapping[str, datetime], where: dict[str, str]) -> Sides | None:
     asked = request.query_params
     try:
         if asked.get("before") or asked.get("after"):
             return of_versions(kpi, asked.get("before", ""), asked.get("after", ""))
-        if any(asked.get(name) for name in BOUNDS):
-            ends = [_needed(request, name) for name in BOUNDS]
-            return of_windows(kpi, Window(ends[0], ends[1]), Window(ends[2], ends[3]), **where)
+        if any(name in times for name in BOUNDS):
+            before, after = _windows(times)
+            return of_windows(kpi, before, after, **where)
     except BadSide as error:
         raise invalid([{"path": error.field, "detail": str(error)}]) from error
     return None
 
 
-def _needed(request: Request, name: str) -> datetime:
-    found = _moment(request, name)
-    if found is None:
-        raise invalid([{"path": name, "detail": "Two windows have four ends."}])
-    return found
-
-
-def _moment(request: Request, name: str) -> datetime | None:
-    return payload.asked_moment(request.query_params.get(name), name)
+def _windows(times: Mapping[str, datetime]) -> tuple[Window, Window]:
+    if missing := [name for name in BOUNDS if name not in times]:
+        raise invalid([{"path": name, "detail": "Two windows have four ends."} for name in missing])
+    ends = [times[name] for name in BOUNDS]
+    return Window(ends[0], ends[1]), Window(ends[2], ends[3])
 
 
 def _shape(kpi: KPI, told: Changes) -> dict[str, Any]:

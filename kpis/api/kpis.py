@@ -127,13 +127,16 @@ def kpi_measurements(request: Request, scorecard: str, key: str) -> Response:
     """
     kpi = kpi_or_404(request, scorecard, key, every_kpi)
     asked = request.query_params
-    end = payload.asked_moment(asked.get("to"), "to") or timezone.now() + timedelta(microseconds=1)
-    start = payload.asked_moment(asked.get("from"), "from") or end - timedelta(days=1)
-    if start >= end:
-        raise invalid([{"path": "from", "detail": "Lies before `to`."}])
+    times, wrong = payload.asked_moments(asked, "from", "to")
     points = asked.get("points", "500")
     if not points.isascii() or not points.isdigit() or not 1 <= int(points) <= MOST_HISTORY_POINTS:
-        raise invalid([{"path": "points", "detail": f"A whole number from 1 to {MOST_HISTORY_POINTS}."}])
+        wrong.append({"path": "points", "detail": f"A whole number from 1 to {MOST_HISTORY_POINTS}."})
+    if wrong:
+        raise invalid(wrong)
+    end = times.get("to") or timezone.now() + timedelta(microseconds=1)
+    start = times.get("from") or end - timedelta(days=1)
+    if start >= end:
+        raise invalid([{"path": "from", "detail": "Lies before `to`."}])
     found = history(
         kpi, start=start, end=end, points=int(points), samples=False,
         subject=asked.get("subject", ""), environment=asked.get("environment", ""),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import msgspec
 
 from accounts.days import asked
-from accounts.problems import invalid
 from kpis.points import MOST_POINTS
 
 MOST_ERRORS = 100
@@ -209,11 +208,13 @@ def _place(error: Exception, prefix: str = "$") -> tuple[str, str]:
     return prefix + path.removeprefix("$"), detail
 
 
-def asked_moment(text: str | None, name: str) -> datetime | None:
-    """A time of a query string, where one is asked for. Raises a problem with its name."""
-    if not text:
-        return None
-    try:
-        return asked(text)
-    except ValueError as error:
-        raise invalid([{"path": name, "detail": "Write an ISO 8601 time with its offset."}]) from error
+def asked_moments(query: Mapping[str, str], *names: str) -> tuple[dict[str, datetime], list[dict[str, str]]]:
+    """Those times of a query string that are asked for, and every one that cannot be read, as the errors of a problem."""
+    found, wrong = dict[str, datetime](), list[dict[str, str]]()
+    for name in names:
+        try:
+            if text := query.get(name):
+                found[name] = asked(text)
+        except ValueError:
+            wrong.append({"path": name, "detail": "Write an ISO 8601 time with its offset."})
+    return found, wrong

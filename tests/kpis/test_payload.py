@@ -226,3 +226,21 @@ def test_a_time_at_the_end_of_the_calendar_is_refused(people: People, api: Calla
     address = f"/api/v1/kpis/{kpi.scorecard.slug}/{kpi.key}/measurements/"
     answer = api(make_token(people.viewer, ["read"])).get(address, {name: text})
     assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, name)
+
+
+@pytest.mark.parametrize("page", ["measurements", "comparison"])
+def test_every_time_that_cannot_be_read_is_named(people: People, api: Callable[[str], APIClient],
+                                                 make_token: Callable[..., str], page: str) -> None:  # fmt: skip
+    kpi = make_kpi(make_scorecard())
+    address = f"/api/v1/kpis/{kpi.scorecard.slug}/{kpi.key}/{page}/"
+    answer = api(make_token(people.viewer, ["read"])).get(address, {"from": "monday", "to": "2026-02-30T00:00:00Z"})
+    assert (answer.status_code, [error["path"] for error in answer.json()["errors"]]) == (422, ["from", "to"])
+
+
+def test_a_wrong_number_of_points_is_named_beside_a_wrong_time(
+    people: People, api: Callable[[str], APIClient], make_token: Callable[..., str]
+) -> None:
+    kpi = make_kpi(make_scorecard())
+    address = f"/api/v1/kpis/{kpi.scorecard.slug}/{kpi.key}/measurements/"
+    answer = api(make_token(people.viewer, ["read"])).get(address, {"from": "monday", "points": "many"})
+    assert [error["path"] for error in answer.json()["errors"]] == ["from", "points"]

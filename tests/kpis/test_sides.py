@@ -145,6 +145,14 @@ def test_the_api_names_what_it_cannot_compare(kpi: KPI, ask: Callable[..., Any],
     assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, path)
 
 
+def test_the_api_names_every_end_of_a_window_that_is_wrong_or_missing(kpi: KPI, ask: Callable[..., Any]) -> None:
+    def paths(**query: str) -> list[str]:
+        return [error["path"] for error in ask(**query).json()["errors"]]
+
+    assert paths(before_from="monday", after_to="sunday", at="noon") == ["at", "before_from", "after_to"]
+    assert paths(before_from=iso(NOW)) == ["before_to", "after_from", "after_to"]
+
+
 def test_never_measured_is_nothing_to_compare(kpi: KPI, ask: Callable[..., Any]) -> None:
     told = ask().json()
     assert (told["change"], told["change_points"], told["forecast"]) == (None, None, None)
