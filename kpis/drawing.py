@@ -40,10 +40,17 @@ class Spark:
     target_y: float | None
 
 
-def spark(points: Sequence[tuple[datetime, float]], target: float | None) -> Spark | None:
-    """A line through all points by their time; None with fewer than two."""
+def spark(
+    points: Sequence[tuple[datetime, float]], target: float | None, current: tuple[datetime, float] | None = None
+) -> Spark | None:
+    """A line through all points by their time to the `current` one; None with fewer than two points.
+
+    A point is the figure of a whole bucket, which may be past the target although the KPI is met again: the line ends at
+    what is judged now, so that it and the status say the same.
+    """
     if len(points) < 2:
         return None
+    points = _ending_at(current, points) if current else points
     values = [value for _, value in points]
     low, high = min(values), max(values)
     if target is not None:
@@ -55,6 +62,12 @@ def spark(points: Sequence[tuple[datetime, float]], target: float | None) -> Spa
     path = "M" + " L".join([f"{x:.1f} {y:.1f}" for x, y in drawn])
     last_x, last_y = drawn[-1]
     return Spark(path, round(last_x, 1), round(last_y, 1), None if target is None else round(bottom - (target - low) * rise, 1))
+
+
+def _ending_at(current: tuple[datetime, float], points: Sequence[tuple[datetime, float]]) -> list[tuple[datetime, float]]:
+    """The current point is the last, whichever series was measured since; it stands in place of one of its own moment."""
+    at, value = max(current[0], points[-1][0]), current[1]
+    return [*(point for point in points if point[0] < at), (at, value)]
 
 
 @dataclass(frozen=True)

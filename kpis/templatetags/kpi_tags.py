@@ -140,11 +140,12 @@ def way_bar(standing: Standing) -> SafeString:
 
 @register.simple_tag
 def sparkline(points: Sequence[tuple[datetime, float]], standing: Standing) -> SafeString:
-    drawn = spark(points or (), standing.target.value if standing.target else None)
+    current = (standing.at, standing.actual) if standing.at and standing.actual is not None else None
+    drawn = spark(points or (), standing.target.value if standing.target else None, current)
     if drawn is None:
         return mark_safe('<span class="dim xs">—</span>')
     target = f'<line x1="0" x2="100" y1="{drawn.target_y}" y2="{drawn.target_y}"/>' if drawn.target_y is not None else ""
-    label = f"from {plain(points[0][1])} to {plain(points[-1][1])}"
+    label = f"from {plain(points[0][1])} to {plain(current[1] if current else points[-1][1])}"
     return mark_safe(  # noqa: S308 - numbers only
         f'<svg class="spark s-{standing.status}" viewBox="0 0 104 26" role="img" aria-label="{label}">'
         f'{target}<path d="{drawn.path}"/><circle cx="{drawn.last_x}" cy="{drawn.last_y}" r="2.8"/></svg>'

@@ -40,6 +40,22 @@ def test_a_level_sparkline_is_a_level_line() -> None:
     assert drawn.path == "M0.0 23.0 L100.0 23.0"
 
 
+@pytest.mark.parametrize(
+    ("minute", "path"),
+    [
+        (30, "M0.0 13.0 L66.7 3.0 L100.0 23.0"),  # measured since the last bucket began
+        (20, "M0.0 3.0 L100.0 23.0"),  # in its first moment
+        (10, "M0.0 3.0 L100.0 23.0"),  # another series was measured since
+    ],
+)
+def test_a_sparkline_ends_at_what_is_judged_now(minute: int, path: str) -> None:
+    drawn = spark([(START, 60.0), (START + timedelta(minutes=20), 110.0)], 50.0, (START + timedelta(minutes=minute), 10.0))
+    assert drawn is not None
+    assert (drawn.path, drawn.last_y) == (path, 23.0)
+    assert drawn.target_y is not None
+    assert drawn.last_y > drawn.target_y
+
+
 def test_segments_leave_out_what_is_not_there() -> None:
     found = segments({"met": 1, "behind": 3, "stale": 0})
     assert [(one.name, one.x, one.width, one.count) for one in found] == [("met", 2, 246, 1), ("behind", 252, 746, 3)]

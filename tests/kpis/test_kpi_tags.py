@@ -4,6 +4,7 @@ import pytest
 from django.utils import timezone
 
 from kpis.evaluation import Status
+from kpis.sparklines import sparklines
 from kpis.standing import Standing, standing
 from kpis.templatetags.kpi_tags import (
     LOOKS,
@@ -76,6 +77,18 @@ def test_a_sparkline_says_its_ends_and_needs_two_points() -> None:
     assert 'aria-label="from 700 to 650"' in told
     assert "<line" in told
     assert "<svg" not in sparkline([(NOW, 650)], stands)
+
+
+@pytest.mark.django_db
+def test_a_sparkline_that_was_past_its_target_ends_where_it_is_met() -> None:
+    kpi = make_kpi(aggregation="max", window_s=60)
+    make_target(kpi, value=500)
+    record_values(kpi, [700, 900], step_s=3600, until=NOW - timedelta(minutes=40))
+    record_values(kpi, [450], until=NOW - timedelta(minutes=1))
+    stands = standing(kpi, now=NOW)
+    lines = sparklines([kpi], now=NOW)
+    assert (stands.status, [value for _, value in lines[kpi.pk]]) == ("met", [700, 900])
+    assert 'aria-label="from 700 to 450"' in sparkline(lines[kpi.pk], stands)
 
 
 def test_a_status_bar_counts_every_status_apart() -> None:
