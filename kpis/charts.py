@@ -59,7 +59,7 @@ def chart(
         "lines": _lines(held, words),
         "moments": [
             *({"at": ms(one.start), "label": f"target v{one.number}"} for one in held[1:]),
-            *({"at": ms(at), "label": "alert"} for at in fired),
+            *({"at": ms(at), "label": "alert fired"} for at in fired),
         ],
         "bands": [
             {"from": ms(max(since, start)), "to": ms(min(until, end)), "label": label}

@@ -23,7 +23,8 @@
   };
   const figure = (value) => value.toLocaleString("en-US", { maximumSignificantDigits: Math.abs(value) >= 1000 ? 6 : 4 });
 
-  // Lines are named at their end; names that would touch are moved apart, and back up where they would leave the chart.
+  // No word lies on the plot, where it would hide what was measured. Lines are named at their end, right of it; names that would
+  // touch are moved apart, and back up where they would leave the chart.
   const endLabels = {
     id: "endLabels",
     afterDatasetsDraw(chart) {
@@ -37,14 +38,54 @@
       put.forEach((one, index) => { if (index && one.y - put[index - 1].y < 14) one.y = put[index - 1].y + 14; });
       put.reverse().forEach((one, index) => { one.y = Math.min(one.y, index ? put[index - 1].y - 14 : chart.height - 8); });
       for (const one of put) {
-        context.font = `${one.bold ? 600 : 500} 11.5px ${window.Chart.defaults.font.family}`;
+        context.font = endFont(one.bold);
         context.fillStyle = one.colour;
         context.textAlign = "left";
         context.textBaseline = "middle";
-        context.fillText(one.text, one.x + 9, one.y, 98);
+        context.fillText(one.text, one.x + 9, one.y, ROOM - 12);
       }
     },
   };
+  const ROOM = 110;
+  const endFont = (bold) => `${bold ? 600 : 500} 11.5px ${window.Chart.defaults.font.family}`;
+
+  // How much room the names at the right need.
+  function room(sets, context) {
+    const wide = sets.map((set, index) => { context.font = endFont(index === 0); return context.measureText(set.endLabel).width; });
+    return Math.min(ROOM, Math.max(0, ...wide) + 16);
+  }
+
+  // Moments and bands are named above the plot; a stem leads from a name that stands higher down to its line.
+  const ROW = 16;
+  const topLabels = (labels, colours) => ({
+    id: "topLabels",
+    afterDraw(chart) {
+      const context = chart.ctx, top = chart.chartArea.top;
+      const put = labels.filter((one) => one.row !== undefined);
+      context.font = `600 11px ${window.Chart.defaults.font.family}`;
+      context.textBaseline = "middle";
+      context.textAlign = "center";
+      context.strokeStyle = colours.grey;
+      context.setLineDash([2, 3]);
+      for (const one of put.filter((label) => !label.band)) {
+        const x = chart.scales.x.getPixelForValue(one.at);
+        context.beginPath();
+        context.moveTo(x, top);
+        context.lineTo(x, top - one.row * ROW - 4);
+        context.stroke();
+      }
+      context.setLineDash([]);
+      for (const one of put) {
+        const half = context.measureText(one.label).width / 2 + 3;
+        const x = Math.min(chart.width - half, Math.max(half, chart.scales.x.getPixelForValue(one.at)));
+        const y = top - one.row * ROW - 12;
+        context.fillStyle = colours.surface;
+        context.fillRect(x - half, y - 7, 2 * half, 14);
+        context.fillStyle = one.band ? colours.bandText : colours.grey;
+        context.fillText(one.label, x, y);
+      }
+    },
+  });
 
   const points = (one) => one.points.map(([x, y]) => ({ x, y }));
   const last = (one) => one.points.reduce((found, [, y]) => (y === null ? found : y), null);
@@ -67,15 +108,16 @@
     return [...series, ...lines];
   }
 
-  // Labels that would lie on each other go down a row, up to three (on a phone none); after that only the line tells.
-  function inRows(moments, data, width) {
-    const ends = [], rows = innerWidth < 600 ? [0] : [0, 1, 2];
+  // Names that would lie on each other go up a row, up to three (on a phone two); after that only the line tells.
+  function inRows(labels, data, width) {
+    const ends = [], rows = innerWidth < 600 ? [0, 1] : [0, 1, 2];
     const short = (text) => (text.length > 26 ? `${text.slice(0, 25)}…` : text);
-    return [...moments].sort((a, b) => a.at - b.at).map((moment) => {
-      const label = short(moment.label), half = label.length * 3.2 + 6, x = (moment.at - data.start) / (data.end - data.start) * width;
+    return [...labels].sort((a, b) => a.at - b.at).map((one) => {
+      const label = short(one.label), half = label.length * 3.2 + 6;
+      const x = Math.max(half, (one.at - data.start) / (data.end - data.start) * width);
       const row = rows.find((at) => (ends[at] ?? -Infinity) < x - half);
       if (row !== undefined) ends[row] = x + half;
-      return { at: moment.at, label, row };
+      return { ...one, label, row };
     });
   }
 
@@ -91,18 +133,15 @@
     }));
   }
 
-  function annotations(data, colours, width) {
+  function annotations(data, bands, colours) {
     const found = {};
-    inRows(data.moments || [], data, width).forEach((moment, index) => {
-      found[`m${index}`] = {
-        type: "line", xMin: moment.at, xMax: moment.at, borderColor: colours.grey, borderWidth: 1, borderDash: [2, 3],
-        label: { display: moment.row !== undefined, content: moment.label, position: "end", yAdjust: (moment.row || 0) * 16, backgroundColor: colours.surface, color: colours.grey, font: { size: 11, weight: 600 }, padding: { x: 5, y: 2 } },
-      };
+    data.moments.forEach((moment, index) => {
+      found[`m${index}`] = { type: "line", xMin: moment.at, xMax: moment.at, borderColor: colours.grey, borderWidth: 1, borderDash: [2, 3] };
     });
-    named(data, width).forEach((band, index) => {
+    bands.forEach((band, index) => {
       found[`b${index}`] = {
-        type: "box", xMin: band.from, xMax: band.to, backgroundColor: band.narrow ? colours.narrow : colours.band, borderColor: colours.narrow, borderWidth: band.narrow ? 1 : 0,
-        label: { display: band.named, content: band.label, position: { x: band.narrow ? "end" : "center", y: "end" }, backgroundColor: colours.veil, color: colours.bandText, font: { size: 10.5, weight: 600 }, padding: { x: 4, y: 1 } },
+        type: "box", xMin: band.from, xMax: band.to, drawTime: "beforeDatasetsDraw", borderColor: colours.narrow, borderWidth: band.narrow ? 1 : 0,
+        backgroundColor: band.narrow ? colours.narrow : colours.band,
       };
     });
     return found;
@@ -146,18 +185,23 @@
     const colours = {
       line: token("accent"), quiet: token("ink-3", 0.65), grey: token("ink-3"), grid: token("line-2"), surface: token("surface"),
       target: token("met-fill"), targetText: token("met"), alert: token("breached-fill"), alertText: token("breached"),
-      veil: token("surface", 0.85), band: token("waived-fill", 0.12), narrow: token("waived-fill", 0.3), bandText: token("waived"), raise: token("raise"), ink: token("ink"),
+      band: token("waived-fill", 0.12), narrow: token("waived-fill", 0.3), bandText: token("waived"), raise: token("raise"), ink: token("ink"),
     };
     window.Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
     drawn.get(canvas)?.destroy();
+    const sets = datasets(data, colours), right = room(sets, canvas.getContext("2d"));
+    const width = Math.max(100, canvas.parentElement.clientWidth - right - 50), bands = named(data, width);
+    const over = bands.filter((band) => band.named).map((band) => ({ at: (band.from + band.to) / 2, label: band.label, band: true }));
+    const labels = inRows([...data.moments, ...over], data, width);
+    const rows = Math.max(0, ...labels.map((one) => (one.row ?? -1) + 1));
     drawn.set(canvas, new window.Chart(canvas, {
-      type: "line", plugins: [endLabels], data: { datasets: datasets(data, colours) },
+      type: "line", plugins: [endLabels, topLabels(labels, colours)], data: { datasets: sets },
       options: {
         animation: false, responsive: true, maintainAspectRatio: false, parsing: false, normalized: true,
-        layout: { padding: { right: 110, top: 20 } }, interaction: { mode: "nearest", axis: "x", intersect: false }, scales: scales(data, colours),
+        layout: { padding: { right, top: 8 + rows * ROW } }, interaction: { mode: "nearest", axis: "x", intersect: false }, scales: scales(data, colours),
         plugins: {
           legend: { display: false },
-          annotation: { clip: false, annotations: annotations(data, colours, Math.max(100, canvas.parentElement.clientWidth - 160)) },
+          annotation: { annotations: annotations(data, bands, colours) },
           tooltip: {
             backgroundColor: colours.raise, titleColor: colours.ink, bodyColor: colours.ink, borderColor: colours.grid, borderWidth: 1, padding: 10, cornerRadius: 8, boxWidth: 8, boxHeight: 2,
             callbacks: { title: (items) => items.length ? `${new Date(items[0].parsed.x).toISOString().replace("T", " ").slice(0, 19)} UTC` : "",

@@ -41,4 +41,4 @@ def test_silences_are_bands_and_alerts_are_moments() -> None:
     words = ("target", "alert")
     found = chart([], [], [], unit="ms", words=words, start=at(0), end=at(60), silenced=[(at(50), at(90))], fired=[at(7)])
     assert found["bands"] == [{"from": ms(at(50)), "to": ms(at(60)), "label": "silenced"}]
-    assert found["moments"] == [{"at": ms(at(7)), "label": "alert"}]
+    assert found["moments"] == [{"at": ms(at(7)), "label": "alert fired"}]
