@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from kpis.standing import Standing, counts
 from roadmap import headlines
+from roadmap.drawing import short_money
 from roadmap.judging import standings_of
 from roadmap.models import Roadmap
 from roadmap.reports.money import MoneyReport, money
@@ -18,7 +19,7 @@ from roadmap.reports.needs import Line, needs, told
 from roadmap.reports.phases import PlanReport, plan
 from roadmap.reports.risks import RiskReport, risks
 from roadmap.reports.tasks import TaskRow
-from roadmap.wording import day, whole_money
+from roadmap.wording import SYMBOLS, day, whole_money
 
 LINES = 8
 OFF_LINE = ("breached", "behind", "stale", "no_data", "no_target")
@@ -136,7 +137,7 @@ def _agree(roadmap: Roadmap, found: Sequence[Standing], costs: MoneyReport) -> I
 
 @dataclass(frozen=True, slots=True)
 class BenefitBar:
-    """One column of the overview's chart, in units of its view box (200 high, from the top)."""
+    """One column of the overview's chart, in units of its view box (400 × 220), which is about as wide as it is shown."""
 
     x: float
     planned_y: float
@@ -146,11 +147,6 @@ class BenefitBar:
     planned: str
     realised: str
 
-    @property
-    def value_y(self) -> float:
-        """Above what is known and unknown, or inside the column where there is no room above."""
-        return max(self.unknown_y - 5, self.planned_y + 16)
-
 
 def benefit_bars(report: MoneyReport) -> tuple[BenefitBar, ...]:
     """The last months and the run rate, scaled to a whole month's plan."""
@@ -159,27 +155,34 @@ def benefit_bars(report: MoneyReport) -> tuple[BenefitBar, ...]:
         return ()
     columns = [(_month_label(row.first, report, index), row.realised) for index, row in enumerate(report.months[-3:])]
     columns.append(("run rate", report.rate))
-    width = 480 / len(columns)
+    width = 348 / len(columns)
     bars = []
     for index, (label, part) in enumerate(columns):
         realised = float(part.realised / top)
         unknown = float(part.unknown / top)
         bars.append(
             BenefitBar(
-                x=round(60 + width * (index + 0.5) - 34, 1),
+                x=round(48 + width * (index + 0.5) - 28, 1),
                 planned_y=_y(float(part.planned / top)),
                 unknown_y=_y(realised + unknown),
                 realised_y=_y(realised),
                 label=label,
-                planned=f"of {whole_money(part.planned, report.currency)}",
-                realised=whole_money(part.realised, report.currency),
+                planned=f"of {_amount(part.planned, report.currency)}",
+                realised=_amount(part.realised, report.currency),
             )
         )
     return tuple(bars)
 
 
 def _y(share: float) -> float:
-    return round(190 - 160 * share, 1)
+    return round(190 - 146 * share, 1)
+
+
+def _amount(amount: Decimal, currency: str) -> str:
+    """As wide as a column at most: from a million on to three figures."""
+    if amount < 1_000_000:
+        return whole_money(amount, currency)
+    return short_money(float(f"{amount:.3g}"), SYMBOLS.get(currency, ""))
 
 
 def _month_label(first: date, report: MoneyReport, index: int) -> str:

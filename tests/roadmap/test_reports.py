@@ -17,7 +17,7 @@ from roadmap import working
 from roadmap.judging import standings_of
 from roadmap.models import BenefitKpi, CostEntry, Mitigation, RiskTrigger, Roadmap, Task
 from roadmap.reports.money import money
-from roadmap.reports.overview import overview
+from roadmap.reports.overview import benefit_bars, overview
 from roadmap.reports.phases import plan
 from roadmap.reports.risks import risks
 from roadmap.reports.tasks import task_rows
@@ -167,6 +167,14 @@ def test_overview_says_what_the_figures_disagree_on() -> None:
     assert report.headline == "39 days behind plan, and nothing has been measured yet."
     assert report.agree[0].text == "Return, 12 months: stated $96,000, computed $192,000"
     assert (len(report.standings), report.met) == (17, 0)
+
+
+def test_benefit_columns_are_as_high_as_their_share_and_their_amounts_as_wide_as_they() -> None:
+    roadmap = make_roadmap()
+    make_benefit(roadmap, monthly_amount=Decimal(1_234_567))
+    [*_, rate] = benefit_bars(money(roadmap, {}, now=NOW))
+    assert (rate.planned, rate.realised) == ("of $1.23M", "$0")
+    assert (rate.planned_y, rate.unknown_y, rate.realised_y) == (44, 44, 190)
 
 
 def filled(rows: int) -> Roadmap:
