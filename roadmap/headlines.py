@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Literal
 
 from roadmap.wording import count, days_in, joined, percent, sentence, whole_money
 
 NOTEWORTHY = 0.05
+
+Need = Literal["breach", "risk", "lapsed", "blocked", "decision", "review", "unmeasured", "ending", "late", "waived"]
+SAID: dict[Need, tuple[str, str]] = {
+    "breach": ("KPI is breached", "KPIs are breached"),
+    "risk": ("risk has come true", "risks have come true"),
+    "lapsed": ("waiver has lapsed", "waivers have lapsed"),
+    "blocked": ("task is blocked", "tasks are blocked"),
+    "decision": ("proposal waits for approval", "proposals wait for approval"),
+    "review": ("review is overdue", "reviews are overdue"),
+    "unmeasured": ("KPI waits for its first measurement", "KPIs wait for their first measurement"),
+    "ending": ("waiver ends soon", "waivers end soon"),
+    "late": ("task is past its due date", "tasks are past their due dates"),
+    "waived": ("KPI is breached under a waiver", "KPIs are breached under waivers"),
+}
+"""What may need somebody, in words for one and for several, the most pressing first."""
+URGENT: set[Need] = {"breach", "risk", "lapsed"}
 
 
 def plan_state(
@@ -28,20 +46,15 @@ def plan_state(
     return f"on plan in week {week} of {weeks}"
 
 
-def overview(state: str, *, breached: int, triggered: int, overdue: int, unmeasured: int, kpis: int, lapsed: int = 0) -> str:
-    """What needs someone most is said after the state of the plan; nothing is said of what is quiet."""
-    troubles = []
-    if breached:
-        troubles.append(f"{count(breached, 'KPI')} {'is' if breached == 1 else 'are'} breached")
-    if triggered:
-        troubles.append(f"{count(triggered, 'risk')} {'has' if triggered == 1 else 'have'} come true")
-    if lapsed:
-        troubles.append(f"{count(lapsed, 'waiver')} {'has' if lapsed == 1 else 'have'} lapsed")
-    if not troubles and overdue:
-        troubles.append(f"{count(overdue, 'review')} {'is' if overdue == 1 else 'are'} overdue")
-    if not troubles and kpis and unmeasured == kpis:
-        troubles.append("nothing has been measured yet")
-    return sentence(f"{state}, and {joined(troubles)}" if troubles else f"{state}; nothing waits for you")
+def overview(state: str, needs: Mapping[Need, int]) -> str:
+    """What needs someone most is said after the state of the plan, as many as the list of needs has of each kind; nothing is
+    said of what is quiet. The list has everything: where something is urgent, or much is not, the sentence leaves the rest to it.
+    """
+    if not needs:
+        return sentence(f"{state}; nothing waits for you")
+    kinds = sorted(needs, key=list(SAID).index)
+    told = [kind for kind in kinds if kind in URGENT] or kinds[:2]
+    return sentence(f"{state}, and {joined([count(needs[kind], *SAID[kind]) for kind in told])}")
 
 
 def overview_lede(*, phase: str, phase_end: str, met: int, kpis: int, realised: Decimal | None, currency: str) -> str:

@@ -15,7 +15,7 @@ from roadmap.drawing import short_money
 from roadmap.judging import standings_of
 from roadmap.models import Roadmap
 from roadmap.reports.money import MoneyReport, money
-from roadmap.reports.needs import Line, needs, told
+from roadmap.reports.needs import Line, NeedLine, counted, needs, told
 from roadmap.reports.phases import PlanReport, plan
 from roadmap.reports.risks import RiskReport, risks
 from roadmap.reports.tasks import TaskRow
@@ -34,7 +34,7 @@ class OverviewReport:
     off_line: tuple[Standing, ...]
     money: MoneyReport
     risks: RiskReport
-    needs: tuple[Line, ...]
+    needs: tuple[NeedLine, ...]
     agree: tuple[Line, ...]
     changes: tuple[TaskRow, ...]
     headline: str
@@ -52,7 +52,7 @@ def overview(roadmap: Roadmap, *, now: datetime) -> OverviewReport:
     money_report = money(roadmap, current, now=now)
     risk_report = risks(roadmap, current, now=now)
     statuses = counts(found)
-    ends = told(roadmap, now)
+    lines = tuple(needs(roadmap, plan_report, found, risk_report, told(roadmap, now), now))
     tasks = [row for phase in plan_report.phases for row in phase.tasks]
     return OverviewReport(
         roadmap=roadmap,
@@ -62,18 +62,10 @@ def overview(roadmap: Roadmap, *, now: datetime) -> OverviewReport:
         off_line=off_line(found),
         money=money_report,
         risks=risk_report,
-        needs=tuple(needs(roadmap, plan_report, found, risk_report, ends, now)),
+        needs=lines,
         agree=tuple(_agree(roadmap, found, money_report)),
         changes=tuple(sorted((row for row in tasks if row.changed_at), key=lambda row: row.changed_at or now, reverse=True)[:5]),
-        headline=headlines.overview(
-            state_of(plan_report),
-            breached=sum(str(s.status) == "breached" and not s.waived_until for s in found),
-            lapsed=len(ends.lapsed) + len(ends.lapsed_gates),
-            triggered=len(risk_report.triggered),
-            overdue=len(risk_report.overdue),
-            unmeasured=sum(str(s.status) == "no_data" for s in found),
-            kpis=len(found),
-        ),
+        headline=headlines.overview(state_of(plan_report), counted(lines)),
         lede=_lede(plan_report, money_report, found),
     )
 

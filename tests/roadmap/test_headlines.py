@@ -9,7 +9,6 @@ import pytest
 from roadmap import headlines
 
 PLAN = {"week": 8, "weeks": 12, "days_to_start": -52, "days_left": 31, "late_days": 0, "behind": 0.01, "done": 11, "total": 19}
-QUIET = {"breached": 0, "triggered": 0, "overdue": 0, "unmeasured": 0, "kpis": 17}
 
 
 @pytest.mark.parametrize(
@@ -29,17 +28,20 @@ def test_plan_state(facts: dict[str, int], text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "text"),
+    ("needs", "text"),
     [
         ({}, "On plan; nothing waits for you."),
-        ({"breached": 1}, "On plan, and one KPI is breached."),
-        ({"breached": 2, "triggered": 1}, "On plan, and two KPIs are breached and one risk has come true."),
-        ({"overdue": 1}, "On plan, and one review is overdue."),
-        ({"unmeasured": 17}, "On plan, and nothing has been measured yet."),
+        ({"breach": 1}, "On plan, and one KPI is breached."),
+        ({"risk": 1, "breach": 2}, "On plan, and two KPIs are breached and one risk has come true."),
+        ({"review": 1}, "On plan, and one review is overdue."),
+        ({"decision": 2, "blocked": 1}, "On plan, and one task is blocked and two proposals wait for approval."),
+        ({"breach": 1, "blocked": 1}, "On plan, and one KPI is breached."),
+        ({"unmeasured": 17}, "On plan, and 17 KPIs wait for their first measurement."),
+        ({"late": 1, "waived": 1, "ending": 1}, "On plan, and one waiver ends soon and one task is past its due date."),
     ],
 )
-def test_overview(facts: dict[str, int], text: str) -> None:
-    assert headlines.overview("on plan", **(QUIET | facts)) == text
+def test_overview(needs: dict[headlines.Need, int], text: str) -> None:
+    assert headlines.overview("on plan", needs) == text
 
 
 @pytest.mark.parametrize(

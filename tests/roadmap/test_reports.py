@@ -164,7 +164,7 @@ def test_risks_overdue_review_and_mitigation() -> None:
 
 def test_overview_says_what_the_figures_disagree_on() -> None:
     report = overview(load_source(), now=NOW)
-    assert report.headline == "39 days behind plan, and nothing has been measured yet."
+    assert report.headline == "39 days behind plan, and 17 KPIs wait for their first measurement."
     assert report.agree[0].text == "Return, 12 months: stated $96,000, computed $192,000"
     assert (len(report.standings), report.met) == (17, 0)
 
