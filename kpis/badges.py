@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.days import last_day
 from accounts.permissions import Scope, may
+from accounts.templatetags.ui import dated
 from kpis.evaluation import Status
 from kpis.models import KPI
 from kpis.standing import standing
@@ -37,7 +38,7 @@ def kpi_badge(request: HttpRequest, slug: str, key: str) -> HttpResponse:
     now = timezone.now()
     found = standing(kpi, now=now)
     figure = "" if found.actual is None else f"{found.actual:.4g} {kpi.unit} · "
-    waived = f" · waived until {last_day(found.waived_until):%-d %b}" if found.waived_until else ""
+    waived = f" · waived until {dated(last_day(found.waived_until), '%-d %b')}" if found.waived_until else ""
     colour = WAIVED if waived else COLOURS.get(found.status, GREY)
     response = HttpResponse(svg(kpi.name, f"{figure}{found.word}{waived}", colour), "image/svg+xml")
     # A copy does not outlive the waiver that it tells of.

@@ -29,11 +29,13 @@ def figure_text(value: float, unit: str) -> str:
 
 
 def scorecard_headline(standings: Sequence[Standing]) -> str:
-    """How many targets are met, and whether anything is past its alert line."""
+    """How many of the targets in force are met, and whether anything is past its alert line."""
     if not standings:
         return "No KPIs yet."
-    found = counts(standings)
-    total = f"{len(standings)} target{'' if len(standings) == 1 else 's'}"
+    found, targets = counts(standings), sum(one.target is not None for one in standings)
+    if not targets:
+        return "No target is in force yet."
+    total = f"{targets} target{'' if targets == 1 else 's'}"
     met = f"{number(found['met']) if found['met'] else 'None'} of {total} {'is' if found['met'] < 2 else 'are'} met"
     past = found["breached"]
     return f"{met}; {number(past).lower()} KPI{' is' if past == 1 else 's are'} past the alert line." if past else f"{met}."
@@ -67,6 +69,8 @@ def kpi_headline(standing: Standing) -> str:
     """Name, figure and where it stands: `API response time: 588 ms, ahead of the plan’s line.`"""
     if standing.actual is None:
         return f"{standing.kpi.name} has never been measured."
+    if old := _some_old(standing):
+        return f"{standing.kpi.name}: {figure_text(standing.actual, standing.unit)}, not judged while {old} too old."
     return f"{standing.kpi.name}: {figure_text(standing.actual, standing.unit)}, {STANDS[standing.status]}."
 
 
@@ -74,10 +78,20 @@ def kpi_lede(standing: Standing) -> str:
     """The change against the baseline and what remains to the target; what is not stated is said to be so."""
     if standing.actual is None:
         return "Feed it from a probe of a service, from CI results, by the API, by hand or from a file."
+    if _some_old(standing):
+        return "A KPI is judged by all of its series: as long as one is too old, nobody knows where it stands."
     if standing.status == Status.STALE:
         return "No newer figure came within its limit, so it counts as unknown until one does."
     said = [*_change(standing), *_remains(standing)]
     return f"{'; '.join(said)}." if said else ""
+
+
+def _some_old(standing: Standing) -> str:
+    """Which series are too old while others are not: "checkout is", "3 series are"."""
+    old = standing.stale_subjects
+    if not old or len(old) == sum(row.counts for row in standing.series):
+        return ""
+    return f"{old[0]} is" if len(old) == 1 else f"{len(old)} series are"
 
 
 def _change(standing: Standing) -> list[str]:
@@ -85,7 +99,7 @@ def _change(standing: Standing) -> list[str]:
         return []
     base = standing.baseline
     if base is None:
-        return ["No baseline is stated, so there is no way to measure"]
+        return ["No baseline is stated, so nothing says how far it has come"]
     change = standing.actual - base
     share = f" {abs(change / base) * 100:.0f} %" if base else ""
     return [

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
+from accounts.templatetags.ui import dated
 from kpis.buckets import HistoryPoint
 from kpis.comparing import Compared, compare
 from kpis.history import History, history, point_of
@@ -100,7 +101,9 @@ def _sides(kpi: KPI, before: Side, after: Side, where: dict[str, str]) -> Sides:
 
 
 def _side(window: Window, found: History) -> Side:
-    return Side(f"{window.start:%-d %b %H:%M} – {window.end:%-d %b %H:%M}", found.points, DRAWN[found.resolution])
+    return Side(
+        " – ".join(dated(end, "%-d %b %H:%M") for end in (window.start, window.end)), found.points, DRAWN[found.resolution]
+    )
 
 
 def _submissions(kpi: KPI) -> QuerySet[Submission]:

@@ -227,12 +227,12 @@ def counts(standings: Iterable[Standing]) -> dict[str, int]:
 
 
 def headline(standings: Sequence[Standing]) -> str:
-    """One sentence that hides no absence: "4 of 6 targets are met, 1 is breached, 1 has no data."."""
+    """One sentence that hides no absence: "4 of 6 targets are met, 1 is breached, 1 has no data."; targets are those in force."""
     if not standings:
         return "No KPIs yet."
     found = counts(standings)
-    met, total = found[Status.MET], len(standings)
-    parts = [f"{met} of {total} {'targets are' if total != 1 else 'target is'} met"]
+    met, total = found[Status.MET], sum(one.target is not None for one in standings)
+    parts = [f"{met} of {total} {'targets are' if total != 1 else 'target is'} met"] if total else ["No target is in force"]
     words = {
         str(Status.BREACHED): ("is breached", "are breached"),
         str(Status.BEHIND): ("is behind", "are behind"),

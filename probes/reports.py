@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
-from accounts.templatetags.ui import plain, unit_word
+from accounts.templatetags.ui import dated, plain, unit_word
 from kpis.drawing import Distribution, distribution
 from kpis.stats.histogram import Histogram
 from kpis.units import FAMILIES
@@ -140,7 +140,13 @@ def _resting(service: Service, window: Maintenance | None) -> Health | None:
     if service.paused_at:
         return "paused", "player-pause", "nodata", "Paused", service.paused_why or "Nothing is measured until it is resumed."
     if window and window.until:
-        return "maintained", "clock-pause", "waived", "Maintenance", f"{window.reason} (until {window.until:%-d %b %H:%M} UTC)"
+        return (
+            "maintained",
+            "clock-pause",
+            "waived",
+            "Maintenance",
+            f"{window.reason} (until {dated(window.until, '%-d %b %H:%M')} UTC)",
+        )
     return None
 
 

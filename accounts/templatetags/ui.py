@@ -118,6 +118,13 @@ def seconds(value: float | None) -> str:
     return "—" if value is None else exact(timedelta(seconds=value))
 
 
+def dated(moment: date, form: str) -> str:
+    """A day or time in a form that names its month, with the year where that is another one than now."""
+    if "%b" in form and "%Y" not in form and moment.year != timezone.now().year:
+        form = form.replace("%b", "%b %Y")
+    return f"{moment:{form}}"
+
+
 @register.simple_tag
 def time(moment: datetime | date | None, form: str = "") -> SafeString:
     """A time for people and machines, in UTC."""
@@ -125,7 +132,7 @@ def time(moment: datetime | date | None, form: str = "") -> SafeString:
         return mark_safe('<span class="dim">—</span>')
     if not isinstance(moment, datetime):
         return format_html('<time datetime="{}">{}</time>', moment.isoformat(), f"{moment:%-d %b %Y}")
-    shown = f"{moment:{form}}" if form else f"{moment:%-d %b %Y %H:%M:%S}"
+    shown = dated(moment, form or "%-d %b %Y %H:%M:%S")
     return format_html('<time datetime="{}" title="{} UTC">{}</time>', moment.isoformat(), f"{moment:%Y-%m-%d %H:%M:%S}", shown)
 
 

@@ -14,7 +14,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from accounts.days import last_day
-from accounts.templatetags.ui import exact, icon, percent, plain
+from accounts.templatetags.ui import dated, exact, icon, percent, plain
 from kpis import headlines
 from kpis.drawing import segments, spark, way
 from kpis.entering import KINDS
@@ -44,7 +44,7 @@ def status_chip(status: str, waived_until: datetime | None = None, filled: bool 
     chip = _chip(str(status), filled or status == "breached")
     if waived_until is None:
         return chip
-    until = f"{last_day(waived_until):%-d %b}"
+    until = dated(last_day(waived_until), "%-d %b")
     return format_html('{} <span class="st s-waived">{}waived until {}</span>', chip, icon("shield-half"), until)
 
 
@@ -191,7 +191,7 @@ def of(found: Mapping[Any, Any], key: object) -> Any:
 @register.filter
 def since(moment: datetime) -> str:
     """The day, with the time where it was today or yesterday."""
-    return f"{moment:%-d %b %H:%M}" if (timezone.now() - moment).days < 2 else f"{moment:%-d %b}"
+    return dated(moment, "%-d %b %H:%M" if (timezone.now() - moment).days < 2 else "%-d %b")
 
 
 @register.filter

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
-from accounts.templatetags.ui import icon
+from accounts.templatetags.ui import dated, icon
 from roadmap import wording
 from roadmap.drawing import Axis, Bar, short_money
 from roadmap.reports.phases import PhaseReport
@@ -143,7 +143,7 @@ def avatar(who: Person | None) -> SafeString:
 @register.filter
 def moment(at: datetime | None) -> str:
     """6 Oct 16:12"""
-    return "" if at is None else f"{at.day} {at:%b %H:%M}"
+    return "" if at is None else dated(at, "%-d %b %H:%M")
 
 
 @register.filter

@@ -18,8 +18,9 @@
   };
   const two = (n) => String(n).padStart(2, "0");
   const clock = (ms, step) => {
-    const date = new Date(ms);
-    return step >= DAY ? `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]}` : `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}`;
+    const date = new Date(ms), year = date.getUTCFullYear();
+    const day = `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]}${year === new Date().getUTCFullYear() ? "" : ` ${year}`}`;
+    return step >= DAY ? day : `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}`;
   };
   const figure = (value) => value.toLocaleString("en-US", { maximumSignificantDigits: Math.abs(value) >= 1000 ? 6 : 4 });
 

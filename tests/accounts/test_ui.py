@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
 from accounts.templatetags import ui
 
@@ -52,6 +53,9 @@ def test_spans_in_their_largest_sensible_unit(length: timedelta, expected: str) 
 def test_times_are_for_machines_too() -> None:
     moment = datetime(2026, 3, 2, 14, 5, tzinfo=UTC)
     assert ui.time(moment, "%H:%M") == ('<time datetime="2026-03-02T14:05:00+00:00" title="2026-03-02 14:05:00 UTC">14:05</time>')
+    assert ui.time(moment.replace(year=1999), "%-d %b %H:%M").endswith(">2 Mar 1999 14:05</time>")
+    now = timezone.now()
+    assert ui.time(now, "%-d %b").endswith(f">{now:%-d %b}</time>")
     assert ui.time(None) == '<span class="dim">—</span>'
 
 

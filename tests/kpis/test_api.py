@@ -194,7 +194,7 @@ def test_kpis_are_listed_by_status_and_shown_in_full(client_of) -> None:  # type
     shown = client.get("/api/v1/kpis/card/met/").json()
     assert (shown["target"]["target"], shown["series"][0]["subject"]) == ("< 500", "orders")
     card = client.get("/api/v1/scorecards/card/").json()
-    assert card["headline"] == "1 of 2 targets are met, 1 has no data."
+    assert card["headline"] == "1 of 1 target is met, 1 has no data."
     course = client.get("/api/v1/kpis/card/met/measurements/?points=10").json()
     assert (course["unit"], course["resolution"], [point["value"] for point in course["points"]]) == ("ms", "raw", [100])
     assert client_of("read", scorecards=["other"]).get("/api/v1/kpis/card/met/").status_code == 404

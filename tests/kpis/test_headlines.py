@@ -31,7 +31,7 @@ def told(values: list[float], *, until: timedelta = timedelta(0), **target: Any)
             "1,200 ms, past its alert line.",
             "Up 50 % from 800 ms; 700 ms remain.",
         ),
-        ([600], {}, "600 ms, short of the target.", "No baseline is stated, so there is no way to measure; 100 ms remain."),
+        ([600], {}, "600 ms, short of the target.", "No baseline is stated, so nothing says how far it has come; 100 ms remain."),
     ],
 )
 def test_a_kpi_says_where_it_stands(values: list[float], target: dict[str, Any], headline: str, lede: str) -> None:
@@ -42,6 +42,28 @@ def test_a_kpi_says_where_it_stands(values: list[float], target: dict[str, Any],
 def test_absence_is_said() -> None:
     assert told([])[0] == "Response time has never been measured."
     assert told([400], until=timedelta(days=2))[0] == "Response time: 400 ms, too old to judge."
+
+
+@pytest.mark.django_db
+def test_what_is_too_old_is_named_where_the_rest_is_not() -> None:
+    kpi = make_kpi(name="Step", aggregation="last")
+    make_target(kpi)
+    for number, (subject, ago) in enumerate((("new", 0), ("old", 2), ("older", 3))):
+        record_values(kpi, [400], subject=subject, until=NOW - timedelta(days=ago))
+        found = standing(kpi, now=NOW)
+        assert kpi_headline(found).replace("\u00a0", " ").partition(", ")[2] == (
+            "which meets the target.", "not judged while old is too old.", "not judged while 2 series are too old."
+        )[number]  # fmt: skip
+    assert kpi_lede(found).startswith("A KPI is judged by all of its series")
+
+
+@pytest.mark.django_db
+def test_a_scorecard_without_targets_meets_none() -> None:
+    kpis = [make_kpi(aggregation="last") for _ in range(2)]
+    record_values(kpis[0], [400])
+    assert scorecard_headline(standings(kpis, now=NOW)) == "No target is in force yet."
+    make_target(kpis[0])
+    assert scorecard_headline(standings(kpis, now=NOW)) == "One of 1 target is met."
 
 
 @pytest.mark.django_db
