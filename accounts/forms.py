@@ -92,7 +92,10 @@ class TokenForm(Styled, forms.Form):
     name = forms.CharField(max_length=100, help_text="What it is for, such as “orders CI”.")
     scopes = forms.MultipleChoiceField(widget=forms.CheckboxSelectMultiple, help_text="Only what it needs.")
     services = forms.CharField(required=False, help_text="Slugs, separated by commas; empty means every service.")
-    scorecards = forms.CharField(required=False, help_text="Slugs, separated by commas; empty means every scorecard.")
+    scorecards = forms.CharField(
+        required=False,
+        help_text="Slugs, separated by commas; empty means every scorecard. Others are hidden, and what feeds them stays.",
+    )
     days = forms.IntegerField(min_value=1, max_value=3650, initial=365, required=False, label="Days until it expires")
 
     def __init__(self, *args: Any, owner: User, **kwargs: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
@@ -17,12 +17,13 @@ from rest_framework.response import Response
 from accounts.audit import actor_of
 from accounts.models import User
 from accounts.pagination import CursorPagination
-from accounts.permissions import Scope, allowed_scorecards, allowed_services, scopes
+from accounts.permissions import Scope, allowed_scorecards, scopes
 from accounts.problems import Problem, invalid
 from kpis.models import KPI
 from probes.kinds import kinds
 from probes.loading import run_now
 from probes.models import Probe, Run, Service
+from probes.reach import changeable, feeds_seen, seen, unrestricted, visible
 from probes.registering import Wrong, feeds_of, save_probe, save_service
 from probes.running import CannotRun
 
@@ -63,7 +64,10 @@ class ProbeSerializer(serializers.Serializer[Any]):
 
 
 class RunSerializer(serializers.ModelSerializer[Run]):
+    """What reached a KPI of a scorecard that the caller may not see is left out."""
+
     url: Any = serializers.SerializerMethodField()
+    recorded: Any = serializers.SerializerMethodField()
     service: Any = serializers.CharField(source="probe.service.slug", read_only=True)
     kind: Any = serializers.CharField(source="probe.kind", read_only=True)
 
@@ -77,17 +81,8 @@ class RunSerializer(serializers.ModelSerializer[Run]):
     def get_url(self, run: Run) -> str:
         return reverse("probes-api:run-detail", args=[run.pk])
 
-
-def visible(request: Request) -> QuerySet[Service]:
-    """The services that the caller may see; what it may not see is 404."""
-    found = Service.objects.filter(archived_at=None)
-    only = allowed_services(request)
-    return found if only is None else found.filter(slug__in=only)
-
-
-def unrestricted(request: Request) -> None:
-    if allowed_services(request) is not None:
-        raise Problem(403, "forbidden", "Forbidden", "A token that is restricted to services cannot register another.")
+    def get_recorded(self, run: Run) -> list[dict[str, Any]]:
+        return seen(self.context["request"], run.recorded)
 
 
 @extend_schema(methods=["GET"], responses=ServiceSerializer(many=True), summary="Registered services")
@@ -111,6 +106,8 @@ def services(request: Request) -> Response:
 @api_view(["GET", "PATCH"])
 def service(request: Request, slug: str) -> Response:
     one = get_object_or_404(visible(request), slug=slug)
+    if request.method == "PATCH":
+        changeable(request, Q(pk=one.pk))
     return Response(_saved(request, one) if request.method == "PATCH" else ServiceSerializer(one).data)
 
 
@@ -136,10 +133,11 @@ def _saved(request: Request, one: Service) -> Any:
 def probes(request: Request, slug: str) -> Response:
     one = get_object_or_404(visible(request), slug=slug)
     if request.method == "POST":
+        changeable(request, Q(pk=one.pk))
         return Response(_saved_probe(request, Probe(service=one)), status=201)
     pages = CursorPagination()
     rows = pages.paginate_queryset(one.probes.prefetch_related("feeds__kpi__scorecard"), request)
-    return pages.get_paginated_response([_probe(row) for row in rows or []])
+    return pages.get_paginated_response([_probe(request, row) for row in rows or []])
 
 
 @extend_schema(methods=["GET"], responses=ProbeSerializer, summary="One probe")
@@ -148,7 +146,9 @@ def probes(request: Request, slug: str) -> Response:
 @api_view(["GET", "PATCH"])
 def probe(request: Request, pk: int) -> Response:
     one = get_object_or_404(Probe.objects.select_related("service").filter(service__in=visible(request)), pk=pk)
-    return Response(_saved_probe(request, one) if request.method == "PATCH" else _probe(one))
+    if request.method == "PATCH":
+        changeable(request, Q(pk=one.service_id))
+    return Response(_saved_probe(request, one) if request.method == "PATCH" else _probe(request, one))
 
 
 def _saved_probe(request: Request, one: Probe) -> dict[str, Any]:
@@ -169,7 +169,7 @@ def _saved_probe(request: Request, one: Probe) -> dict[str, Any]:
         save_probe(probe=one, feeds=feeds, actor=actor, token=token, now=timezone.now())
     except Wrong as wrong:
         raise problem(wrong) from None
-    return _probe(one)
+    return _probe(request, one)
 
 
 def _feeds(rows: list[dict[str, str]], only: frozenset[str] | None) -> list[tuple[str, KPI]]:
@@ -179,11 +179,10 @@ def _feeds(rows: list[dict[str, str]], only: frozenset[str] | None) -> list[tupl
         raise problem(wrong) from None
 
 
-def _probe(one: Probe) -> dict[str, Any]:
-    feeds = [{"metric": feed.metric, "kpi": f"{feed.kpi.scorecard.slug}/{feed.kpi.key}"} for feed in one.feeds.all()]
+def _probe(request: Request, one: Probe) -> dict[str, Any]:
     return {
         "id": one.pk, "service": one.service.slug, "kind": one.kind, "interval_s": one.interval_s, "params": one.params,
-        "enabled": one.enabled, "feeds": feeds, "next_run_at": one.next_run_at,
+        "enabled": one.enabled, "feeds": feeds_seen(request, one), "next_run_at": one.next_run_at,
     }  # fmt: skip
 
 
@@ -196,11 +195,12 @@ def problem(wrong: Wrong) -> Problem:
 @api_view(["POST"])
 def probe_run(request: Request, pk: int) -> Response:
     one = get_object_or_404(Probe.objects.select_related("service").filter(service__in=visible(request)), pk=pk)
+    changeable(request, Q(pk=one.service_id))
     try:
         run_ = run_now(probe=one, actor=actor_of(request)[0], now=timezone.now())
     except CannotRun as why:
         raise Problem(409, "cannot-run", "Cannot run", str(why)) from None
-    data = RunSerializer(run_).data
+    data = RunSerializer(run_, context={"request": request}).data
     return Response(data, status=202, headers={"Location": data["url"]})
 
 
@@ -215,7 +215,8 @@ def runs(request: Request) -> Response:
     if slug := request.query_params.get("service"):
         found = found.filter(probe__service__slug=slug)
     pages = CursorPagination()
-    return pages.get_paginated_response(RunSerializer(pages.paginate_queryset(found, request), many=True).data)
+    rows = pages.paginate_queryset(found, request)
+    return pages.get_paginated_response(RunSerializer(rows, many=True, context={"request": request}).data)
 
 
 @extend_schema(responses=RunSerializer, summary="One run: its state, and its readings at the end")
@@ -223,4 +224,4 @@ def runs(request: Request) -> Response:
 @api_view(["GET"])
 def run(request: Request, pk: int) -> Response:
     found = Run.objects.filter(probe__service__in=visible(request)).select_related("probe__service")
-    return Response(RunSerializer(get_object_or_404(found, pk=pk)).data)
+    return Response(RunSerializer(get_object_or_404(found, pk=pk), context={"request": request}).data)

@@ -194,17 +194,18 @@ def _entry(order: Order) -> ProbeEntry:
     return ProbeEntry(kind=probe.kind, interval_s=probe.interval_s, params=probe.params, enabled=probe.enabled, feeds=feeds)
 
 
-def _entry_of_probe(probe: Probe) -> ProbeEntry:
-    return _entry(Order(probe, [(feed.metric, feed.kpi) for feed in probe.feeds.all()]))
+def _entry_of_probe(probe: Probe, scorecards: Collection[str] | None = None) -> ProbeEntry:
+    feeds = [(feed.metric, feed.kpi) for feed in probe.feeds.all()]
+    return _entry(Order(probe, [feed for feed in feeds if scorecards is None or feed[1].scorecard.slug in scorecards]))
 
 
-def entries_of(services: QuerySet[Service]) -> Iterable[ServiceEntry]:
-    """Services as a manifest holds them, without their secrets."""
+def entries_of(services: QuerySet[Service], *, scorecards: Collection[str] | None = None) -> Iterable[ServiceEntry]:
+    """Services as a manifest holds them, without their secrets, and without what feeds other scorecards than these."""
     for one in _whole(services.order_by("slug")):
         yield ServiceEntry(
             slug=one.slug, name=one.name, base_url=one.base_url, environment=one.environment,
             owner=one.owner.username if one.owner else None, tags=one.tags, metrics_url=one.metrics_url,
-            health_path=one.health_path, probes=[_entry_of_probe(probe) for probe in one.probes.all()],
+            health_path=one.health_path, probes=[_entry_of_probe(probe, scorecards) for probe in one.probes.all()],
         )  # fmt: skip
 
 

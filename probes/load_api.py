@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Q
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -16,9 +17,10 @@ from accounts.audit import actor_of
 from accounts.permissions import Scope, scopes
 from accounts.problems import Problem
 from probes import loading
-from probes.api import RunSerializer, visible
+from probes.api import RunSerializer
 from probes.load.profiles import READY
 from probes.models import Run
+from probes.reach import changeable, visible
 
 
 class ReadyProfileSerializer(serializers.Serializer[Any]):
@@ -44,8 +46,9 @@ def ready_profiles(request: Request) -> Response:
 @api_view(["POST"])
 def run_stop(request: Request, pk: int) -> Response:
     run = get_object_or_404(Run.objects.filter(probe__service__in=visible(request)).select_related("probe__service"), pk=pk)
+    changeable(request, Q(pk=run.probe.service_id))
     actor, token = actor_of(request)
     if not loading.stop(run=run, actor=actor, token=token, now=timezone.now()):
         raise Problem(409, "nothing-to-stop", "Nothing to stop", "The run is over, or it is none that can be stopped.")
     run.refresh_from_db()
-    return Response(RunSerializer(run).data, status=202)
+    return Response(RunSerializer(run, context={"request": request}).data, status=202)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
@@ -17,10 +17,10 @@ from rest_framework.response import Response
 from accounts import audit
 from accounts.pagination import CursorPagination
 from accounts.permissions import Scope, allowed_services, scopes
-from accounts.problems import Problem, invalid
+from accounts.problems import invalid
 from probes import maintenance
-from probes.api import visible
 from probes.models import Maintenance
+from probes.reach import by_name_alone, changeable, visible
 
 
 class WindowIn(serializers.Serializer[Any]):
@@ -52,6 +52,9 @@ def window_end(request: Request, pk: int) -> Response:
     """End it before its time."""
     actor, token = audit.actor_of(request)
     window = get_object_or_404(_seen(request), pk=pk)
+    if window.tag:
+        by_name_alone(request)
+    changeable(request, Q(pk=window.service_id))
     return Response(_window(maintenance.end(window=window, actor=actor, now=timezone.now(), token=token)))
 
 
@@ -59,12 +62,13 @@ def _planned(request: Request) -> Maintenance:
     form = WindowIn(data=request.data)
     form.is_valid(raise_exception=True)
     fields, (actor, token) = dict(form.validated_data), audit.actor_of(request)
-    if fields["tag"] and allowed_services(request) is not None:
-        raise Problem(403, "forbidden", "Forbidden", "A token that is restricted to services plans for these alone, not by tag.")
+    if fields["tag"]:
+        by_name_alone(request)
     slug = fields.pop("service")
     fields["service"] = visible(request).filter(slug=slug).first() if slug else None
     if slug and fields["service"] is None:
         raise invalid([{"path": "$.service", "detail": f"There is no service {slug}."}])
+    changeable(request, Q(slug=slug))
     try:
         return maintenance.plan(fields=fields, actor=actor, now=timezone.now(), token=token)
     except maintenance.BadWindow as bad:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from django.db.models import Q
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
@@ -19,12 +20,13 @@ from accounts.permissions import Scope, allowed_scorecards, allowed_services, sc
 from accounts.problems import Problem, invalid
 from kpis.models import KPI
 from probes import manifest, showing
-from probes.api import ServiceSerializer, problem, unrestricted, visible
+from probes.api import ServiceSerializer, problem
 from probes.confirming import FILE, HEADER, find, refuse, settle, token_of
 from probes.discovery import discover
 from probes.fleet import ACTIONS, TooMany
 from probes.importing import Asked, entries_of, load
 from probes.models import Service
+from probes.reach import changeable, unrestricted, visible
 from probes.registering import Wrong, check_headers
 from probes.running import policy
 
@@ -86,9 +88,11 @@ def import_(request: Request) -> Response:
     actor, token = actor_of(request)
     asked = Asked(actor, timezone.now(), _is_on(request, "overwrite"), allowed_scorecards(request), token)
     try:
-        receipt = load(manifest.parse(request.data).services, asked=asked, dry_run=_is_on(request, "dry_run"))
+        entries = manifest.parse(request.data).services
     except manifest.Malformed as error:
         raise invalid([{"path": error.path, "detail": str(error)}]) from None
+    changeable(request, Q(slug__in=[entry.slug for entry in entries]))
+    receipt = load(entries, asked=asked, dry_run=_is_on(request, "dry_run"))
     if receipt.errors:
         raise invalid([{"path": path, "detail": text} for path, text in receipt.errors])
     return Response(ReceiptSerializer({"services": receipt.rows}).data)
@@ -98,7 +102,7 @@ def import_(request: Request) -> Response:
 @scopes(GET=Scope.READ)
 @api_view(["GET"])
 def export(request: Request) -> Response:
-    return Response(manifest.as_data(entries_of(visible(request))))
+    return Response(manifest.as_data(entries_of(visible(request), scorecards=allowed_scorecards(request))))
 
 
 def _is_on(request: Request, name: str) -> bool:
@@ -129,6 +133,7 @@ def act(request: Request) -> Response:
     unknown = [place for place, slug in enumerate(wanted["services"]) if slug not in known]
     if unknown:
         raise invalid([{"path": f"$.services[{place}]", "detail": "There is no such service."} for place in unknown])
+    changeable(request, Q(slug__in=known))
     actor, token = actor_of(request)
     try:
         done = ACTIONS[wanted["action"]](slugs=sorted(known), actor=actor, now=timezone.now(), why=wanted["why"], token=token)
@@ -143,6 +148,7 @@ def act(request: Request) -> Response:
 def confirm(request: Request, slug: str) -> Response:
     """200 where the token was found; 409 says where it must stand, and what was found there."""
     one = get_object_or_404(visible(request), slug=slug)
+    changeable(request, Q(pk=one.pk))
     actor, token = actor_of(request)
     found = asyncio.run(find(one, policy=policy(), clock=timezone.now))
     if not settle(service=one, found=found, actor=actor, now=timezone.now(), token=token):
