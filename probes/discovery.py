@@ -12,6 +12,7 @@ from urllib.parse import urljoin
 from outgoing.addresses import AddressPolicy, Refused, checked_url
 from outgoing.http import Unreachable
 from probes import http, openapi
+from probes.addresses import below
 from probes.kinds.base import Page
 from probes.metrics.scrape import Scrape, Unreadable, read
 
@@ -99,7 +100,7 @@ class Asker:
     slots: asyncio.Semaphore
 
     def address(self, path: str) -> str:
-        return path if path.startswith(("http://", "https://")) else urljoin(self.base_url.rstrip("/") + "/", path.lstrip("/"))
+        return below(self.base_url, path)
 
     async def get(self, path: str) -> tuple[Answer, Page | None]:
         """Raises Refused; whatever else goes wrong is in the answer."""
@@ -156,7 +157,7 @@ async def _look(asker: Asker, found: Found, metrics_url: str, health_path: str) 
     answers_all = nowhere[0].good
     pages_tell = nowhere[0].status is not None and not answers_all
     (at, scrape, why), health, routes = await asyncio.gather(
-        _metrics(asker, [metrics_url] if metrics_url else METRICS),
+        _metrics(asker, [metrics_url] if metrics_url else _also_at_origin(asker, METRICS)),
         _health(asker, [health_path] if health_path else [*told, *HEALTH], pages_tell),
         _try_routes(asker, interface.routes if interface else [], answers_all),
     )
@@ -167,6 +168,12 @@ async def _look(asker: Asker, found: Found, metrics_url: str, health_path: str) 
         title=interface.title if interface else "", others=interface.others if interface else 0, answers_all=answers_all,
         interface_error=unread,
     )  # fmt: skip
+
+
+def _also_at_origin(asker: Asker, paths: Sequence[str]) -> list[str]:
+    """Below the base address first; where that has a path, also beside it, as full addresses."""
+    origin = urljoin(asker.base_url, "/")
+    return [*paths, *(below(origin, path) for path in paths if checked_url(asker.base_url).path.strip("/"))]
 
 
 async def _metrics(asker: Asker, candidates: Sequence[str]) -> tuple[str, Scrape | None, str]:
@@ -199,9 +206,8 @@ async def _health(asker: Asker, candidates: Sequence[str], pages_tell: bool) -> 
 async def _interface(asker: Asker) -> tuple[str, openapi.Interface | None, str]:
     """Where the document is, and what it says; else why the first candidate that is there could not be read."""
     base_path = checked_url(asker.base_url).path
-    origin = urljoin(asker.base_url, "/").rstrip("/")
     said = ""
-    for path in dict.fromkeys([*INTERFACE, *(f"{origin}{path}" for path in INTERFACE if base_path.strip("/"))]):
+    for path in _also_at_origin(asker, INTERFACE):
         answer, page = await asker.get(path)
         if page is None:
             said = said or f"{path}: {answer.error}"

@@ -9,12 +9,12 @@ import asyncio
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import urljoin
 
 import httpx
 
 from outgoing.addresses import AddressPolicy, checked_url
 from outgoing.http import TimedOut, Unreachable, client, plain
+from probes.addresses import below
 from probes.kinds.base import Page, Target
 
 TOTAL_S = 10.0
@@ -53,8 +53,7 @@ async def ask(url: str, target: Target, *, policy: AddressPolicy, at: datetime) 
 
 async def scrape(target: Target, *, policy: AddressPolicy, at: datetime) -> Page:
     """Read a service's metrics."""
-    url = urljoin(target.base_url.rstrip("/") + "/", target.metrics_url or "/metrics")
-    page = await ask(url, target, policy=policy, at=at)
+    page = await ask(below(target.base_url, target.metrics_url or "/metrics"), target, policy=policy, at=at)
     if page.status != 200:
         raise Unreachable(f"the metrics address answered {page.status}")
     return page

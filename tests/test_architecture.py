@@ -24,7 +24,7 @@ PURE = [
     "accounts/days.py", "accounts/differences.py",
     "kpis/readings.py", "kpis/units.py", "kpis/evaluation.py", "kpis/thresholds.py", "kpis/verdict.py", "kpis/actual.py",
     "kpis/figures.py", "kpis/durations.py", "kpis/reductions.py", "kpis/sheets.py",
-    "kpis/drawing.py", "kpis/stats/*.py", "kpis/formats/*.py", "probes/instrument.py", "probes/kinds/*.py",
+    "kpis/drawing.py", "kpis/stats/*.py", "kpis/formats/*.py", "probes/instrument.py", "probes/addresses.py", "probes/kinds/*.py",
     "probes/stopwatch/*.py", "probes/load/*.py", "probes/metrics/*.py", "probes/sources/*.py", "outgoing/addresses.py",
     "roadmap/roi.py", "roadmap/rates.py",
     "roadmap/risk.py", "roadmap/schedule.py", "roadmap/gates.py", "roadmap/drawing.py", "roadmap/wording.py",

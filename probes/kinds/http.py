@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Annotated
-from urllib.parse import SplitResult, urljoin
+from urllib.parse import SplitResult
 
 import msgspec
 from msgspec import Meta
@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from kpis.readings import Reading
 from kpis.stats.histogram import Histogram
 from outgoing.addresses import Refused, checked_url
+from probes.addresses import below
 from probes.kinds.base import Measured, Outcome, Target, Tools
 from probes.kinds.params import Paths
 from probes.stopwatch import Plan, Result, prepare, run
@@ -70,8 +71,7 @@ def _asked(base_url: str, paths: tuple[str, ...]) -> tuple[SplitResult, list[byt
 
 
 def _addresses(base_url: str, paths: Sequence[str]) -> list[str]:
-    base = base_url.rstrip("/") + "/"
-    return [urljoin(base, path.lstrip("/")) for path in paths]
+    return [below(base_url, path) for path in paths]
 
 
 def judged(result: Result, *, at: datetime, only_2xx: bool = False) -> Measured:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from typing import Annotated
-from urllib.parse import urljoin
 
 import msgspec
 from msgspec import Meta
 
 from outgoing.http import Unreachable
 from probes import http
+from probes.addresses import below
 from probes.kinds.base import Measured, Outcome, Target, Tools
 from probes.kinds.params import FIGURES, Unit, free_reading
 from probes.sources import Unread
@@ -52,8 +52,7 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def measure(target: Target, params: Params, tools: Tools) -> Measured:
-    url = urljoin(target.base_url.rstrip("/") + "/", params.address.lstrip("/"))
-    page = await http.ask(url, target, policy=tools.policy, at=tools.now())
+    page = await http.ask(below(target.base_url, params.address), target, policy=tools.policy, at=tools.now())
     if page.status != 200:
         raise Unreachable(f"the document's address answered {page.status}")
     try:

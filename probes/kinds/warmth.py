@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from secrets import token_hex
 from typing import Annotated, Literal
-from urllib.parse import urljoin
 
 import msgspec
 from msgspec import Meta
@@ -13,6 +12,7 @@ from msgspec.structs import replace
 
 from kpis.readings import Reading
 from outgoing.addresses import Refused, checked_url
+from probes.addresses import below
 from probes.kinds.base import Measured, Outcome, Target, Tools
 from probes.kinds.http import judged
 from probes.kinds.params import Paths
@@ -69,7 +69,7 @@ def _cold(target: Target, params: Params) -> Plan:
     """A first request that warms nothing but the connection, then each past the cache."""
     payloads = []
     for turn in range(params.requests + 1):
-        url = _url(target, params.paths[turn % len(params.paths)])
+        url = below(target.base_url, params.paths[turn % len(params.paths)])
         if params.past_the_cache == "query":
             url += f"{'&' if '?' in url else '?'}milepost={token_hex(8)}"
             payloads.append(prepare("GET", url, target.headers))
@@ -79,12 +79,8 @@ def _cold(target: Target, params: Params) -> Plan:
 
 
 def _warm(target: Target, params: Params) -> Plan:
-    payloads = [prepare("GET", _url(target, path), target.headers) for path in params.paths]
+    payloads = [prepare("GET", below(target.base_url, path), target.headers) for path in params.paths]
     return _plan(target, params, payloads, warm_up=len(payloads))
-
-
-def _url(target: Target, path: str) -> str:
-    return urljoin(target.base_url.rstrip("/") + "/", path.lstrip("/"))
 
 
 def _plan(target: Target, params: Params, payloads: Sequence[bytes], *, warm_up: int) -> Plan:

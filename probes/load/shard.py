@@ -12,10 +12,10 @@ from collections.abc import Callable
 from random import Random
 from time import time_ns
 from typing import Any
-from urllib.parse import urljoin
 
 from outgoing import tls
 from outgoing.addresses import AddressPolicy, checked_url, port_of
+from probes.addresses import below
 from probes.load.profile import Stage
 from probes.load.recording import Record, Times, machine_time, percentile
 from probes.load.report import Final, Gauge, Row
@@ -61,9 +61,8 @@ class Shard:
 
     async def run(self, way: Way, start_at: float) -> Final:
         """`start_at` is when all shards begin, in seconds of the wall clock."""
-        base = self.spec.base_url.rstrip("/") + "/"
         payloads = [
-            prepare(ask.method, urljoin(base, ask.path.lstrip("/")), self.spec.headers | ask.headers, ask.body.encode())
+            prepare(ask.method, below(self.spec.base_url, ask.path), self.spec.headers | ask.headers, ask.body.encode())
             for ask in self.profile.requests
         ]
         await self._wait(start_at)

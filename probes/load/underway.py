@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from urllib.parse import urljoin
 
 from kpis.readings import Reading
 from outgoing.addresses import checked_url
 from outgoing.http import Unreachable
+from probes.addresses import below
 from probes.kinds import memory, queries
 from probes.kinds.base import Target, Tools
 from probes.load.merging import Result
@@ -66,8 +66,7 @@ class UnderLoad:
 
     async def _health(self) -> None:
         """One small request, as the availability probe that waits would have made."""
-        path = self.target.health_path or "/"
-        payload = prepare("GET", urljoin(self.target.base_url.rstrip("/") + "/", path.lstrip("/")), self.target.headers)
+        payload = prepare("GET", below(self.target.base_url, self.target.health_path), self.target.headers)
         plan = Plan(origin=checked_url(self.target.base_url), payloads=[payload], requests=1, warm_up=0, total_s=10)
         result = await run(plan, self.tools.policy)
         self.attempts += 1

@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from kpis.readings import Reading
 from outgoing.http import TimedOut, Unreachable, plain
+from probes.addresses import below
 from probes.kinds.base import Measured, Outcome, Target, Tools
 from probes.metrics.scrape import Scrape, Unreadable, read, remembered
 from probes.metrics.window import NoWindow, Replicas, Restarted, Window, window
@@ -29,9 +31,10 @@ Tell = Callable[[Scrape, Window | None], Told]
 
 
 def left_out(target: Target) -> set[str]:
-    """Routes that are a scraper's or a probe's own."""
-    metrics = target.metrics_url if target.metrics_url.startswith("/") else "/metrics"
-    return {metrics.partition("?")[0].rstrip("/"), "/metrics", target.health_path.rstrip("/") or "/health", "/healthz", "/readyz"}
+    """Routes that are a scraper's or a probe's own: as they are written, and whole, since an application may tell either."""
+    metrics = (target.metrics_url or "/metrics").partition("?")[0]
+    written = (metrics.rstrip("/"), target.health_path.rstrip("/") or "/health")
+    return {"/metrics", "/healthz", "/readyz", *written, *(urlsplit(below(target.base_url, path)).path for path in written)}
 
 
 async def measure(tools: Tools, tell: Tell) -> Measured:

@@ -119,9 +119,11 @@ def bounded() -> Iterator[None]:
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb) * 1024 < MOST_MEMORY
 
 
-def probed(url: str, kind: str, params: dict[str, Any], policy: AddressPolicy = LOCAL, memory: Any = None) -> Measured:
+def probed(
+    url: str, kind: str, params: dict[str, Any], policy: AddressPolicy = LOCAL, memory: Any = None, **fields: Any
+) -> Measured:
     """One run, as a worker makes it."""
-    probe = Probe(service=Service(slug="a", base_url=url), kind=kind, params=params, memory=memory or {})
+    probe = Probe(service=Service(slug="a", base_url=url, **fields), kind=kind, params=params, memory=memory or {})
     claim = Claim(probe, Run(probe=probe), kinds()[kind])
 
     async def one() -> Measured:

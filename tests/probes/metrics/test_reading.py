@@ -13,10 +13,19 @@ from outgoing.addresses import AddressPolicy
 from outgoing.http import TimedOut, Unreachable
 from probes.kinds import cache, memory, queries
 from probes.kinds.base import Measured, Outcome, Page, Target, Tools
+from probes.metrics.reading import left_out
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 TARGET = Target("shop", "http://shop.example")
 TEXT = "application/openmetrics-text; version=1.0.0"
+
+
+def test_own_requests_are_known_as_they_are_written_and_whole() -> None:
+    target = Target("shop", "http://shop.example/good", metrics_url="/stats/", health_path="/")
+    assert left_out(target) == {
+        "/metrics", "/healthz", "/readyz", "/stats", "/health", "/good/stats", "/good/health",
+    }  # fmt: skip
+    assert "" not in left_out(Target("shop", "http://shop.example", metrics_url="", health_path=""))
 
 
 def exposed(*, start: float = 1000, hits: int = 0, misses: int | None = 0) -> str:

@@ -1,0 +1,13 @@
+"""Where an address of a service leads: one answer for looking at it, for every run and for load. Pure."""
+
+from __future__ import annotations
+
+from urllib.parse import urljoin
+
+
+def below(base_url: str, address: str) -> str:
+    """A full address as it stands; any other, with a slash in front or without, begins below the base address."""
+    if address.startswith(("http://", "https://")):
+        return address
+    # "./" keeps a colon in the first part of the path from being read as a scheme
+    return urljoin(base_url.rstrip("/") + "/", "./" + address.lstrip("/"))

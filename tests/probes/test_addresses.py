@@ -1,0 +1,70 @@
+"""Looking at a service, its runs and its load ask the same addresses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from outgoing.addresses import AddressPolicy
+from probes.addresses import below
+from probes.discovery import Found, discover
+from tests.probes.test_hostile import KINDS, probed
+
+AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+LOCAL = AddressPolicy.of(["127.0.0.0/8"])
+METRICS = "process_resident_memory_bytes 1000000\n"
+
+
+@pytest.mark.parametrize(
+    ("base", "address", "whole"),
+    [
+        ("http://a", "/metrics", "http://a/metrics"),
+        ("http://a/", "metrics", "http://a/metrics"),
+        ("http://a/good", "/metrics", "http://a/good/metrics"),
+        ("http://a/good/", "/metrics?x=1", "http://a/good/metrics?x=1"),
+        ("http://a/good", "/?x=1", "http://a/good/?x=1"),
+        ("http://a/good", "", "http://a/good/"),
+        ("http://a/good", "/v1/books:read", "http://a/good/v1/books:read"),
+        ("http://a/good", "/books:read", "http://a/good/books:read"),
+        ("http://a/good", "https://b:9/metrics", "https://b:9/metrics"),
+    ],
+)
+def test_an_address_begins_below_the_base_address(base: str, address: str, whole: str) -> None:
+    assert below(base, address) == whole
+
+
+def serving(pages: dict[str, str], asked: list[str]) -> Callable[..., Any]:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        path = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
+        asked.append(path)
+        body = pages.get(path, "")
+        head = f"HTTP/1.1 {'200 OK' if body else '404 Not Found'}\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+        writer.write((head + body).encode())
+        await writer.drain()
+
+    return script
+
+
+def found(url: str) -> Found:
+    return asyncio.run(discover(url, policy=LOCAL, clock=lambda: AT))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_kind_asks_below_the_base_address(scripted: Any, name: str) -> None:
+    asked: list[str] = []
+    kind, params = KINDS[name]
+    probed(f"{scripted(serving({}, asked))}/good", kind, params)
+    assert asked
+    assert [path for path in asked if not path.startswith("/good/")] == []
+
+
+@pytest.mark.parametrize("place", ["/good/metrics", "/metrics"])
+def test_the_metrics_that_were_found_are_those_that_runs_read(scripted: Any, place: str) -> None:
+    url = f"{scripted(serving({'/good/': 'hello', place: METRICS}, []))}/good"
+    one = found(url)
+    assert below(url, one.metrics_url) == url.removesuffix("/good") + place
+    assert probed(url, "memory", {}, metrics_url=one.metrics_url).error == ""
