@@ -6,13 +6,15 @@ cash-flow chart have a view box of their own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from math import ceil, floor, log10
 
 CELL_W, CELL_H, GAP, LEFT, TOP = 86, 60, 2, 35, 9
+NAME, SHORT_NAME, FLAG = 14, 7, 7.5
+"""Per cent of a time line that the name of a month takes, its first three letters, and half of the flag of today."""
 CHART_W, CHART_H, CHART_LEFT, CHART_RIGHT, CHART_TOP, CHART_BOTTOM = 760, 320, 64, 70, 14, 34
 
 
@@ -31,7 +33,10 @@ class Mark:
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
-    """`days` whole weeks from `first`; the plan ends at `plan_end` %, today stands at `today` % (None: outside)."""
+    """`days` whole weeks from `first`; the plan ends at `plan_end` %, today stands at `today` % (None: outside).
+
+    `raised`: the flag of today stands above the months, since the name of one would lie under it.
+    """
 
     first: date
     days: int
@@ -39,6 +44,7 @@ class Axis:
     months: tuple[Mark, ...]
     plan_end: float
     today: float | None
+    raised: bool
 
     def at(self, day: date) -> float:
         """Per cent of the width at which the day begins, held to 0…100."""
@@ -60,8 +66,7 @@ class PhaseBars:
 
 
 def axis(starts_on: date, plan_weeks: int, today: date, last: date | None = None) -> Axis:
-    """An axis for the plan's weeks, and as many more as `today` or `last` need while the plan is not over for long. A month
-    whose name would lie under the flag of today is left out."""
+    """An axis for the plan's weeks, and as many more as `today` or `last` need while the plan is not over for long."""
     plan_days = 7 * max(1, plan_weeks)
     reach = max([plan_days, *([(last - starts_on).days + 1] if last else [])])
     if plan_days <= (today - starts_on).days < 2 * plan_days:
@@ -75,26 +80,36 @@ def axis(starts_on: date, plan_weeks: int, today: date, last: date | None = None
         Mark(round(100 * (week - 0.5) / weeks, 3), f"W{week}", now=inside and (today - starts_on).days // 7 + 1 == week)
         for week in range(1, weeks + 1, every)
     )
+    months = tuple(_months(starts_on, days))
     return Axis(
         first=starts_on,
         days=days,
         weeks=names,
-        months=tuple(mark for mark in _months(starts_on, days) if at is None or not -12 < mark.x - at < 6),
+        months=months,
         plan_end=round(100 * plan_days / days, 3),
         today=at,
+        raised=at is not None and any(-FLAG - NAME < mark.x - at < FLAG for mark in months),
     )
 
 
-def _months(first: date, days: int) -> tuple[Mark, ...]:
-    """The first day of each month inside the axis; of a long one, not every month."""
-    marks: list[Mark] = []
-    day = first if first.day == 1 else (first.replace(day=1) + timedelta(days=32)).replace(day=1)
-    step = max(1, round(days / 365))
-    while (day - first).days < days - 5:
-        if not marks or step == 1 or (day.month - 1) % step == 0:
-            marks.append(Mark(round(100 * (day - first).days / days, 3), f"{day:%B}"))
+def _months(first: date, days: int) -> Iterator[Mark]:
+    """Every month inside the axis, named where it begins, or at the start of the axis where it began before; in short, or not
+    at all, where the next one leaves no room. Of a long axis, every second, third … month."""
+    room = SHORT_NAME * days / 100
+    step = next(step for step in (1, 2, 3, 4, 6, 12, ceil(room / 28)) if 28 * step >= room)
+    begins = [day for day in _firsts(first, days) if (day.year * 12 + day.month - 1) % step == 0]
+    places = [round(100 * max(0, (day - first).days) / days, 3) for day in begins]
+    for day, x, end in zip(begins, places, [*places[1:], 100.0], strict=True):
+        if end - x >= SHORT_NAME:
+            yield Mark(x, f"{day:%B}" if end - x >= NAME else f"{day:%b}")
+
+
+def _firsts(first: date, days: int) -> Iterator[date]:
+    """The first day of each month that lies in the axis, or reaches into it."""
+    day = first.replace(day=1)
+    while (day - first).days < days:
+        yield day
         day = (day + timedelta(days=32)).replace(day=1)
-    return tuple(marks)
 
 
 def phase_bars(

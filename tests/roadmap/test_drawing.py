@@ -40,6 +40,39 @@ def test_axis_of_many_weeks_names_every_nth() -> None:
     assert [mark.text for mark in drawing.axis(START, 100, today=START).weeks][:3] == ["W1", "W8", "W15"]
 
 
+@pytest.mark.parametrize(
+    ("first", "weeks", "names"),
+    [
+        (date(2026, 10, 5), 12, [(0.0, "October"), (32.143, "November"), (67.857, "December")]),
+        (date(2026, 9, 28), 12, [(3.571, "October"), (40.476, "November"), (76.19, "December")]),
+        (date(2026, 10, 5), 13, [(0.0, "October"), (29.67, "November"), (62.637, "December")]),
+        (date(2026, 10, 5), 14, [(0.0, "October"), (27.551, "November"), (58.163, "December"), (89.796, "Jan")]),
+    ],
+)
+def test_every_month_that_has_room_is_named_where_it_begins(first: date, weeks: int, names: list[tuple[float, str]]) -> None:
+    assert [(mark.x, mark.text) for mark in drawing.axis(first, weeks, today=first).months] == names
+
+
+@pytest.mark.parametrize(
+    ("weeks", "names"),
+    [
+        (52, ["Oct", "Nov", "Dec", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep"]),
+        (104, ["Nov", "Jan", "Mar", "May", "Jul", "Sep", "Nov", "Jan", "Mar", "May", "Jul"]),
+    ],
+)
+def test_months_of_a_long_plan_are_short_or_fewer(weeks: int, names: list[str]) -> None:
+    assert [mark.text for mark in drawing.axis(date(2026, 10, 1), weeks, today=date(2026, 10, 1)).months] == names
+
+
+@pytest.mark.parametrize(
+    ("today", "raised"),
+    [(date(2026, 11, 19), False), (date(2026, 11, 28), True), (date(2026, 12, 8), True), (date(2028, 1, 1), False)],
+)
+def test_the_flag_of_today_stands_above_where_a_name_would_lie_under_it(today: date, raised: bool) -> None:
+    ruler = drawing.axis(START, 12, today=today)
+    assert (ruler.raised, [mark.text for mark in ruler.months]) == (raised, ["October", "November", "December"])
+
+
 def test_phase_bars_of_a_late_phase() -> None:
     today = date(2026, 11, 19)
     bars = drawing.phase_bars(
