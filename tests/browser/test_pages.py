@@ -119,3 +119,11 @@ def test_page_without_scripts(pattern: str, demo: Demo, contexts: Contexts) -> N
     page.goto(demo.path(pattern))
     assert page.locator("h1").first.inner_text()
     page.close()
+
+
+def test_what_stands_beside_a_figure_never_breaks_on_a_phone(demo: Demo, contexts: Contexts) -> None:
+    page = contexts("viewer", 390, False).new_page()
+    page.goto("/", wait_until="load")
+    heights = "[...document.querySelectorAll('.strip .f')].map((figure) => figure.offsetHeight)"
+    assert max(page.evaluate(heights)) < 50, "the words broke, and both lines are as high as the figure"
+    page.close()
