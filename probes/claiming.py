@@ -135,14 +135,16 @@ def begin(run: Run, now: datetime) -> Run:
 
 
 def next_time(probe: Probe, now: datetime) -> datetime:
-    """One interval on, a little apart from others; a service that is down is asked less often, unless it tells availability."""
-    factor = 1
-    if probe.failures > BACK_OFF_AFTER and "availability" not in kinds()[probe.kind].METRICS:
-        factor = 2 ** min(probe.failures - BACK_OFF_AFTER, BACK_OFF_MOST)
+    """One interval on, a little apart from others; what keeps failing is asked less often, unless it tells availability."""
+    factor = 2 ** min(probe.failures - BACK_OFF_AFTER, BACK_OFF_MOST) if backs_off(probe) else 1
     seconds = min(probe.interval_s * factor, max(probe.interval_s, BACK_OFF_LONGEST_S))
     jitter = random.uniform(-0.05, 0.05) * min(probe.interval_s, 60)  # noqa: S311 - spreads a fleet, guards nothing
     due = probe.next_run_at + timedelta(seconds=seconds + jitter)
     return due if due > now else now + timedelta(seconds=seconds + jitter)
+
+
+def backs_off(probe: Probe) -> bool:
+    return probe.failures > BACK_OFF_AFTER and "availability" not in kinds()[probe.kind].METRICS
 
 
 def take_up_again(*, now: datetime) -> int:

@@ -17,9 +17,9 @@ from kpis.readings import Reading
 from kpis.recording import Conflict, record
 from kpis.units import UnitMismatch
 from probes import maintenance
-from probes.claiming import LOAD, Claim
+from probes.claiming import LOAD, Claim, backs_off
 from probes.kinds.base import Measured, Outcome
-from probes.models import Feed, Run, RunState
+from probes.models import Feed, Probe, Run, RunState
 from probes.rows import renew, soon
 
 Ended = tuple[Claim, Measured]
@@ -58,12 +58,14 @@ def finish(ended: Sequence[Ended], *, now: datetime) -> int:
     ours = _still_ours(ended)
     fed = _fed(ours)
     _mark_maintained([claimed for claimed, _ in ours], now)
+    lagging = [claimed.probe for claimed, _ in ours if backs_off(claimed.probe)]
     told = [_told(claimed, measured, fed.get(claimed.probe.pk, [])) for claimed, measured in ours]
     _store(told, now)
     for (claimed, measured), said in zip(ours, told, strict=True):
         _fill(claimed, measured, said, now)
     renew([claimed.run for claimed, _ in ours], RESULT)
     renew([claimed.probe for claimed, _ in ours], ["claimed_until", "failures", "memory"])
+    _back_to_its_interval([probe for probe in lagging if not probe.failures], now)
     return len(ours)
 
 
@@ -144,6 +146,13 @@ def _fill(claimed: Claim, measured: Measured, told: _Told, now: datetime) -> Non
     if "maintenance" in run.details:
         return
     probe.failures = 0 if measured.outcome in (Outcome.OK, Outcome.INVALID) else probe.failures + 1
+
+
+def _back_to_its_interval(probes: Sequence[Probe], now: datetime) -> None:
+    """What answers again was claimed with the long pause of what fails; nobody waits that long for its next figure."""
+    for probe in probes:
+        soonest = now + timedelta(seconds=probe.interval_s)
+        Probe.objects.filter(pk=probe.pk, next_run_at__gt=soonest).update(next_run_at=soonest)
 
 
 def reading_row(reading: Reading) -> dict[str, Any]:

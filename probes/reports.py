@@ -152,10 +152,11 @@ def _resting(service: Service, window: Maintenance | None) -> Health | None:
 
 def _health(probes: Sequence[ProbeRow], now: datetime) -> Health:
     last = [row for row in probes if row.probe.enabled and row.last]
-    fresh = [row.last for row in last if row.last and _is_fresh(row, now)]
+    fresh = [row for row in last if _is_fresh(row, now)]
     silent = [row.probe.get_kind_display() for row in last if not _is_fresh(row, now)]
-    failing = next((row for row in fresh if row.run.outcome in FAILURES or (row.error_share or 0) >= FAILING_SHARE), None)
-    some = max((row.error_share or 0 for row in fresh), default=0)
+    runs = [row.last for row in fresh if row.last]
+    failing = next((row for row in fresh if _failed(row) or _share(row) >= FAILING_SHARE), None)
+    some = max(map(_share, fresh), default=0)
     if not probes:
         return "unknown", "circle-dashed", "nodata", "Not measured", "It has no probe yet."
     if not last:
@@ -163,18 +164,36 @@ def _health(probes: Sequence[ProbeRow], now: datetime) -> Health:
     if not fresh:
         return "silent", "history", "stale", "Stale", "No run has ended lately."
     if failing:
-        text = failing.run.error or f"{(failing.error_share or 0) * 100:.0f} % of its requests fail"
-        return "failing", "heart-broken", "breached", "Failing", text
+        return "failing", "heart-broken", "breached", "Failing", _why_failing(failing, now)
     if silent:
         return "silent", "history", "stale", "Stale", f"No run has ended lately: {', '.join(silent)}."
-    if not any(row.run.outcome == Outcome.OK for row in fresh):
-        return "unknown", "circle-dashed", "nodata", "No data", fresh[0].run.reason or fresh[0].run.error
+    if not any(row.run.outcome == Outcome.OK for row in runs):
+        return "unknown", "circle-dashed", "nodata", "No data", runs[0].run.reason or runs[0].run.error
     if some:
         return "impaired", "alert-triangle", "behind", "Impaired", f"{plain(some * 100)} % of its requests fail"
     return "healthy", "heartbeat", "met", "Healthy", "Its newest runs answered."
 
 
+def _failed(row: ProbeRow) -> bool:
+    return row.last is not None and row.last.run.outcome in FAILURES
+
+
+def _share(row: ProbeRow) -> float:
+    """Which part of its requests failed; 0 where it makes none."""
+    return (row.last.error_share or 0) if row.last else 0
+
+
+def _why_failing(row: ProbeRow, now: datetime) -> str:
+    """What its last run said, and when it is asked next."""
+    text = (row.last.run.error if row.last else "") or f"{_share(row) * 100:.0f} % of its requests fail"
+    later = row.probe.next_run_at
+    return f"{text}; asked again at {later:%H:%M:%S} UTC" if _failed(row) and later > now else text
+
+
 def _is_fresh(row: ProbeRow, now: datetime) -> bool:
+    """What failed is asked less often: it is known to fail until its next run is overdue."""
+    if _failed(row) and not row.overdue:
+        return True
     ended = row.last.run.finished_at if row.last else None
     return ended is not None and (now - ended).total_seconds() <= max(60, 3 * row.probe.interval_s)
 

@@ -80,6 +80,12 @@ def test_availability_never_backs_off(kind: str, failures: int, factor: int) -> 
     assert abs(next_time(probe, NOW) - (NOW + factor * 60 * SECOND)) <= 3 * SECOND
 
 
+@pytest.mark.parametrize(("failures", "factor"), [(2, 1), (3, 2), (4, 4), (6, 15), (99, 15)])
+def test_what_keeps_failing_is_asked_less_often_up_to_a_quarter_of_an_hour(failures: int, factor: int) -> None:
+    probe = make_probe(kind="memory", failures=failures)
+    assert abs(next_time(probe, NOW) - (NOW + factor * 60 * SECOND)) <= 3 * SECOND
+
+
 def test_a_lost_run_is_marked_and_taken_up_again_as_a_retry() -> None:
     probe = make_probe(interval_s=86400)
     (lost,) = claim(now=NOW)

@@ -65,6 +65,27 @@ def test_a_failure_outweighs_a_success_and_silence_outweighs_it_too() -> None:
     assert reports.services([service], now=NOW)[0].health == "failing"
 
 
+@pytest.mark.parametrize(
+    ("outcome", "due_in_s", "health", "why"),
+    [
+        ("failed", 600, "failing", "answered 404; asked again at 12:10:00 UTC"),
+        ("timed_out", 600, "failing", "answered 404; asked again at 12:10:00 UTC"),
+        ("failed", -10, "failing", "answered 404"),
+        ("failed", -61, "silent", "No run has ended lately: Memory and CPU."),
+        ("ok", 600, "silent", "No run has ended lately: Memory and CPU."),
+    ],
+)
+def test_what_failed_and_is_asked_less_often_fails_until_it_is_overdue(
+    outcome: str, due_in_s: int, health: str, why: str
+) -> None:
+    service = make_service()
+    make_run(make_probe(service, next_run_at=NOW + 30 * SECOND))
+    probe = make_probe(service, "memory", failures=8, next_run_at=NOW + due_in_s * SECOND)
+    make_run(probe, outcome=outcome, error="answered 404", finished_at=NOW - 240 * SECOND)
+    (row,) = reports.services([service], now=NOW)
+    assert (row.health, row.why) == (health, why)
+
+
 @pytest.mark.parametrize(("fields", "word"), [({}, "Not measured"), ({"paused_at": NOW}, "Paused")])
 def test_a_service_without_probes_is_never_healthy(fields: dict[str, Any], word: str) -> None:
     (row,) = reports.services([make_service(**fields)], now=NOW)

@@ -50,6 +50,16 @@ def test_a_dead_service_fails_plainly_and_only_availability_is_written_down(dead
     assert probe.failures == 1
 
 
+@pytest.mark.parametrize(("url", "soonest_s", "latest_s"), [("{up}", 0, 65), ("{down}", 890, 905)])
+def test_what_answers_again_is_measured_at_its_interval_again(
+    service_url: str, dead_url: str, url: str, soonest_s: int, latest_s: int
+) -> None:
+    make_probe(make_service(url.format(up=service_url, down=dead_url)), "memory", failures=8)
+    running.work()
+    ahead = Probe.objects.get().next_run_at - timezone.now()
+    assert timedelta(seconds=soonest_s) < ahead < timedelta(seconds=latest_s)
+
+
 def test_an_address_that_may_not_be_reached_is_refused_before_it_is_asked() -> None:
     make_probe(make_service("http://169.254.169.254"))
     running.work()
