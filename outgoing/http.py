@@ -6,6 +6,7 @@ import contextlib
 import ssl
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import urljoin
 
 import h11
 import httpcore
@@ -18,7 +19,15 @@ CONNECT_S, READ_S = 3.0, 5.0
 
 
 PROTOCOL_ERRORS = (httpx.ProtocolError, httpcore.ProtocolError, h11.ProtocolError)
-OWN_WORDS = ("peer closed connection", "Server disconnected", "Receive buffer too long", "Too much data", "Too little data")
+NO_ADDRESS = "it redirects to what is no address"
+OWN_WORDS = (
+    "peer closed connection",
+    "Server disconnected",
+    "Receive buffer too long",
+    "Too much data",
+    "Too little data",
+    NO_ADDRESS,
+)
 """Other words of the HTTP library quote what the stranger sent, which is shown to nobody."""
 
 
@@ -64,6 +73,22 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls.context(), max_connections=10, network_backend=GuardedBackend(policy)
         )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """The library reads where a redirect leads though none is followed, and breaks on what is no address."""
+        response = await super().handle_async_request(request)
+        if "location" in response.headers and not _is_address(request.url, response.headers["location"]):
+            await response.aclose()
+            raise httpx.RemoteProtocolError(NO_ADDRESS)
+        return response
+
+
+def _is_address(base: httpx.URL, place: str) -> bool:
+    try:
+        whole = httpx.URL(urljoin(str(base), place))
+    except (ValueError, httpx.InvalidURL):
+        return False
+    return whole.scheme in ("http", "https") and bool(whole.host)
 
 
 def client(policy: AddressPolicy) -> httpx.AsyncClient:

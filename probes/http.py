@@ -38,7 +38,7 @@ async def fetch(url: str, *, policy: AddressPolicy, headers: dict[str, str], at:
             body = await _capped(response)
     except (TimeoutError, httpx.TimeoutException) as error:
         raise TimedOut("no answer in time") from error
-    except (httpx.HTTPError, OSError, ValueError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
         raise Unreachable(plain(error)) from error
     media_type = response.headers.get("content-type", "")
     text = body.decode("utf-8", "replace").replace("\0", "\ufffd")  # no database keeps a NUL in a text
@@ -70,7 +70,7 @@ async def certificate(url: str, *, policy: AddressPolicy) -> Certificate | None:
             return Certificate(shown.version(), datetime.fromtimestamp(expires, UTC))
     except (TimeoutError, httpx.TimeoutException) as error:
         raise TimedOut("no answer in time") from error
-    except (httpx.HTTPError, OSError, ValueError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
         raise Unreachable(plain(error)) from error
 
 

@@ -60,7 +60,7 @@ def read(text: str, *, base_path: str = "") -> Interface:
     operations = sum(len(item) for item in paths.values() if isinstance(item, dict))
     info = document.get("info")
     title = info.get("title") if isinstance(info, dict) else ""
-    return Interface(str(title or "")[:120], found[:MOST_ROUTES], max(0, operations - len(found)))
+    return Interface(_shown(title)[:120], found[:MOST_ROUTES], max(0, operations - len(found)))
 
 
 def _prefix(document: Mapping[str, Any]) -> str:
@@ -84,10 +84,20 @@ def _routes(document: Mapping[str, Any], paths: Mapping[str, Any], prefix: str, 
         whole = prefix + path
         if base_path and whole.startswith(f"{base_path}/"):
             whole = whole.removeprefix(base_path)
-        if not PATH.fullmatch(whole) or OTHER.search(whole) or _asks(document, item, get) or _streams(get):
+        if (
+            not (PATH.fullmatch(whole) and whole.isprintable())
+            or OTHER.search(whole)
+            or _asks(document, item, get)
+            or _streams(get)
+        ):
             continue
-        summary = str(get.get("summary") or get.get("operationId") or "")[:80]
+        summary = _shown(get.get("summary") or get.get("operationId"))[:80]
         yield Route(whole, summary, bool(HEALTH.search(whole)), not ACTS.search(whole))
+
+
+def _shown(text: Any) -> str:
+    """Without signs that no page shows and no database keeps, such as NUL or half of a pair."""
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in str(text or ""))
 
 
 def _asks(document: Mapping[str, Any], item: Mapping[str, Any], get: Mapping[str, Any]) -> bool:

@@ -21,6 +21,7 @@ from probes.models import Probe, Service
 from probes.proposing import name_of, proposals, untold
 from tests.kpis.factories import make_kpi, make_scorecard
 from tests.probes import certificates
+from tests.probes.test_hostile import probed
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 LOCAL = AddressPolicy.of(["127.0.0.0/8", "localhost"])
@@ -136,6 +137,25 @@ def test_routes_that_answer_below_another_address_are_told(scripted: Any) -> Non
 def test_where_it_sends_on_to_is_said_and_not_followed(scripted: Any) -> None:
     one = found(scripted(always("302 Found", "", "Location: https://elsewhere.example/\r\n")))
     assert (one.reachable, one.redirect) == (True, "https://elsewhere.example/")
+
+
+@pytest.mark.parametrize("place", ["javascript:alert(1)", "http://["])
+def test_a_redirect_to_no_address_is_a_plain_reason(scripted: Any, place: str) -> None:
+    url = scripted(always("302 Found", "", f"Location: {place}\r\n"))
+    assert found(url).error == "it redirects to what is no address"
+    assert probed(url, "json", {}).error == "it redirects to what is no address"
+
+
+def test_an_address_that_cannot_be_asked_is_a_plain_reason(service_url: str) -> None:
+    assert "non-printable" in found(service_url, metrics_url="/a\x01").metrics_error
+
+
+@pytest.mark.parametrize("odd", ["\0", "\ud800", "\x1b"])
+def test_signs_that_nothing_can_show_are_left_out_of_routes(scripted: Any, odd: str) -> None:
+    paths = {f"/{odd}": {"get": {}}, "/fine": {"get": {"summary": odd}}}
+    document = json.dumps({"openapi": "3.1.0", "info": {"title": f"a{odd}"}, "paths": paths})
+    one = found(scripted(always("200 OK", document, "Content-Type: application/json\r\n")))
+    assert (one.title, [(tried.route.path, tried.route.summary) for tried in one.routes]) == ("a\ufffd", [("/fine", "\ufffd")])
 
 
 def test_the_time_is_bounded_where_it_never_answers(scripted: Any) -> None:
