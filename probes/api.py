@@ -19,6 +19,7 @@ from accounts.models import User
 from accounts.pagination import CursorPagination
 from accounts.permissions import Scope, allowed_scorecards, scopes
 from accounts.problems import Problem, invalid
+from accounts.serializers import Strict, StrictSerializer
 from kpis.models import KPI
 from probes.kinds import kinds
 from probes.loading import run_now
@@ -28,7 +29,7 @@ from probes.registering import Wrong, feeds_of, save_probe, save_service
 from probes.running import CannotRun
 
 
-class ServiceSerializer(serializers.ModelSerializer[Service]):
+class ServiceSerializer(StrictSerializer):
     """`headers`, `database_dsn` and `redis_url` are secrets: taken, never given."""
 
     headers: Any = serializers.DictField(child=serializers.CharField(), write_only=True, required=False)
@@ -52,7 +53,7 @@ class FeedSerializer(serializers.Serializer[Any]):
     kpi = serializers.CharField(help_text="scorecard/key")
 
 
-class ProbeSerializer(serializers.Serializer[Any]):
+class ProbeSerializer(Strict):
     id = serializers.IntegerField(read_only=True)
     service = serializers.CharField(source="service.slug", read_only=True)
     kind = serializers.ChoiceField(choices=[(name, name) for name in kinds()])

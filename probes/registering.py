@@ -26,6 +26,7 @@ from probes.sources.redis import check_redis_url
 from probes.stopwatch import prepare
 
 SHORTEST_INTERVAL_S = 5
+MOST_TAGS, LONGEST_TAG = 50, 60
 SET_BY_US = {"host", "connection", "content-length", "transfer-encoding", "upgrade", "te", "trailer", "expect", "accept-encoding"}
 TAKEN_SLUGS = frozenset({"actions", "new", "discover", "import", "export"})
 """Words that the addresses of pages and API need for themselves."""
@@ -66,6 +67,21 @@ def check_url(url: str) -> None:
         policy().judge(host, address, port_of(parts))
 
 
+def check_signs(text: str) -> None:
+    """Refuse what no address holds: a line break would be dropped unseen, or break a request. Raises Refused."""
+    if any(sign.isspace() or not sign.isprintable() for sign in text):
+        raise Refused("an address holds no spaces, line breaks or control characters")
+
+
+def check_place(text: str) -> None:
+    """Refuse what is neither a path below the base address nor a full address that could be reached. Raises Refused."""
+    check_signs(text)
+    if text.startswith(("http://", "https://")):
+        check_url(text.partition("?")[0])
+    elif text.startswith("//") or ":" in text.partition("/")[0]:
+        raise Refused("write a path such as /metrics, or a full address with http:// or https://")
+
+
 @transaction.atomic
 def save_service(*, service: Service, actor: User | None, token: str = "") -> Service:
     """Store a new or changed service. Raises Wrong. Secret headers of another origin are forgotten: give them anew."""
@@ -93,14 +109,16 @@ def check_service(service: Service) -> None:
     """Raises Wrong for what could never be measured, or would stand in the way of a page."""
     if service.slug in TAKEN_SLUGS:
         raise Wrong({"slug": f"“{service.slug}” is an address of its own here: choose another."})
+    field = "base_url"
     try:
-        field = "base_url"
+        check_signs(service.base_url)
         check_url(service.base_url)
-        field = "metrics_url"
-        if service.metrics_url.startswith("http"):
-            check_url(service.metrics_url.partition("?")[0])
+        for field in ("metrics_url", "health_path"):
+            check_place(getattr(service, field))
     except Refused as refused:
         raise Wrong({field: str(refused)}) from None
+    if len(service.tags) > MOST_TAGS or any(len(tag) > LONGEST_TAG for tag in service.tags):
+        raise Wrong({"tags": f"At most {MOST_TAGS} tags of at most {LONGEST_TAG} characters."})
     check_addresses(service)
     check_headers(cast("dict[str, str]", service.headers or {}))
 

@@ -167,3 +167,21 @@ def test_changing_needs_its_scope(
     assert response.status_code == 403
     assert "probes:write" in response.content.decode()
     assert getattr(APIClient(), method)(f"{URL}{path.format(pk=probe.pk)}").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("method", "where", "fields"),
+    [
+        ("post", "/api/v1/services/", {"slug": "b", "name": "B", "base_url": "http://b.example"}),
+        ("patch", "/api/v1/services/a/", {}),
+        ("post", "/api/v1/services/a/probes/", {"kind": "memory"}),
+        ("patch", "/api/v1/probes/{probe}/", {}),
+    ],
+)
+def test_a_field_that_is_not_there_is_refused(
+    people: Any, api: Any, make_token: Any, method: str, where: str, fields: dict[str, Any]
+) -> None:
+    one = make_probe(make_service(slug="a"))
+    client = api(make_token(people.engineer, ["read", "probes:write"]))
+    answer = getattr(client, method)(where.format(probe=one.pk), fields | {"surprise": 1}, format="json")
+    assert (answer.status_code, [row["path"] for row in answer.json()["errors"]]) == (400, ["$.surprise"])

@@ -26,6 +26,13 @@ def unsaved(**fields: Any) -> Service:
     ("fields", "field", "why"),
     [
         ({"base_url": "ftp://orders.example"}, "base_url", "only http"),
+        ({"base_url": "http://h/a\r\nX: y"}, "base_url", "line breaks"),
+        ({"metrics_url": "javascript:alert(1)"}, "metrics_url", "write a path"),
+        ({"metrics_url": "//169.254.169.254/x"}, "metrics_url", "write a path"),
+        ({"metrics_url": "/a\r\nX: y"}, "metrics_url", "line breaks"),
+        ({"health_path": "javascript:alert(1)"}, "health_path", "write a path"),
+        ({"tags": ["a"] * 51}, "tags", "At most 50"),
+        ({"tags": ["a" * 61]}, "tags", "At most 50"),
         ({"base_url": "http://127.0.0.1:1"}, "base_url", "PROBE_ALLOW"),
         ({"base_url": "http://169.254.169.254"}, "base_url", "never reached"),
         ({"base_url": "http://2130706433"}, "base_url", "disguised"),
