@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -35,6 +36,9 @@ LONGEST_PAUSE_S = 0.05
 
 STORED = "another one is stored already for this KPI, subject, environment, time and sender"
 TWICE = "this KPI, subject, environment and time come twice in this batch, and say different things"
+
+MOST_SERIES = 2_000
+"""Of one KPI: more are no services, but something that changes with every measurement."""
 
 MEANING = ("unit", "reference", "reference_unit")
 """What a point's value was computed with."""
@@ -95,8 +99,8 @@ def record(points: Sequence[Point], *, now: datetime, then: Then | None = None) 
 def _in_parts(points: Sequence[Point], now: datetime, then: Then | None) -> Receipt:
     """Store points in short transactions, with a pause after each in which others can write.
 
-    What contradicts stored values is found before the first. Should another writer contradict a later part meanwhile, what
-    was stored is taken out again; where the process dies, the same batch sent again completes it.
+    What contradicts stored values is found before the first. Should a later part be refused after all, for what others did
+    meanwhile, what was stored is taken out again; where the process dies, the same batch sent again completes it.
     """
     _contradictions(points, now)
     total = Receipt(0, 0)
@@ -106,18 +110,22 @@ def _in_parts(points: Sequence[Point], now: datetime, then: Then | None) -> Rece
         finish = (lambda receipt, before=earlier: then(before + receipt)) if then and last else None
         try:
             receipt, new = _write(points[start : start + PART], now, finish)
-        except Conflict as error:
+        except (Conflict, Rejected) as error:
             _take_back(rows, now)
-            raise Conflict([(start + index, field, detail) for index, field, detail in error.errors]) from error
+            raise type(error)([(start + index, field, detail) for index, field, detail in error.errors]) from error
         total, rows = total + receipt, rows + new
         time.sleep(min(time.monotonic() - began, LONGEST_PAUSE_S))
     return total
 
 
 def _contradictions(points: Sequence[Point], now: datetime) -> None:
-    """Raise Conflict where points contradict stored values or each other, without locking or storing anything."""
+    """Raise Conflict where points contradict stored values or each other, without locking or storing anything.
+
+    Raises Rejected where they would give their KPIs too many series.
+    """
     keys = [_key(point) for point in points]
     known = {_key_of(one): one for one in current.read({point.kpi.pk for point in points})}
+    _keep_few(keys, known)
     ids = {key: known[key].series_id if key in known else -number for number, key in enumerate(dict.fromkeys(keys), start=1)}
     _fresh(points, [ids[key] for key in keys], _newest(known.values()), now)
 
@@ -140,14 +148,13 @@ def _write(points: Sequence[Point], now: datetime, then: Then | None) -> tuple[R
             partial(_DEFINED.ask, kpis=ids),
         ]
         states, (there, targets, defined) = locking.behind(ids, questions, now=now)
-        distinct = set(keys)
-        known = _series(there, distinct)
+        known = _series(there, keys)
         kpis = _as_now(kpis, defined)
         _keep_meaning(points, kpis)
         newest = _newest(known.values())
         rows = _fresh(points, [known[key].series_id for key in keys], newest, now)
         if rows:
-            by_series = {known[key].series_id: kpis[key[0]] for key in distinct}
+            by_series = {known[key].series_id: kpis[key[0]] for key in set(keys)}
             sampled = {pk: PERCENTILES[kpi.aggregation] for pk, kpi in by_series.items() if kpi.aggregation in PERCENTILES}
             storing.write(Write(Measurement, rollups.ROW_NAMES, rows), rollups.adding(rows, sampled=sampled))
             moved, figures = current.advance(rows, by_series, newest)
@@ -157,6 +164,15 @@ def _write(points: Sequence[Point], now: datetime, then: Then | None) -> tuple[R
         if then:
             then(receipt)
     return receipt, rows
+
+
+def _keep_few(keys: Sequence[Key], known: Collection[Key]) -> None:
+    """Raise Rejected for points that would give their KPI too many series. `known` are those that their KPIs have."""
+    fresh = set(keys) - set(known)
+    size = Counter(key[0] for key in (*known, *fresh))
+    if wrong := [index for index, key in enumerate(keys) if key in fresh and size[key[0]] > MOST_SERIES]:
+        told = f"its KPI would have more than {MOST_SERIES:,} series: name services, not what is new with every measurement"
+        raise Rejected([(index, "subject", told) for index in wrong])
 
 
 def _key(point: Point) -> Key:
@@ -172,10 +188,14 @@ def _newest(series: Iterable[Known]) -> dict[int, datetime]:
     return {one.series_id: one.at for one in series if one.at is not None}
 
 
-def _series(there: Iterable[Known], keys: set[Key]) -> dict[Key, Known]:
-    """The series that are there, and those of the keys, made where nobody wrote to them yet. The caller holds the KPIs' locks."""
+def _series(there: Iterable[Known], keys: Sequence[Key]) -> dict[Key, Known]:
+    """The series that are there, and those of the keys, made where nobody wrote to them yet. The caller holds the KPIs' locks.
+
+    Raises Rejected where they would be too many.
+    """
     known = {_key_of(one): one for one in there}
-    if missing := sorted(keys - known.keys()):
+    if missing := sorted(set(keys) - known.keys()):
+        _keep_few(keys, known)
         storing.insert_missing(Series, ["kpi", "subject", "environment", "enabled"], [(*key, True) for key in missing])
         known = {_key_of(one): one for one in current.read({key[0] for key in keys})}
     return known

@@ -35,7 +35,9 @@ SPANS: dict[str, tuple[str, timedelta | None]] = {
 }
 BESIDE = timedelta(minutes=15)
 MOST_POINTS = 400
-MOST_SERIES = 5
+MOST_SERIES, MOST_LISTED = 5, 100
+"""Drawn in the chart, and listed below it."""
+
 MOST_DISTRIBUTION = timedelta(days=7)
 RESOLUTIONS = {"raw": "Points as measured", "hour": "A point an hour", "day": "A point a day"}
 
@@ -60,6 +62,14 @@ class Report:
     @property
     def kpi(self) -> KPI:
         return self.standing.kpi
+
+    @property
+    def listed(self) -> Sequence[SeriesStanding]:
+        """Of many series the one that stands for the KPI, then those whose last figure is the oldest."""
+        rows, stands = self.standing.series, self.standing.worst_subject
+        if len(rows) <= MOST_LISTED:
+            return rows
+        return sorted(rows, key=lambda row: (not row.counts, row.subject != stands, row.at))[:MOST_LISTED]
 
     @property
     def reported(self) -> int:

@@ -25,7 +25,7 @@ from kpis.entry_forms import EntryForm
 from kpis.forms import BaselineForm, ProposalForm
 from kpis.headlines import kpi_headline, kpi_lede
 from kpis.models import KPI, Target
-from kpis.report import SPANS, Report, report, stands_for, target_history, waivers
+from kpis.report import MOST_LISTED, SPANS, Report, report, stands_for, target_history, waivers
 from kpis.reviewing import reviews
 from kpis.sides import versions as commits
 from kpis.streams import streams
@@ -141,6 +141,7 @@ def _whole(
     asked, base = asked or ChangeForm(kpi=kpi, where={}), base or _base(kpi, {})
     at, course = asked.at_asked, found.points[::-1]
     form = form or _form(kpi, found, None, base.measured())
+    there = sorted(streams(kpi), key=lambda row: row.enabled)  # those that are set aside first
     return {
         **_live_part(found),
         "versions": target_history(kpi, now=timezone.now()),
@@ -157,7 +158,8 @@ def _whole(
         "rhythm": rhythm.words(kpi.review_rule),
         "reviewed": list(kpi.reviews.select_related("reviewed_by")[:5]),
         "archived": archived(kpi),
-        "streams": streams(kpi),
+        "streams": there[:MOST_LISTED],
+        "streams_there": len(there),
         "typed": typed(kpi),
         "entry": entry or EntryForm(kpi=kpi, series=found.standing.series, now=timezone.now()),
     }

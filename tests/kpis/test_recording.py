@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kpis import points, rollups
+from kpis import points, recording, rollups
 from kpis.models import KPI, CurrentValue, KpiState, Measurement, Rollup, Series
 from kpis.points import Point, Rejected, point_of
 from kpis.readings import Reading
@@ -112,6 +112,20 @@ def test_a_figure_in_a_unit_that_its_kpi_left_is_refused() -> None:
     with pytest.raises(Rejected, match="another unit"):
         record_values(kpi, [400])
     assert Measurement.objects.count() == 0
+
+
+@pytest.mark.parametrize("had", [0, 1])
+def test_a_kpi_has_no_more_series_than_services(monkeypatch: pytest.MonkeyPatch, had: int) -> None:
+    monkeypatch.setattr(recording, "MOST_SERIES", 3)
+    kpi, other = make_kpi(), make_kpi()
+    for _ in range(had):
+        record_values(kpi, [1], subject="s0")
+    many = [Point(kpi=kpi, subject=f"s{number}", at=NOW, value=2, origin="x") for number in range(4)]
+    with pytest.raises(Rejected) as refused:
+        record([Point(kpi=other, subject="s9", at=NOW, value=2, origin="x"), *many], now=NOW)
+    assert [(index, field) for index, field, _ in refused.value.errors] == [(index, "subject") for index in range(1 + had, 5)]
+    assert Measurement.objects.count() == had
+    assert record(many[:3], now=NOW).stored == 3
 
 
 def test_mean_is_weighted_by_count() -> None:

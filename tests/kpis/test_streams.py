@@ -92,3 +92,12 @@ def test_a_token_for_some_services_turns_the_series_of_no_other(kpi: KPI, people
     assert by_api(client, Series.objects.get(subject="orders"), "set_aside").status_code == 404
     assert by_api(client, Series.objects.get(subject="typo"), "set_aside").status_code == 200
     assert list(Series.objects.filter(enabled=True).values_list("subject", flat=True)) == ["orders"]
+
+
+def test_of_many_series_the_page_lists_those_that_tell_most(kpi: KPI, as_viewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("kpis.report", "kpis.views.kpis"):
+        monkeypatch.setattr(f"{module}.MOST_LISTED", 1)
+    text = as_viewer.get(PAGE).content.decode()
+    assert "1 of 2 series" in text
+    assert "1 of 2, those that are set aside first" in text
+    assert len(as_viewer.get(f"{API}kpis/shop/latency/series/").json()["results"]) == 2
