@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
+from accounts import days
 from kpis.models import KPI
 from kpis.readings import Reading
 from kpis.reductions import reduction
 from kpis.stats.histogram import Histogram
 from kpis.units import convert, factor, family
 
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+EARLIEST = days.day_start(days.EARLIEST)
 AHEAD = timedelta(seconds=60)
 """How far a sender's clock may run before ours."""
 

@@ -7,6 +7,8 @@ from datetime import date, datetime, time, timedelta
 
 from dateutil.rrule import rrulestr
 
+from accounts.days import EARLIEST
+
 SOON = timedelta(days=7)
 """How long before its day a review is due."""
 
@@ -18,7 +20,6 @@ CHOICES = {
     "FREQ=MONTHLY;INTERVAL=6": "every six months",
     "FREQ=YEARLY": "every year",
 }
-EARLIEST = date(2000, 1, 1)
 _PARTS = {
     "FREQ": re.compile(r"WEEKLY|MONTHLY|YEARLY"),
     "INTERVAL": re.compile(r"[1-9]\d?"),

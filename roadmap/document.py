@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import date, datetime
 from typing import Any, Literal
 
 import msgspec
 import yaml
 
+from accounts.days import EARLIEST, LATEST
 from roadmap.records import AlertRule, Benefit, Cost, LoadProfile, Phase, Record, Risk, Roadmap
 
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -62,6 +65,8 @@ def write(document: Document) -> str:
 
 def _check(document: Document) -> None:
     """What types cannot say: keys are unique where they must be, weeks in order, references lead somewhere."""
+    if (path := next(_outside(document, "$"), None)) is not None:
+        raise Malformed(f"a day from {EARLIEST} to {LATEST}", path)
     kpis = {str(kpi.get("key")) for kpi in document.scorecard.get("kpis", []) if isinstance(kpi, dict)}
     _unique([phase.number for phase in document.phases], "$.phases", "number")
     for place, phase in enumerate(document.phases):
@@ -84,6 +89,20 @@ def _check(document: Document) -> None:
             if value is not None and not 1 <= value <= 5:
                 raise Malformed("must be 1…5", f"$.risks[{place}].{field}")
     _known([rule.kpi for rule in document.alert_rules], kpis, "$.alert_rules", "kpi")
+
+
+def _outside(value: Any, path: str) -> Iterator[str]:
+    """The places of days and times that lie outside of what is planned."""
+    if isinstance(value, date):
+        day = value.date() if isinstance(value, datetime) else value
+        if not EARLIEST <= day <= LATEST:
+            yield path
+    elif isinstance(value, Record):
+        for name in value.__struct_fields__:
+            yield from _outside(getattr(value, name), f"{path}.{name}")
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            yield from _outside(item, f"{path}[{place}]")
 
 
 def _unique(keys: list[Any], path: str, field: str) -> None:

@@ -149,7 +149,10 @@ def rest_on(
         _same_scorecard(current.roadmap, weights)
         before = {link.kpi.key: str(link.weight) for link in current.links.select_related("kpi")}
         current.links.all().delete()
-        BenefitKpi.objects.bulk_create(BenefitKpi(benefit=current, kpi=kpi, weight=weight) for kpi, weight in weights.items())
+        links = [BenefitKpi(benefit=current, kpi=kpi, weight=weight) for kpi, weight in weights.items()]
+        for link in links:
+            link.clean_fields(exclude=("benefit", "kpi"))
+        BenefitKpi.objects.bulk_create(links)
         after = {kpi.key: str(weight) for kpi, weight in weights.items()}
         return _bump(current, "benefit.rest_on", before, after, actor, token)
 

@@ -9,7 +9,7 @@ from django import forms
 
 from accounts.forms import Styled, VersionedForm
 from kpis.models import KPI
-from roadmap.models import Benefit, Cost, CostEntry, Impact, Mitigation, Risk, Roadmap, Task
+from roadmap.models import Benefit, Cost, CostEntry, Impact, Mitigation, Risk, Roadmap, Task, bounds
 
 DATE = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 LONG = forms.Textarea(attrs={"rows": 3})
@@ -135,7 +135,11 @@ class ConfirmForm(Styled, forms.ModelForm):
 class ImportForm(Styled, forms.Form):
     file = forms.FileField(label="Roadmap file", help_text="At most 2 MB.")
     starts_on = forms.DateField(
-        required=False, widget=DATE, label="First day of week 1", help_text="Empty: as the file says, else Monday of this week."
+        required=False,
+        widget=DATE,
+        validators=bounds.DAY,
+        label="First day of week 1",
+        help_text="Empty: as the file says, else Monday of this week.",
     )
 
     def clean_file(self) -> str:

@@ -13,7 +13,9 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 
 from accounts import audit
+from accounts.days import EARLIEST, LATEST
 from accounts.models import User
+from accounts.versions import Row
 from kpis.loading import load_scorecard
 from kpis.models import KPI, Decision, Scorecard
 from roadmap import document as doc
@@ -70,7 +72,10 @@ def load(
     dry_run: bool = False,
 ) -> Receipt:
     """Write a document in one transaction. Week 1 starts on `starts_on`, else as the file says, else on the Monday of
-    this week; a roadmap that is there keeps its start unless one is given. A dry run tells the same and writes nothing."""
+    this week; a roadmap that is there keeps its start unless one is given. A dry run tells the same and writes nothing.
+    Raises Malformed."""
+    if starts_on is not None and not EARLIEST <= starts_on <= LATEST:
+        raise doc.Malformed(f"a day from {EARLIEST} to {LATEST}", "starts_on")
     receipt = Receipt(slug=document.roadmap.slug)
     try:
         with transaction.atomic():
@@ -156,13 +161,14 @@ class _Loader:
     def _gate(self, phase: Phase, gate: records.Gate) -> None:
         """What a document says was decided counts at the command line. Of a waiver that a person brings in they are the one who
         asks, whoever it names: otherwise they could approve it alone."""
-        row = Gate.objects.create(phase=phase, **self._with_people(_plain(gate, "kpis", "waivers")))
+        label = f"gate {phase.number}"
+        row = _made(Gate(phase=phase, **self._with_people(_plain(gate, "kpis", "waivers"))), label)
         row.kpis.set(self.kpis[key] for key in gate.kpis)
         for waiver in gate.waivers:
             fields = self._with_people(_plain(waiver)) | (UNDECIDED | {"requested_by": self.actor} if self.actor else {})
             if fields["requested_by"] is None:
                 continue
-            made = GateWaiver.objects.create(gate=row, **fields)
+            made = _made(GateWaiver(gate=row, **fields), label)
             if self.actor is None:
                 GateWaiver.objects.filter(pk=made.pk).update(requested_at=waiver.requested_at)
 
@@ -171,14 +177,15 @@ class _Loader:
         row, new = self._row(Cost, {"roadmap": roadmap, "key": cost.key}, f"cost {cost.key}", fields)
         if row is not None and new:
             for entry in cost.entries:
-                CostEntry.objects.create(cost=row, **self._with_people(_plain(entry)))
+                _made(CostEntry(cost=row, **self._with_people(_plain(entry))), f"cost {cost.key}: entries")
 
     def _benefit(self, roadmap: Roadmap, benefit: records.Benefit, place: int) -> None:
         fields = _plain(benefit, "key", "kpis") | {"position": place}
         row, new = self._row(Benefit, {"roadmap": roadmap, "key": benefit.key}, f"benefit {benefit.key}", fields)
         if row is not None and new:
             for link in benefit.kpis:
-                BenefitKpi.objects.create(benefit=row, kpi=self.kpis[link.kpi], weight=link.weight, demo=link.demo)
+                made = BenefitKpi(benefit=row, kpi=self.kpis[link.kpi], weight=link.weight, demo=link.demo)
+                _made(made, f"benefit {benefit.key}: kpis")
 
     def _risk(self, roadmap: Roadmap, risk: records.Risk, place: int) -> None:
         fields = _plain(risk, "key", "mitigations", "triggers") | {"position": place}
@@ -224,11 +231,7 @@ class _Loader:
             row.version += 1
         if new or changes or told != row.source:
             row.source = told
-            try:
-                row.full_clean(validate_unique=False, validate_constraints=False)
-            except ValidationError as error:
-                raise doc.Malformed("; ".join(f"{k}: {' '.join(v)}" for k, v in error.message_dict.items()), label) from error
-            row.save()
+            _made(row, label)
         if new:
             self.receipt.created.append(label)
         elif changes:
@@ -244,6 +247,16 @@ class _Loader:
         if username and username not in self.people and username not in self.receipt.unknown_people:
             self.receipt.unknown_people.append(username)
         return self.people.get(username or "")
+
+
+def _made(row: Row, label: str) -> Row:
+    """The row, checked and saved. Raises Malformed."""
+    try:
+        row.full_clean(validate_unique=False, validate_constraints=False)
+    except ValidationError as error:
+        raise doc.Malformed("; ".join(f"{k}: {' '.join(v)}" for k, v in error.message_dict.items()), label) from error
+    row.save()
+    return row
 
 
 def _in_force_from(data: dict[str, Any], day: date) -> dict[str, Any]:

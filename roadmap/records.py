@@ -10,6 +10,7 @@ import msgspec
 
 State = Literal["to_do", "in_progress", "blocked", "done", "dropped"]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+Week = Annotated[int, msgspec.Meta(ge=1, le=520)]
 Sign = Literal["<", "<=", ">", ">="]
 
 
@@ -88,10 +89,10 @@ class Gate(Record):
 
 
 class Phase(Record):
-    number: int
+    number: Annotated[int, msgspec.Meta(ge=0, le=1_000)]
     name: str
-    week_from: int
-    week_to: int
+    week_from: Week
+    week_to: Week
     summary: str = ""
     started_on: date | None = None
     finished_on: date | None = None

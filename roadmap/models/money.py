@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 
 from kpis.models import KPI
+from roadmap.models import bounds
 from roadmap.models.plan import Priority, Roadmap
 
 
@@ -32,7 +33,7 @@ class Cost(models.Model):
     stated_total = models.DecimalField(
         max_digits=14, decimal_places=2, null=True, blank=True, help_text="For a year, as the source states it; never used."
     )
-    position = models.PositiveSmallIntegerField(default=0)
+    position = models.PositiveSmallIntegerField(default=0, validators=bounds.PLACE)
     source = models.JSONField(default=dict, blank=True, editable=False)
     demo = models.BooleanField(default=False)
     version = models.PositiveIntegerField(default=1)
@@ -58,7 +59,7 @@ class CostEntry(models.Model):
     """Money really spent, booked against a planned cost. A mistake is corrected by a negative entry."""
 
     cost = models.ForeignKey(Cost, on_delete=models.PROTECT, related_name="entries")
-    booked_on = models.DateField()
+    booked_on = models.DateField(validators=bounds.DAY)
     amount = models.DecimalField(max_digits=14, decimal_places=2)
     note = models.CharField(max_length=300, blank=True)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
@@ -89,7 +90,7 @@ class Benefit(models.Model):
         help_text="As the source states it; never used.",
     )
     kpis = models.ManyToManyField(KPI, verbose_name="KPIs", through="BenefitKpi", blank=True, related_name="+")
-    position = models.PositiveSmallIntegerField(default=0)
+    position = models.PositiveSmallIntegerField(default=0, validators=bounds.PLACE)
     source = models.JSONField(default=dict, blank=True, editable=False)
     demo = models.BooleanField(default=False)
     version = models.PositiveIntegerField(default=1)
@@ -107,7 +108,7 @@ class BenefitKpi(models.Model):
 
     benefit = models.ForeignKey(Benefit, on_delete=models.CASCADE, related_name="links")
     kpi = models.ForeignKey(KPI, verbose_name="KPI", on_delete=models.PROTECT, related_name="+")
-    weight = models.DecimalField(max_digits=6, decimal_places=3, default=Decimal(1))
+    weight = models.DecimalField(max_digits=6, decimal_places=3, default=Decimal(1), validators=bounds.WEIGHT)
     demo = models.BooleanField(default=False)
 
     class Meta:

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import models
 
 from kpis.models import KPI, Scorecard
+from roadmap.models import bounds
 
 
 class RoadmapState(models.TextChoices):
@@ -43,10 +44,15 @@ class Roadmap(models.Model):
     name = models.CharField(max_length=160)
     summary = models.TextField(blank=True)
     scorecard = models.ForeignKey(Scorecard, on_delete=models.PROTECT, related_name="roadmaps")
-    starts_on = models.DateField(help_text="First day of week 1.")
+    starts_on = models.DateField(validators=bounds.DAY, help_text="First day of week 1.")
     currency = models.CharField(max_length=3, default="USD", help_text="ISO 4217 code.")
     discount_rate = models.DecimalField(
-        max_digits=6, decimal_places=4, null=True, blank=True, help_text="Per year, as a share: 0.08 is 8 %. Empty: not stated."
+        max_digits=6,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        validators=bounds.RATE,
+        help_text="Per year, as a share: 0.08 is 8 %. Empty: not stated.",
     )
     state = models.CharField(max_length=10, choices=RoadmapState, default=RoadmapState.DRAFT)
     state_changed_at = models.DateTimeField(null=True, blank=True)
@@ -57,7 +63,7 @@ class Roadmap(models.Model):
     source_version = models.CharField(max_length=40, blank=True, help_text="Version of the document the plan comes from.")
     source_updated = models.CharField(max_length=40, blank=True, help_text="As stated, such as December 2025.")
     review_stated = models.CharField(max_length=40, blank=True, help_text="Next review as stated, such as January 2026.")
-    review_on = models.DateField(null=True, blank=True)
+    review_on = models.DateField(null=True, blank=True, validators=bounds.DAY)
     stated = models.JSONField(default=dict, blank=True, help_text="Totals and figures as the source states them; never used.")
     next_steps = models.JSONField(default=list, blank=True)
     source = models.JSONField(default=dict, blank=True, editable=False)
@@ -76,13 +82,13 @@ class Phase(models.Model):
     """Planned weeks of a roadmap, both ends included: weeks 3-4 are the third and the fourth."""
 
     roadmap = models.ForeignKey(Roadmap, on_delete=models.CASCADE, related_name="phases")
-    number = models.PositiveSmallIntegerField()
+    number = models.PositiveSmallIntegerField(validators=bounds.PHASE)
     name = models.CharField(max_length=160)
     summary = models.TextField(blank=True)
-    week_from = models.PositiveSmallIntegerField()
-    week_to = models.PositiveSmallIntegerField()
-    started_on = models.DateField(null=True, blank=True)
-    finished_on = models.DateField(null=True, blank=True)
+    week_from = models.PositiveSmallIntegerField(validators=bounds.WEEK)
+    week_to = models.PositiveSmallIntegerField(validators=bounds.WEEK)
+    started_on = models.DateField(null=True, blank=True, validators=bounds.DAY)
+    finished_on = models.DateField(null=True, blank=True, validators=bounds.DAY)
     source = models.JSONField(default=dict, blank=True, editable=False)
     demo = models.BooleanField(default=False)
     version = models.PositiveIntegerField(default=1)
@@ -125,7 +131,7 @@ class Task(models.Model):
     parameters = models.JSONField(default=list, blank=True, help_text='[{"name": "pool_size", "from": 10, "to": 25}]')
     priority = models.CharField(max_length=10, choices=Priority, blank=True)
     assignee = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="tasks")
-    due_on = models.DateField(null=True, blank=True)
+    due_on = models.DateField(null=True, blank=True, validators=bounds.DAY)
     effort_planned_h = models.DecimalField(
         verbose_name="effort planned, h", max_digits=8, decimal_places=2, null=True, blank=True
     )
@@ -137,7 +143,7 @@ class Task(models.Model):
     )
     state_note = models.CharField(max_length=300, blank=True, help_text="Why it is blocked or dropped.")
     state_before = models.CharField(max_length=12, choices=TaskState, blank=True, help_text="What undo goes back to.")
-    position = models.PositiveSmallIntegerField(default=0)
+    position = models.PositiveSmallIntegerField(default=0, validators=bounds.PLACE)
     source = models.JSONField(default=dict, blank=True, editable=False)
     demo = models.BooleanField(default=False)
     version = models.PositiveIntegerField(default=1)
@@ -175,14 +181,16 @@ class Impact(models.Model):
         help_text="The other end, where a range is promised.",
     )
     factor = models.DecimalField(max_digits=8, decimal_places=2, null=True, blank=True, help_text="10 is ten times as much.")
-    to_value = models.FloatField(null=True, blank=True, help_text="In the KPI's unit, or in `unit` without a KPI.")
+    to_value = models.FloatField(
+        null=True, blank=True, validators=[bounds.finite], help_text="In the KPI's unit, or in `unit` without a KPI."
+    )
     unit = models.CharField(max_length=20, blank=True)
     stated = models.CharField(max_length=300, blank=True, help_text="The figure as the source writes it.")
     stated_in = models.JSONField(default=list, blank=True, help_text="The places of the source that state it.")
     confirmed_at = models.DateTimeField(null=True, blank=True)
     confirmed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     evidence = models.TextField(blank=True)
-    position = models.PositiveSmallIntegerField(default=0)
+    position = models.PositiveSmallIntegerField(default=0, validators=bounds.PLACE)
     source = models.JSONField(default=dict, blank=True, editable=False)
     demo = models.BooleanField(default=False)
     version = models.PositiveIntegerField(default=1)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from kpis.models import KPI
+from roadmap.models import bounds
 from roadmap.models.plan import Roadmap
-
-ONE_TO_FIVE = [MinValueValidator(1), MaxValueValidator(5)]
 
 
 class RiskStatus(models.TextChoices):
@@ -43,16 +41,16 @@ class Risk(models.Model):
     title = models.CharField(max_length=160)
     description = models.TextField(blank=True)
     stated_level = models.CharField(max_length=10, blank=True, help_text="The level as the source states it.")
-    likelihood = models.PositiveSmallIntegerField(null=True, blank=True, validators=ONE_TO_FIVE)
-    impact = models.PositiveSmallIntegerField(null=True, blank=True, validators=ONE_TO_FIVE)
-    residual_likelihood = models.PositiveSmallIntegerField(null=True, blank=True, validators=ONE_TO_FIVE)
-    residual_impact = models.PositiveSmallIntegerField(null=True, blank=True, validators=ONE_TO_FIVE)
+    likelihood = models.PositiveSmallIntegerField(null=True, blank=True, validators=bounds.ONE_TO_FIVE)
+    impact = models.PositiveSmallIntegerField(null=True, blank=True, validators=bounds.ONE_TO_FIVE)
+    residual_likelihood = models.PositiveSmallIntegerField(null=True, blank=True, validators=bounds.ONE_TO_FIVE)
+    residual_impact = models.PositiveSmallIntegerField(null=True, blank=True, validators=bounds.ONE_TO_FIVE)
     placement_note = models.CharField(max_length=300, blank=True, help_text="Why likelihood and impact are what they are.")
     status = models.CharField(max_length=12, choices=RiskStatus, default=RiskStatus.OPEN)
     treatment = models.CharField(max_length=10, choices=Treatment, blank=True)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="risks")
-    review_on = models.DateField(null=True, blank=True)
-    position = models.PositiveSmallIntegerField(default=0)
+    review_on = models.DateField(null=True, blank=True, validators=bounds.DAY)
+    position = models.PositiveSmallIntegerField(default=0, validators=bounds.PLACE)
     source = models.JSONField(default=dict, blank=True, editable=False)
     demo = models.BooleanField(default=False)
     version = models.PositiveIntegerField(default=1)
@@ -86,8 +84,8 @@ class Mitigation(models.Model):
     text = models.CharField(max_length=300)
     state = models.CharField(max_length=12, choices=MitigationState, default=MitigationState.TO_DO)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
-    due_on = models.DateField(null=True, blank=True)
-    position = models.PositiveSmallIntegerField(default=0)
+    due_on = models.DateField(null=True, blank=True, validators=bounds.DAY)
+    position = models.PositiveSmallIntegerField(default=0, validators=bounds.PLACE)
     source = models.JSONField(default=dict, blank=True, editable=False)
     demo = models.BooleanField(default=False)
     version = models.PositiveIntegerField(default=1)
