@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -21,6 +22,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied(str(error) or None)
+    elif isinstance(error, IntegrityError) and _twice(error):
+        error = Problem(409, "conflict", "Conflict", "The same was made at this very moment: look at what is there.")
     if not isinstance(error, exceptions.APIException):
         return None
     if isinstance(error, Problem):
@@ -36,3 +39,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     if wait := getattr(error, "wait", None):
         response["Retry-After"] = str(int(wait) + 1)
     return response
+
+
+def _twice(error: IntegrityError) -> bool:
+    """Whether a row was to be unique and is not: two requests looked before either wrote. Anything else is a fault of ours."""
+    return getattr(error.__cause__, "sqlstate", "") == "23505" or str(error).startswith("UNIQUE constraint failed")

@@ -13,13 +13,13 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import api_view, parser_classes, renderer_classes
 from rest_framework.negotiation import DefaultContentNegotiation
-from rest_framework.parsers import JSONParser
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit
 from accounts.pagination import CursorPagination
+from accounts.parsing import JSONParser
 from accounts.permissions import Scope, allowed_scorecards, allowed_services, scopes
 from accounts.problems import Problem, invalid
 from kpis import arrivals, comment, mapping, results

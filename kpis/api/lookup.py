@@ -64,14 +64,14 @@ class Lookup:
     def of(cls, request: Request, names: Iterable[str]) -> Lookup:
         """One query for all names, and another where one of them means no KPI."""
         names = list(names)
-        keys = {name.rpartition("/")[2] for name in names}
+        keys = {name.rpartition("/")[2] for name in names if "\0" not in name}
         allowed = allowed_scorecards(request)
         by_key: dict[str, list[KPI]] = {}
         for kpi in _KEYED(keys=sorted(keys)):
             if allowed is None or kpi.scorecard.slug in allowed:
                 by_key.setdefault(kpi.key, []).append(kpi)
         found = cls(by_key, {})
-        if missing := {name.rpartition("/")[2] for name in names if not found._named(by_key, name)}:
+        if missing := {name.rpartition("/")[2] for name in names if not found._named(by_key, name)} & keys:
             for kpi in every_kpi(request).filter(key__in=missing).exclude(pk__in=KPI.objects.active().values("pk")):
                 found.archived.setdefault(kpi.key, []).append(kpi)
         return found

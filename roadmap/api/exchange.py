@@ -14,11 +14,12 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.decorators import api_view, parser_classes
-from rest_framework.parsers import BaseParser, JSONParser
+from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit
+from accounts.parsing import JSONParser
 from accounts.permissions import Scope, allowed_scorecards, scopes
 from accounts.problems import Problem
 from roadmap import document, findings, loading
