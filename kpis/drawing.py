@@ -102,20 +102,26 @@ class Column:
     past: bool
 
 
+ROW, LABEL_WIDTH = 24.0, 116.0
+LEAST = 2.0
+"""How high a column is at least: a lone slow answer among thousands is seen."""
+
+
 @dataclass(frozen=True)
 class Label:
-    """The text of a mark: `anchor` keeps it inside, `y` above one that stands too close."""
+    """The text of a mark: `anchor` keeps it inside, `y` above those that it would touch."""
 
     name: str
     value: float
     x: float
-    text_x: float
     y: float
     anchor: str
 
 
 @dataclass(frozen=True)
 class Distribution:
+    """Columns stand on 120, their labels above 0 in as many rows as they need; `top` is where the drawing begins."""
+
     columns: list[Column]
     marks: list[tuple[str, float, float]]
     high: float
@@ -127,12 +133,23 @@ class Distribution:
     @property
     def labels(self) -> list[Label]:
         found: list[Label] = []
+        ends: list[float] = []
         for name, value, x in self.marks:
-            near = found and x - found[-1].x < 76
-            y = 24.0 if not near or found[-1].y < 24 else 10.0
-            anchor = "end" if x > 540 else "start" if x < 40 else "middle"
-            found.append(Label(name, value, x, x, y, anchor))
+            anchor = "end" if x > 600 - LABEL_WIDTH / 2 else "start" if x < LABEL_WIDTH / 2 else "middle"
+            left = x - LABEL_WIDTH * {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor]
+            row = next((row for row, end in enumerate(ends) if end <= left), len(ends))
+            ends[row : row + 1] = [left + LABEL_WIDTH]
+            found.append(Label(name, value, x, -6 - row * ROW, anchor))
         return found
+
+    @property
+    def top(self) -> float:
+        return min(label.y for label in self.labels) - ROW + 4
+
+    @property
+    def height(self) -> float:
+        """With the figures below the columns."""
+        return 146 - self.top
 
 
 def distribution(histogram: Histogram, target: float | None, *, columns: int = 40) -> Distribution:
@@ -145,10 +162,11 @@ def distribution(histogram: Histogram, target: float | None, *, columns: int = 4
     tallest = max(counts) or 1
     drawn = [
         Column(
-            round(i * 600 / columns + 1, 1), round(120 - 110 * count / tallest, 1), round(600 / columns - 2, 1),
-            round(110 * count / tallest, 1), i * step, (i + 1) * step, count, target is not None and i * step >= target,
+            round(i * 600 / columns + 1, 1), round(120 - height, 1), round(600 / columns - 2, 1),
+            round(height, 1), i * step, (i + 1) * step, count, target is not None and i * step >= target,
         )
         for i, count in enumerate(counts)
+        for height in [max(110 * count / tallest, LEAST) if count else 0.0]
     ]  # fmt: skip
     marks = [(f"p{percent:g}", value, round(min(596, value / high * 600), 1)) for percent in (50, 95, 99)
              for value in [histogram.percentile(percent)]]  # fmt: skip

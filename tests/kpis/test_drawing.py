@@ -68,6 +68,20 @@ def test_a_distribution_counts_every_sample_and_marks_what_is_past_the_target() 
     assert [(label.name, round(label.value)) for label in drawn.labels] == [("p50", 10), ("p95", 100), ("p99", 100)]
 
 
-def test_labels_that_would_touch_stand_on_two_lines() -> None:
-    drawn = distribution(Histogram.from_values([10.0] * 90 + [100.0] * 10), None)
-    assert [(label.y, label.anchor) for label in drawn.labels] == [(24, "middle"), (24, "end"), (10, "end")]
+@pytest.mark.parametrize(
+    ("values", "labels", "top"),
+    [
+        ([10.0] * 90 + [100.0] * 10, [(-6, "start"), (-6, "end"), (-30, "end")], -50),
+        ([100.0] * 100, [(-6, "end"), (-30, "end"), (-54, "end")], -74),
+        ([10.0] * 90 + [60.0] * 8 + [100.0] * 2, [(-6, "start"), (-6, "middle"), (-6, "end")], -26),
+    ],
+)
+def test_labels_that_would_touch_stand_above_each_other(values: list[float], labels: list, top: float) -> None:
+    drawn = distribution(Histogram.from_values(values), None)
+    assert [(label.y, label.anchor) for label in drawn.labels] == labels
+    assert drawn.top == top
+
+
+def test_a_lone_sample_among_thousands_is_seen() -> None:
+    drawn = distribution(Histogram.from_values([10.0] * 5000 + [15.0] * 40 + [60.0]), None)
+    assert [column.height for column in drawn.columns if column.count][-1] == 2
