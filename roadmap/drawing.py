@@ -15,7 +15,7 @@ from math import ceil, floor, log10
 CELL_W, CELL_H, GAP, LEFT, TOP = 86, 60, 2, 35, 9
 NAME, SHORT_NAME, FLAG = 14, 7, 7.5
 """Per cent of a time line that the name of a month takes, its first three letters, and half of the flag of today."""
-CHART_W, CHART_H, CHART_LEFT, CHART_RIGHT, CHART_TOP, CHART_BOTTOM = 760, 320, 64, 70, 14, 34
+CHART_W, CHART_H, CHART_LEFT, CHART_RIGHT, CHART_TOP, CHART_BOTTOM = 500, 270, 66, 72, 14, 34
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +256,11 @@ class FlowChart:
     crossing: float | None
     last: tuple[float, float]
     booked: str
+
+    @property
+    def late(self) -> bool:
+        """The crossing lies too far right for words on that side."""
+        return self.crossing is not None and self.crossing > self.width / 2
 
 
 def flow_chart(

@@ -134,8 +134,14 @@ def test_flow_chart_of_the_plan() -> None:
     flows = [Decimal(-24000) + 15300 * month for month in range(13)]
     chart = drawing.flow_chart(flows, crossing=Decimal("1.5686"), symbol="$")
     assert [tick.text for tick in chart.ticks] == ["−$40k", "$0", "$40k", "$80k", "$120k", "$160k"]
-    assert chart.path.startswith("M64.0 264.2 L116.2 243.4 ")
-    assert (chart.zero, chart.crossing, len(chart.months)) == (231.6, 145.8, 13)
+    assert chart.path.startswith("M66.0 218.2 L96.2 201.3 ")
+    assert (chart.zero, chart.crossing, len(chart.months)) == (191.6, 113.3, 13)
+
+
+@pytest.mark.parametrize(("month", "late"), [(None, False), ("1.5", False), ("10.5", True)])
+def test_flow_chart_has_no_room_right_of_a_late_crossing(month: str | None, late: bool) -> None:
+    chart = drawing.flow_chart([Decimal(0)] * 13, crossing=Decimal(month) if month else None)
+    assert chart.late == late
 
 
 def test_flow_chart_of_nothing_is_a_flat_line() -> None:
