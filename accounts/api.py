@@ -29,6 +29,8 @@ ENDS = {
 }
 UNREAD = "Write a day such as 2026-11-27, or a time with its offset such as 2026-11-27T14:30:00Z."
 
+SERVICES = "Empty means every service. Nothing else is changed; figures of KPIs are read all the same."
+
 
 class TokenSerializer(serializers.ModelSerializer[ApiToken]):
     class Meta:
@@ -50,7 +52,7 @@ class TokenSerializer(serializers.ModelSerializer[ApiToken]):
 class NewTokenSerializer(serializers.Serializer[ApiToken]):
     name = serializers.CharField(max_length=100)
     scopes = serializers.ListField(child=serializers.ChoiceField(choices=tokens.scope_choices()), allow_empty=False)
-    services = serializers.ListField(child=serializers.SlugField(), default=list, help_text="Empty means every service.")
+    services = serializers.ListField(child=serializers.SlugField(), default=list, help_text=SERVICES)
     scorecards = serializers.ListField(child=serializers.SlugField(), default=list, help_text="Empty means every scorecard.")
     expires_at = serializers.DateTimeField(allow_null=True, default=None)
 

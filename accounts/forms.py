@@ -91,7 +91,10 @@ class NewPasswordForm(Styled, SetPasswordForm):
 class TokenForm(Styled, forms.Form):
     name = forms.CharField(max_length=100, help_text="What it is for, such as “orders CI”.")
     scopes = forms.MultipleChoiceField(widget=forms.CheckboxSelectMultiple, help_text="Only what it needs.")
-    services = forms.CharField(required=False, help_text="Slugs, separated by commas; empty means every service.")
+    services = forms.CharField(
+        required=False,
+        help_text="Slugs, separated by commas; empty means every service. Changes nothing else; reads every KPI.",
+    )
     scorecards = forms.CharField(
         required=False,
         help_text="Slugs, separated by commas; empty means every scorecard. Others are hidden, and what feeds them stays.",

@@ -88,11 +88,15 @@ def require(*scopes: Scope) -> Callable[[View], View]:
     return guard
 
 
-def scopes(**by_method: Scope) -> Callable[[Any], Any]:
-    """Say which scope each method of an `@api_view` needs: `@scopes(POST=Scope.PLAN_WRITE)` above `@api_view`."""
+def scopes(*, per_service: bool = False, **by_method: Scope) -> Callable[[Any], Any]:
+    """Say which scope each method of an `@api_view` needs: `@scopes(POST=Scope.PLAN_WRITE)` above `@api_view`.
+
+    With `per_service` the view itself holds a token to the services that it is for; elsewhere such a token changes nothing.
+    """
 
     def mark(view: Any) -> Any:
         view.cls.scopes = by_method
+        view.cls.per_service = per_service
         return view
 
     return mark
@@ -111,6 +115,9 @@ class HasScope(BasePermission):
             raise Problem(403, "forbidden", "Forbidden", "This method is open to nobody.")
         if needed not in granted(request):
             raise Problem(403, "missing-scope", "Missing scope", f"This needs the scope {needed}.", scope=needed)
+        changes = request.method not in SAFE_METHODS
+        if changes and allowed_services(request) is not None and not getattr(view, "per_service", False):
+            raise Problem(403, "restricted", "Forbidden", "Your token is for some services only, and this is of them all.")
         return True
 
 

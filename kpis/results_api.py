@@ -69,7 +69,7 @@ RENDERERS = [JSONRenderer, MarkdownRenderer, JUnitRenderer]
 
 
 @extend_schema(request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
-@scopes(GET=Scope.READ, POST=Scope.RESULTS_WRITE)
+@scopes(per_service=True, GET=Scope.READ, POST=Scope.RESULTS_WRITE)
 @api_view(["GET", "POST"])
 @parser_classes(arrivals.PARSERS)
 @renderer_classes(RENDERERS)
@@ -90,7 +90,7 @@ def result_detail(request: Request, pk: UUID) -> Response:
 
 
 @extend_schema(request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
-@scopes(POST=Scope.RESULTS_WRITE)
+@scopes(per_service=True, POST=Scope.RESULTS_WRITE)
 @api_view(["POST"])
 @parser_classes([JSONParser])
 def result_invalidate(request: Request, pk: UUID) -> Response:

@@ -88,7 +88,7 @@ class RunSerializer(serializers.ModelSerializer[Run]):
 
 @extend_schema(methods=["GET"], responses=ServiceSerializer(many=True), summary="Registered services")
 @extend_schema(methods=["POST"], request=ServiceSerializer, responses={201: ServiceSerializer}, summary="Register a service")
-@scopes(GET=Scope.READ, POST=Scope.PROBES_WRITE)
+@scopes(per_service=True, GET=Scope.READ, POST=Scope.PROBES_WRITE)
 @api_view(["GET", "POST"])
 def services(request: Request) -> Response:
     if request.method == "POST":
@@ -103,7 +103,7 @@ def services(request: Request) -> Response:
 @extend_schema(
     methods=["PATCH"], request=ServiceSerializer(partial=True), responses=ServiceSerializer, summary="Change a service"
 )
-@scopes(GET=Scope.READ, PATCH=Scope.PROBES_WRITE)
+@scopes(per_service=True, GET=Scope.READ, PATCH=Scope.PROBES_WRITE)
 @api_view(["GET", "PATCH"])
 def service(request: Request, slug: str) -> Response:
     one = get_object_or_404(visible(request), slug=slug)
@@ -129,7 +129,7 @@ def _saved(request: Request, one: Service) -> Any:
 
 @extend_schema(methods=["GET"], responses=ProbeSerializer(many=True), summary="The probes of a service")
 @extend_schema(methods=["POST"], request=ProbeSerializer, responses={201: ProbeSerializer}, summary="Add a probe")
-@scopes(GET=Scope.READ, POST=Scope.PROBES_WRITE)
+@scopes(per_service=True, GET=Scope.READ, POST=Scope.PROBES_WRITE)
 @api_view(["GET", "POST"])
 def probes(request: Request, slug: str) -> Response:
     one = get_object_or_404(visible(request), slug=slug)
@@ -143,7 +143,7 @@ def probes(request: Request, slug: str) -> Response:
 
 @extend_schema(methods=["GET"], responses=ProbeSerializer, summary="One probe")
 @extend_schema(methods=["PATCH"], request=ProbeSerializer(partial=True), responses=ProbeSerializer, summary="Change a probe")
-@scopes(GET=Scope.READ, PATCH=Scope.PROBES_WRITE)
+@scopes(per_service=True, GET=Scope.READ, PATCH=Scope.PROBES_WRITE)
 @api_view(["GET", "PATCH"])
 def probe(request: Request, pk: int) -> Response:
     one = get_object_or_404(Probe.objects.select_related("service").filter(service__in=visible(request)), pk=pk)
@@ -192,7 +192,7 @@ def problem(wrong: Wrong) -> Problem:
 
 
 @extend_schema(request=None, responses={202: RunSerializer}, summary="Run now")
-@scopes(POST=Scope.PROBES_WRITE)
+@scopes(per_service=True, POST=Scope.PROBES_WRITE)
 @api_view(["POST"])
 def probe_run(request: Request, pk: int) -> Response:
     one = get_object_or_404(Probe.objects.select_related("service").filter(service__in=visible(request)), pk=pk)

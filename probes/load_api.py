@@ -42,7 +42,7 @@ def ready_profiles(request: Request) -> Response:
 
 
 @extend_schema(request=None, responses={202: RunSerializer}, summary="Stop a load run, or one that waits")
-@scopes(POST=Scope.PROBES_WRITE)
+@scopes(per_service=True, POST=Scope.PROBES_WRITE)
 @api_view(["POST"])
 def run_stop(request: Request, pk: int) -> Response:
     run = get_object_or_404(Run.objects.filter(probe__service__in=visible(request)).select_related("probe__service"), pk=pk)

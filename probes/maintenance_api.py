@@ -34,7 +34,7 @@ class WindowIn(serializers.Serializer[Any]):
 
 
 @extend_schema(request=WindowIn, responses={200: OpenApiTypes.OBJECT, 201: OpenApiTypes.OBJECT})
-@scopes(GET=Scope.READ, POST=Scope.PROBES_WRITE)
+@scopes(per_service=True, GET=Scope.READ, POST=Scope.PROBES_WRITE)
 @api_view(["GET", "POST"])
 def window_list(request: Request) -> Response:
     """Maintenance windows, newest first; POST plans one, for a service or for all that have a tag."""
@@ -46,7 +46,7 @@ def window_list(request: Request) -> Response:
 
 
 @extend_schema(request=None, responses=OpenApiTypes.OBJECT)
-@scopes(POST=Scope.PROBES_WRITE)
+@scopes(per_service=True, POST=Scope.PROBES_WRITE)
 @api_view(["POST"])
 def window_end(request: Request, pk: int) -> Response:
     """End it before its time."""

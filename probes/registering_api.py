@@ -53,7 +53,7 @@ class AddressSerializer(serializers.Serializer[Any]):
 @extend_schema(
     request=AddressSerializer, responses=OpenApiTypes.OBJECT, summary="Look at an address and propose probes; saves nothing"
 )
-@scopes(POST=Scope.PROBES_WRITE)
+@scopes(per_service=True, POST=Scope.PROBES_WRITE)
 @api_view(["POST"])
 def look(request: Request) -> Response:
     unrestricted(request)
@@ -81,7 +81,7 @@ def look(request: Request) -> Response:
         OpenApiParameter("overwrite", bool, description="Change services that differ; otherwise they are kept and named"),
     ],
 )  # fmt: skip
-@scopes(POST=Scope.PROBES_WRITE)
+@scopes(per_service=True, POST=Scope.PROBES_WRITE)
 @api_view(["POST"])
 def import_(request: Request) -> Response:
     unrestricted(request)
@@ -121,7 +121,7 @@ class DoneSerializer(serializers.Serializer[Any]):
 
 
 @extend_schema(request=ActionSerializer, responses=DoneSerializer, summary="Pause, resume, run, archive or restore services")
-@scopes(POST=Scope.PROBES_WRITE)
+@scopes(per_service=True, POST=Scope.PROBES_WRITE)
 @api_view(["POST"])
 def act(request: Request) -> Response:
     serializer = ActionSerializer(data=request.data)
@@ -143,7 +143,7 @@ def act(request: Request) -> Response:
 
 
 @extend_schema(request=None, responses=ServiceSerializer, summary="Look for the token that confirms a service for load runs")
-@scopes(POST=Scope.PROBES_WRITE)
+@scopes(per_service=True, POST=Scope.PROBES_WRITE)
 @api_view(["POST"])
 def confirm(request: Request, slug: str) -> Response:
     """200 where the token was found; 409 says where it must stand, and what was found there."""

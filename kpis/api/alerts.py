@@ -85,7 +85,7 @@ def alert_detail(request: Request, pk: int) -> Response:
 
 
 @extend_schema(request=AcknowledgeIn, responses=OpenApiTypes.OBJECT)
-@scopes(POST=Scope.ALERTS_WRITE)
+@scopes(per_service=True, POST=Scope.ALERTS_WRITE)
 @api_view(["POST"])
 def alert_acknowledge(request: Request, pk: int) -> Response:
     """Take it up, with a note; 409 where somebody has, where it is over, or where it has not fired yet."""
@@ -101,7 +101,7 @@ def alert_acknowledge(request: Request, pk: int) -> Response:
 
 
 @extend_schema(request=SilenceIn, responses={200: OpenApiTypes.OBJECT, 201: OpenApiTypes.OBJECT})
-@scopes(GET=Scope.READ, POST=Scope.ALERTS_WRITE)
+@scopes(per_service=True, GET=Scope.READ, POST=Scope.ALERTS_WRITE)
 @api_view(["GET", "POST"])
 def silence_list(request: Request) -> Response:
     """Planned quiet, newest first; POST plans one."""
@@ -113,7 +113,7 @@ def silence_list(request: Request) -> Response:
 
 
 @extend_schema(request=None, responses=OpenApiTypes.OBJECT)
-@scopes(POST=Scope.ALERTS_WRITE)
+@scopes(per_service=True, POST=Scope.ALERTS_WRITE)
 @api_view(["POST"])
 def silence_end(request: Request, pk: int) -> Response:
     """End it before its time; what it held back is told within a minute."""

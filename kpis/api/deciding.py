@@ -30,6 +30,7 @@ def decision(
     find: Callable[[Request, int], Any],
     show: Callable[[Any], dict[str, Any]],
     takes: type[Serializer[Any]] = shapes.DecisionIn,
+    per_service: bool = False,
 ) -> View:
     """The address at which `verb` is called for the row that `find` gives; 409 where it is refused, such as when somebody
     else was first. Its documentation is that of the verb."""
@@ -38,7 +39,8 @@ def decision(
         return decided(request, find(request, pk), noun, verb, show, takes)
 
     decide.__name__, decide.__doc__ = f"{noun}_{verb.__name__}", (verb.__doc__ or "").partition("\n")[0]
-    described: View = extend_schema(request=takes, responses=OpenApiTypes.OBJECT)(scopes(POST=scope)(api_view(["POST"])(decide)))
+    guard = scopes(per_service=per_service, POST=scope)
+    described: View = extend_schema(request=takes, responses=OpenApiTypes.OBJECT)(guard(api_view(["POST"])(decide)))
     return described
 
 

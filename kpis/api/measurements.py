@@ -39,7 +39,7 @@ Errors = list[dict[str, Any]]
     responses={201: OpenApiTypes.OBJECT, 200: OpenApiTypes.OBJECT},
     parameters=[OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)],
 )
-@scopes(POST=Scope.RESULTS_WRITE)
+@scopes(per_service=True, POST=Scope.RESULTS_WRITE)
 @api_view(["POST"])
 def measurement_post(request: Request) -> Response:
     """Store up to 10,000 measurements: a JSON array, `{"measurements": […]}` or one object a line (NDJSON).

@@ -48,7 +48,7 @@ class RuleIn(RuleChange):
     responses={200: OpenApiTypes.OBJECT, 201: OpenApiTypes.OBJECT},
     parameters=[OpenApiParameter("scorecard", str), OpenApiParameter("enabled", bool)],
 )
-@scopes(GET=Scope.READ, POST=Scope.ALERTS_WRITE)
+@scopes(per_service=True, GET=Scope.READ, POST=Scope.ALERTS_WRITE)
 @api_view(["GET", "POST"])
 def rule_list(request: Request) -> Response:
     """Rules, newest first; `fault` says what keeps one from being followed. POST makes one."""
@@ -64,7 +64,7 @@ def rule_list(request: Request) -> Response:
 
 
 @extend_schema(request=RuleChange, responses={200: OpenApiTypes.OBJECT, 204: None})
-@scopes(GET=Scope.READ, PATCH=Scope.ALERTS_WRITE, DELETE=Scope.ALERTS_WRITE)
+@scopes(per_service=True, GET=Scope.READ, PATCH=Scope.ALERTS_WRITE, DELETE=Scope.ALERTS_WRITE)
 @api_view(["GET", "PATCH", "DELETE"])
 def rule_detail(request: Request, pk: int) -> Response:
     """One rule; its ETag names its version. Switched off (`enabled`) or deleted, its open alerts end within a minute."""

@@ -45,6 +45,6 @@ def _series(request: Request, pk: int) -> Series:
     return row
 
 
-_decision = partial(decision, noun="series", scope=Scope.PLAN_WRITE, find=_series, show=shown)
+_decision = partial(decision, noun="series", scope=Scope.PLAN_WRITE, per_service=True, find=_series, show=shown)
 series_set_aside = _decision(streams.set_aside, takes=ReasonIn)
 series_take_back = _decision(streams.take_back, takes=WhyIn)

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from accounts import audit
 from accounts.pagination import CursorPagination
-from accounts.permissions import Scope, granted, scopes
+from accounts.permissions import Scope, allowed_services, granted, scopes
 from accounts.problems import Problem, invalid
 from kpis import waivers
 from kpis.api import shapes
@@ -33,7 +33,7 @@ from kpis.models import KPI, Waiver
         OpenApiParameter("kpi", str, description="`scorecard/key`, or the bare key where only one KPI has it."),
     ],
 )
-@scopes(GET=Scope.READ, POST=Scope.TARGETS_PROPOSE)
+@scopes(per_service=True, GET=Scope.READ, POST=Scope.TARGETS_PROPOSE)
 @api_view(["GET", "POST"])
 def waiver_list(request: Request) -> Response:
     """Waivers, newest first; POST asks for one, and an extension is a new request."""
@@ -65,6 +65,7 @@ def _request_waiver(request: Request) -> Response:
     form = shapes.WaiverIn(data=request.data)
     form.is_valid(raise_exception=True)
     fields = dict(form.validated_data)
+    _only_for(request, fields.get("subject", ""))
     kpi = _kpi(request, fields.pop("kpi"), "$.kpi")
     actor, token = audit.actor_of(request)
     try:
@@ -92,18 +93,33 @@ def _waiver(request: Request, pk: int) -> Waiver:
     return waiver
 
 
-_decision = partial(decision, noun="waiver", find=_waiver, show=shapes.waiver)
+def _own(request: Request, pk: int) -> Waiver:
+    """A waiver that the caller may change."""
+    waiver = _waiver(request, pk)
+    _only_for(request, waiver.subject)
+    return waiver
+
+
+def _only_for(request: Request, subject: str) -> None:
+    allowed = allowed_services(request)
+    if allowed is not None and subject not in allowed:
+        names = ", ".join(sorted(allowed))
+        detail = f"Your token is for some services only: of waivers it changes those whose subject is one of {names}."
+        raise Problem(403, "restricted", "Forbidden", detail)
+
+
+_decision = partial(decision, noun="waiver", find=_own, show=shapes.waiver, per_service=True)
 waiver_approve = _decision(waivers.approve_waiver, scope=Scope.APPROVE)
 waiver_reject = _decision(waivers.reject_waiver, scope=Scope.APPROVE)
 waiver_withdraw = _decision(waivers.withdraw_waiver, scope=Scope.TARGETS_PROPOSE)
 
 
 @extend_schema(request=shapes.DecisionIn, responses=OpenApiTypes.OBJECT)
-@scopes(POST=Scope.TARGETS_PROPOSE)
+@scopes(per_service=True, POST=Scope.TARGETS_PROPOSE)
 @api_view(["POST"])
 def waiver_end(request: Request, pk: int) -> Response:
     """End a waiver before its day: for the one who asked, and for people who may approve."""
-    waiver = _waiver(request, pk)
+    waiver = _own(request, pk)
     if waiver.requested_by_id != request.user.pk and Scope.APPROVE not in granted(request):
         raise Problem(403, "missing-scope", "Missing scope", f"This needs the scope {Scope.APPROVE}.", scope=Scope.APPROVE)
     return decided(request, waiver, "waiver", waivers.end_waiver, shapes.waiver)

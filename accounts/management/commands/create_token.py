@@ -18,7 +18,9 @@ class Command(BaseCommand):
         parser.add_argument("--owner", help="User name; the only administrator when left out.")
         parser.add_argument("--name", default="command line")
         parser.add_argument("--scope", action="append", required=True, choices=[str(scope) for scope in TOKEN_SCOPES])
-        parser.add_argument("--service", action="append", default=[], help="Restrict to this service (may be repeated).")
+        parser.add_argument(
+            "--service", action="append", default=[], help="Change nothing but what is of this service (may be repeated)."
+        )
         parser.add_argument("--scorecard", action="append", default=[], help="Restrict to this scorecard.")
         parser.add_argument("--days", type=int, help="Days until it expires.")
 
