@@ -74,7 +74,7 @@ def forecast(line: Trend | None, target: float, *, lower_is_better: bool, met: b
     sign = -1.0 if lower_is_better else 1.0
     distance = sign * (target - line.last_value)
     if met:
-        return Forecast(True, 0.0, 0.0, 0.0, "the target is reached")
+        return Forecast(True, 0.0, 0.0, 0.0, "the trend’s level meets the target already")
     slopes = sorted(sign * slope for slope in (line.low, line.high))
     if not line.clear or sign * line.slope <= 0:
         return Forecast(False, None, None, None, "the trend does not lead to the target")

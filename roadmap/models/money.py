@@ -24,10 +24,17 @@ class Cost(models.Model):
     key = models.SlugField(help_text="Unique within the roadmap.")
     name = models.CharField(max_length=160)
     kind = models.CharField(max_length=10, choices=CostKind)
-    hours = models.DecimalField(max_digits=10, decimal_places=2, null=True, blank=True)
-    rate = models.DecimalField(max_digits=10, decimal_places=2, null=True, blank=True, help_text="Per hour.")
+    hours = models.DecimalField(max_digits=10, decimal_places=2, null=True, blank=True, validators=bounds.HOURS)
+    rate = models.DecimalField(
+        max_digits=10, decimal_places=2, null=True, blank=True, validators=bounds.HOURLY, help_text="Per hour."
+    )
     amount = models.DecimalField(
-        max_digits=14, decimal_places=2, null=True, blank=True, help_text="Once or per month; empty: hours × rate."
+        max_digits=14,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=bounds.NOT_NEGATIVE,
+        help_text="Once or per month; empty: hours × rate.",
     )
     priority = models.CharField(max_length=10, choices=Priority, blank=True)
     stated_total = models.DecimalField(
@@ -80,7 +87,7 @@ class Benefit(models.Model):
     roadmap = models.ForeignKey(Roadmap, on_delete=models.CASCADE, related_name="benefits")
     key = models.SlugField(help_text="Unique within the roadmap.")
     name = models.CharField(max_length=160)
-    monthly_amount = models.DecimalField(max_digits=14, decimal_places=2)
+    monthly_amount = models.DecimalField(max_digits=14, decimal_places=2, validators=bounds.NOT_NEGATIVE)
     stated_roi_pct = models.DecimalField(
         verbose_name="stated ROI, %",
         max_digits=8,

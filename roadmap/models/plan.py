@@ -133,9 +133,11 @@ class Task(models.Model):
     assignee = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="tasks")
     due_on = models.DateField(null=True, blank=True, validators=bounds.DAY)
     effort_planned_h = models.DecimalField(
-        verbose_name="effort planned, h", max_digits=8, decimal_places=2, null=True, blank=True
+        verbose_name="effort planned, h", max_digits=8, decimal_places=2, null=True, blank=True, validators=bounds.HOURS
     )
-    effort_spent_h = models.DecimalField(verbose_name="effort spent, h", max_digits=8, decimal_places=2, null=True, blank=True)
+    effort_spent_h = models.DecimalField(
+        verbose_name="effort spent, h", max_digits=8, decimal_places=2, null=True, blank=True, validators=bounds.HOURS
+    )
     state = models.CharField(max_length=12, choices=TaskState, default=TaskState.TO_DO)
     state_changed_at = models.DateTimeField(null=True, blank=True)
     state_changed_by = models.ForeignKey(

@@ -121,7 +121,7 @@ def test_change_points_are_not_made_up(values: list[float], shifts: list[float] 
     [
         ([800.0 - 5 * i for i in range(30)], ""),
         ([800.0 + 5 * i for i in range(30)], "the trend does not lead to the target"),
-        ([300.0] * 30, "the target is reached"),
+        ([300.0] * 30, "the trend’s level meets the target already"),
         ([800.0] * 5, "too few points for a trend"),
         ([800.0] * 30, "the trend does not lead to the target"),
         ([800.0] * 15 + [600.0] * 15, "the trend does not lead to the target"),  # a step is no trend

@@ -32,6 +32,9 @@ WRONG = [
     *(("impacts/{impact}/", "to_value", value) for value in ("NaN", "Infinity", "-1e101")),
     *(("mitigations/{mitigation}/", "due_on", day) for day in DAYS),
     *(("risks/{risk}/", "review_on", day) for day in DAYS),
+    *(("costs/{cost}/", name, "-1") for name in ("hours", "rate", "amount")),
+    ("benefits/{benefit}/", "monthly_amount", "-0.01"),
+    *(("tasks/{task}/", name, "-1") for name in ("effort_planned_h", "effort_spent_h")),
     *(("risks/{risk}/", "likelihood", level) for level in (0, 6)),
 ]
 
