@@ -31,7 +31,12 @@ def export(roadmap: Roadmap) -> doc.Document:
     """The whole plan with its progress, people by user name; in a constant number of queries."""
     return doc.Document(
         format="milepost-roadmap/1",
-        roadmap=_record(records.Roadmap, roadmap, members=[user.username for user in roadmap.members.order_by("username")]),
+        roadmap=_record(
+            records.Roadmap,
+            roadmap,
+            members=[user.username for user in roadmap.members.order_by("username")],
+            next_steps=roadmap.next_steps or [],
+        ),
         scorecard=_scorecard(roadmap),
         phases=[_phase(phase) for phase in _phases(roadmap)],
         costs=[_cost(cost) for cost in roadmap.costs.prefetch_related("entries__by")],
@@ -61,7 +66,7 @@ def _phase(phase: Phase) -> records.Phase:
     return _record(
         records.Phase,
         phase,
-        tasks=[_record(records.Task, task, parameters=task.parameters) for task in phase.tasks.all()],
+        tasks=[_record(records.Task, task, parameters=task.parameters or []) for task in phase.tasks.all()],
         impacts=[_record(records.Impact, impact) for impact in phase.impacts.all()],
         gate=records.Gate() if gate is None else _gate(gate),
     )

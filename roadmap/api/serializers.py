@@ -25,6 +25,7 @@ from roadmap.models import (
     Roadmap,
     Task,
     TaskState,
+    shapes,
 )
 
 
@@ -50,7 +51,7 @@ class TaskSerializer(StrictSerializer):
     status_changed_at = serializers.DateTimeField(source="state_changed_at", read_only=True)
     status_changed_by = PersonField(source="state_changed_by", read_only=True)
     assignee = PersonField()
-    parameters = serializers.JSONField(required=False)
+    parameters = serializers.JSONField(required=False, validators=[shapes.parameters])
 
     class Meta:
         model = Task

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import models
 
 from kpis.models import KPI, Scorecard
-from roadmap.models import bounds
+from roadmap.models import bounds, shapes
 
 
 class RoadmapState(models.TextChoices):
@@ -65,7 +65,7 @@ class Roadmap(models.Model):
     review_stated = models.CharField(max_length=40, blank=True, help_text="Next review as stated, such as January 2026.")
     review_on = models.DateField(null=True, blank=True, validators=bounds.DAY)
     stated = models.JSONField(default=dict, blank=True, help_text="Totals and figures as the source states them; never used.")
-    next_steps = models.JSONField(default=list, blank=True)
+    next_steps = models.JSONField(default=list, blank=True, validators=[shapes.steps])
     source = models.JSONField(default=dict, blank=True, editable=False)
     demo = models.BooleanField(default=False)
     version = models.PositiveIntegerField(default=1)
@@ -128,7 +128,9 @@ class Task(models.Model):
     measure = models.TextField(blank=True, help_text="How its effect is measured.")
     guidance = models.TextField(blank=True, help_text="Markdown.")
     cost_note = models.TextField(blank=True, help_text="Cost in words, as stated.")
-    parameters = models.JSONField(default=list, blank=True, help_text='[{"name": "pool_size", "from": 10, "to": 25}]')
+    parameters = models.JSONField(
+        default=list, blank=True, validators=[shapes.parameters], help_text='[{"name": "pool_size", "from": 10, "to": 25}]'
+    )
     priority = models.CharField(max_length=10, choices=Priority, blank=True)
     assignee = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="tasks")
     due_on = models.DateField(null=True, blank=True, validators=bounds.DAY)

@@ -34,6 +34,8 @@ WRONG = [
     *(("risks/{risk}/", "review_on", day) for day in DAYS),
     *(("costs/{cost}/", name, "-1") for name in ("hours", "rate", "amount")),
     ("benefits/{benefit}/", "monthly_amount", "-0.01"),
+    *(("tasks/{task}/", "parameters", shape) for shape in ("x", {}, [1], [{"from": 1}], [{"name": "a", "other": 1}])),
+    *((PLAN, "next_steps", shape) for shape in ("x", {}, [1])),
     *(("tasks/{task}/", name, "-1") for name in ("effort_planned_h", "effort_spent_h")),
     *(("risks/{risk}/", "likelihood", level) for level in (0, 6)),
 ]
@@ -54,6 +56,12 @@ def test_what_lies_outside_is_refused_by_its_field(as_manager: Client, plan: Roa
     for where, field, value in WRONG:
         answer = as_manager.patch(address(where), {field: value}, **JSON)
         assert (answer.status_code, [one["path"] for one in answer.json()["errors"]]) == (400, [f"$.{field}"]), (field, value)
+
+
+def test_a_plan_whose_lists_were_emptied_is_exported(as_manager: Client, plan: Roadmap) -> None:
+    Task.objects.update(parameters={})
+    Roadmap.objects.update(next_steps="")
+    assert as_manager.get(address(f"{PLAN}export/")).status_code == 200
 
 
 @pytest.mark.parametrize("day", DAYS)
