@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from rest_framework import parsers
@@ -11,6 +12,10 @@ from rest_framework.exceptions import ParseError
 from accounts.problems import invalid
 
 DEEPEST = 50
+MOST_TOLD = 100
+"""Faults that one answer tells."""
+
+HALVED = "The text holds half of a surrogate pair."
 
 
 class JSONParser(parsers.JSONParser):
@@ -20,7 +25,7 @@ class JSONParser(parsers.JSONParser):
             found = super().parse(stream, media_type, parser_context)
         except RecursionError as error:
             raise _too_deep() from error
-        if wrong := list(_wrong(found)):
+        if wrong := list(islice(_wrong(found), MOST_TOLD)):
             raise invalid(wrong)
         return found
 
@@ -40,19 +45,20 @@ def _wrong(document: Any) -> Iterator[dict[str, str]]:
             if depth == DEEPEST:
                 raise _too_deep()
             if isinstance(value, list):
-                left += [(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(value)]
+                parts = [(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(value)]
             else:
-                left += [(key, path, depth + 1) for key in value]
-                left += [(item, f"{path}.{key}", depth + 1) for key, item in value.items()]
+                parts = [(key, path, depth + 1) for key in value]
+                parts += [(item, f"{path}.{key}", depth + 1) for key, item in value.items()]
+            left += reversed(parts)  # the first one is looked at first
 
 
 def fault(text: str) -> str:
     """Why a text cannot be kept; nothing where it can."""
     if "\0" in text:
         return "The text holds a NUL, which no database keeps."
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            return "The text holds half of a surrogate pair."
-    return ""
+    return HALVED if is_halved(text) else ""
+
+
+def is_halved(text: str) -> bool:
+    """Whether it holds half of a surrogate pair, which JSON can write and UTF-8 cannot."""
+    return not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text)

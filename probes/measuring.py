@@ -19,6 +19,7 @@ from typing import cast
 import msgspec
 import uvloop
 from django.utils import timezone
+from msgspec.structs import replace
 
 from kpis.points import MOST_COUNT, MOST_VALUE
 from outgoing.addresses import AddressPolicy, Refused
@@ -213,9 +214,7 @@ def finite(measured: Measured) -> Measured:
     if len(good) == len(measured.readings):
         return measured
     left = sorted({one.metric for one in measured.readings} - {one.metric for one in good})
-    return msgspec.structs.replace(
-        measured, readings=good, details=measured.details | {"left_out": f"{', '.join(left)}: no sensible figure"}
-    )
+    return replace(measured, readings=good, details=measured.details | {"left_out": f"{', '.join(left)}: no sensible figure"})
 
 
 @cache

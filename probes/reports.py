@@ -140,13 +140,8 @@ def _resting(service: Service, window: Maintenance | None) -> Health | None:
     if service.paused_at:
         return "paused", "player-pause", "nodata", "Paused", service.paused_why or "Nothing is measured until it is resumed."
     if window and window.until:
-        return (
-            "maintained",
-            "clock-pause",
-            "waived",
-            "Maintenance",
-            f"{window.reason} (until {dated(window.until, '%-d %b %H:%M')} UTC)",
-        )
+        text = f"{window.reason} (until {dated(window.until, '%-d %b %H:%M')} UTC)"
+        return "maintained", "clock-pause", "waived", "Maintenance", text
     return None
 
 

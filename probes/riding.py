@@ -163,9 +163,7 @@ class Ride:
         """A run that the generator limited is tried with more shards next time, where that would help."""
         if measured.outcome != Outcome.GENERATOR_LIMITED or not self.more:
             return replace(measured, memory=self.claimed.probe.memory)
-        return msgspec.structs.replace(
-            measured, memory={"shards": self.more}, details={**measured.details, "next_shards": self.more}
-        )
+        return replace(measured, memory={"shards": self.more}, details={**measured.details, "next_shards": self.more})
 
     def _alive(self) -> None:
         """Renew the claim, and see whether somebody asked to stop."""
@@ -267,4 +265,4 @@ class Ride:
             self.crew.stop()
         result = await (others.beside(self.crew) if others else self.crew.run())
         self.more = max(self.more, guard.more_shards(result, settings.LOAD_MAX_SHARDS))
-        return msgspec.structs.replace(result, down=self.down)
+        return replace(result, down=self.down)

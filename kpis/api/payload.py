@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import msgspec
 
 from accounts.days import asked
+from accounts.parsing import HALVED, is_halved
 from kpis.points import MOST_POINTS
 
 MOST_ERRORS = 100
@@ -170,7 +171,7 @@ def _one_by_one(listed: Sequence[Any], prefix: str) -> Batch:
 def _faults(loose: Any) -> list[tuple[str, str]]:
     """What is wrong with each field of a row, by the path below it."""
     if (broken := _broken_text(loose, "")) is not None:
-        return [(broken, "The text holds half of a surrogate pair.")]
+        return [(broken, HALVED)]
     if (fault := _fault(loose)) is None:
         return []
     if not isinstance(loose, dict):
@@ -191,7 +192,7 @@ def _fault(loose: Any) -> tuple[str, str] | None:
 def _broken_text(value: Any, path: str) -> str | None:
     """Where text stands that is no Unicode: half of a surrogate pair."""
     if isinstance(value, str):
-        return path if any("\ud800" <= letter <= "\udfff" for letter in value) else None
+        return path if is_halved(value) else None
     parts: list[tuple[Any, str]] = []
     if isinstance(value, dict):
         parts = [(key, path) for key in value] + [(item, f"{path}.{key}") for key, item in value.items()]

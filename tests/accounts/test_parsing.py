@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -32,6 +33,11 @@ def test_text_that_no_database_keeps_is_refused_at_its_place(as_admin: Any, plac
     errors = answer.json()["errors"]
     assert {error["path"] for error in errors} == {"$.owner", "$.paths[1]", "$"}
     assert all(why in error["detail"] for error in errors)
+
+
+def test_an_answer_tells_the_first_hundred(as_admin: Any) -> None:
+    answer = post(as_admin, "services/", json.dumps({"tags": ["\0"] * 1000}))
+    assert [error["path"] for error in answer.json()["errors"]] == [f"$.tags[{number}]" for number in range(100)]
 
 
 def test_other_signs_than_letters_are_read(as_admin: Any) -> None:
