@@ -21,6 +21,7 @@ from accounts.models import ApiToken, AuditEntry, User
 from accounts.pagination import CursorPagination
 from accounts.permissions import Scope, scopes
 from accounts.problems import Problem, invalid
+from accounts.serializers import MomentField
 
 DAY_OR_TIME = {"oneOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]}
 ENDS = {
@@ -54,7 +55,7 @@ class NewTokenSerializer(serializers.Serializer[ApiToken]):
     scopes = serializers.ListField(child=serializers.ChoiceField(choices=tokens.scope_choices()), allow_empty=False)
     services = serializers.ListField(child=serializers.SlugField(), default=list, help_text=SERVICES)
     scorecards = serializers.ListField(child=serializers.SlugField(), default=list, help_text="Empty means every scorecard.")
-    expires_at = serializers.DateTimeField(allow_null=True, default=None)
+    expires_at = MomentField(allow_null=True, default=None)
 
     def validate_expires_at(self, value: datetime | None) -> datetime | None:
         if value is not None and value <= timezone.now():

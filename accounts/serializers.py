@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from rest_framework import serializers
@@ -33,3 +34,14 @@ class Strict(serializers.Serializer):
 
 class StrictSerializer(Strict, serializers.ModelSerializer):
     """The same, of a model."""
+
+
+class MomentField(serializers.DateTimeField):
+    """A time with its offset from UTC: without one nobody knows which is meant."""
+
+    default_error_messages = {"offset": "Write a time with its offset, such as 2026-03-01T12:00:00Z."}
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        if value.tzinfo is None:
+            self.fail("offset")
+        return super().enforce_timezone(value)

@@ -18,6 +18,7 @@ from accounts import audit
 from accounts.pagination import CursorPagination
 from accounts.permissions import Scope, allowed_services, scopes
 from accounts.problems import invalid
+from accounts.serializers import MomentField
 from probes import maintenance
 from probes.models import Maintenance
 from probes.reach import by_name_alone, changeable, visible
@@ -27,8 +28,8 @@ class WindowIn(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=200)
     service = serializers.CharField(required=False, allow_blank=True, default="", max_length=80)
     tag = serializers.CharField(required=False, allow_blank=True, default="", max_length=60)
-    starts_at = serializers.DateTimeField()
-    ends_at = serializers.DateTimeField()
+    starts_at = MomentField()
+    ends_at = MomentField()
     rule = serializers.CharField(required=False, allow_blank=True, default="", max_length=200)
     zone = serializers.CharField(required=False, default="UTC", max_length=60)
 

@@ -18,7 +18,7 @@ from accounts import audit
 from accounts.pagination import CursorPagination
 from accounts.permissions import Scope, allowed_scorecards, allowed_services, scopes
 from accounts.problems import Problem, invalid
-from accounts.serializers import Strict
+from accounts.serializers import MomentField, Strict
 from kpis import duty, incidents, silences
 from kpis.alerting import State
 from kpis.api.lookup import about, mine
@@ -35,8 +35,8 @@ class SilenceIn(Strict):
     """Planned quiet for a scorecard, a KPI or a service, or with `everything` for all of them."""
 
     reason = serializers.CharField(max_length=300)
-    starts_at = serializers.DateTimeField()
-    ends_at = serializers.DateTimeField()
+    starts_at = MomentField()
+    ends_at = MomentField()
     rule = serializers.CharField(required=False, allow_blank=True, default="", max_length=200)
     zone = serializers.CharField(required=False, default="UTC", max_length=60)
     scorecard = serializers.SlugField(required=False, allow_blank=True, default="")

@@ -7,6 +7,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from accounts.serializers import MomentField
 from kpis.faults import doubts
 from kpis.history import History
 from kpis.models import KPI, Review, Scorecard, Severity, Target, Waiver
@@ -198,7 +199,7 @@ class ProposalIn(Closed):
     baseline_on = serializers.DateField(required=False, allow_null=True)
     baseline_stated = serializers.CharField(required=False, allow_blank=True, max_length=200)
     due_on = serializers.DateField(required=False, allow_null=True)
-    effective_from = serializers.DateTimeField(required=False, allow_null=True)
+    effective_from = MomentField(required=False, allow_null=True)
     rationale = serializers.CharField(required=False, allow_blank=True, max_length=4000)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -214,8 +215,8 @@ class ProposalIn(Closed):
 class WindowIn(serializers.Serializer[Any]):
     """The window that a baseline is measured over; `until` is not in it."""
 
-    since = serializers.DateTimeField()
-    until = serializers.DateTimeField()
+    since = MomentField()
+    until = MomentField()
 
 
 class MeasuredIn(Closed, WindowIn):
@@ -224,7 +225,7 @@ class MeasuredIn(Closed, WindowIn):
     target = serializers.CharField(required=False, max_length=60)
     alert_threshold = serializers.FloatField(required=False, allow_null=True)
     due_on = serializers.DateField(required=False, allow_null=True)
-    effective_from = serializers.DateTimeField(required=False, allow_null=True)
+    effective_from = MomentField(required=False, allow_null=True)
     rationale = serializers.CharField(required=False, allow_blank=True, default="")
 
 
@@ -245,5 +246,5 @@ class ApprovalIn(DecisionIn):
 class WaiverIn(serializers.Serializer[Any]):
     kpi = serializers.CharField()
     reason = serializers.CharField()
-    expires_at = serializers.DateTimeField()
+    expires_at = MomentField()
     subject = serializers.CharField(required=False, allow_blank=True, default="", max_length=80)
