@@ -100,7 +100,7 @@ def formsets(*names: str) -> dict[str, int]:
 
 def window(since: str, until: str) -> dict[str, str]:
     now = timezone.now()
-    return {since: f"{now - timedelta(hours=1):%Y-%m-%dT%H:%M:%S}", until: f"{now:%Y-%m-%dT%H:%M:%S}"}
+    return {since: f"{now - timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}", until: f"{now:%Y-%m-%dT%H:%M:%SZ}"}
 
 
 def in_admin(w: World) -> dict[str, Any]:

@@ -26,6 +26,12 @@ def in_turn(dsn: str) -> Iterator[None]:
         yield
 
 
+def forget(application: Application) -> None:
+    """Reset what was counted: it also makes room, of which a server that runs the other tests soon has none."""
+    schema = application("SELECT extnamespace::regnamespace FROM pg_extension WHERE extname = 'pg_stat_statements'").fetchone()[0]
+    application(f"SELECT {schema}.pg_stat_statements_reset()")
+
+
 @pytest.mark.postgres
 def test_an_absent_extension_is_told(dsn: str, application: Application) -> None:
     application("DROP EXTENSION IF EXISTS pg_stat_statements")
@@ -40,6 +46,7 @@ def test_an_absent_extension_is_told(dsn: str, application: Application) -> None
 def test_statements_of_the_window_are_counted_and_those_of_drivers_are_not(dsn: str, application: Application) -> None:
     application("CREATE SCHEMA IF NOT EXISTS extensions")
     application("CREATE EXTENSION IF NOT EXISTS pg_stat_statements SCHEMA extensions")
+    forget(application)
     probe = Prober(queries, database_dsn=dsn)
     assert probe(source="pg_stat_statements").reason == "no window yet: the next run has one"
     for _ in range(4):
@@ -65,8 +72,7 @@ def test_a_reset_makes_the_window_invalid_once(dsn: str, application: Applicatio
     application("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
     probe = Prober(queries, database_dsn=dsn)
     probe(source="pg_stat_statements")
-    schema = application("SELECT extnamespace::regnamespace FROM pg_extension WHERE extname = 'pg_stat_statements'").fetchone()[0]
-    application(f"SELECT {schema}.pg_stat_statements_reset()")
+    forget(application)
     one = probe(source="pg_stat_statements")
     assert (one.outcome, one.reason, one.readings) == (Outcome.INVALID, "restarted", [])
     assert probe(source="pg_stat_statements").outcome == Outcome.OK
