@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from operator import attrgetter, mul
+from operator import attrgetter, itemgetter, mul
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
@@ -78,11 +78,11 @@ class Sums(NamedTuple):
     last: float
     last_at: datetime
     reported: bool
-    histogram: bytes | None
-    percentile: float | None
-    sample_low: float | None
-    sample_high: float | None
-    sample_count: int | None
+    histogram: bytes | None = None
+    percentile: float | None = None
+    sample_low: float | None = None
+    sample_high: float | None = None
+    sample_count: int | None = None
 
 
 class Read(NamedTuple):
@@ -95,11 +95,30 @@ class Read(NamedTuple):
     sample_count: int | None = None
 
     @classmethod
-    def of(cls, histogram: Histogram | None, percent: float | None) -> Read:
-        if histogram is None:
-            return cls()
+    def of(cls, histogram: Histogram, percent: float | None) -> Read:
         percentile = None if percent is None else histogram.percentile(percent)
         return cls(histogram.to_bytes(), percentile, *histogram.ends, histogram.count)
+
+
+SUMMED = len(Sums._fields) - len(Read._fields)
+"""So many fields of sums come before those that are read of a histogram."""
+
+
+class _Part(NamedTuple):
+    """The sums of one bucket, and its histogram while more may come to it: what is read of that is read at last."""
+
+    sums: Sums
+    histogram: Histogram | None
+
+    def with_stored(self, histogram: bytes | None) -> _Part:
+        if self.histogram is None or histogram is None:
+            return self
+        return _Part(self.sums, Histogram.merge([Histogram.from_bytes(histogram), self.histogram]))
+
+    def whole(self, sampled: Mapping[int, float]) -> Sums:
+        if self.histogram is None:
+            return self.sums
+        return Sums._make((*self.sums[:SUMMED], *Read.of(self.histogram, sampled.get(self.sums.series_id))))
 
 
 _at, _value = attrgetter("at"), attrgetter("value")
@@ -111,17 +130,21 @@ FIELDS = ["points", "count", "total", "plain_total", "low", "high", "last", "las
 
 def summed(rows: Iterable[Row], *, sampled: Mapping[int, float]) -> list[Sums]:
     """Measurements by hour and by day. `sampled` says which percentile is that of a series; there a bare value is a sample."""
+    return [part.whole(sampled) for part in _parts(rows, sampled)]
+
+
+def _parts(rows: Iterable[Row], sampled: Mapping[int, float]) -> list[_Part]:
     series: dict[int, list[Row]] = {}
     for row in rows:
         series.setdefault(row.series_id, []).append(row)
-    days: dict[tuple[int, datetime], list[tuple[Sums, Histogram | None]]] = {}
+    days: dict[tuple[int, datetime], list[_Part]] = {}
     result = []
     for series_id, group in series.items():
-        for at, hour in _hours(group):
-            sums, histogram = _hour(hour, at, sampled.get(series_id))
-            result.append(sums)
-            days.setdefault((series_id, at.replace(hour=0)), []).append((sums, histogram))
-    return result + [_day(at, parts, sampled.get(series_id)) for (series_id, at), parts in days.items()]
+        for at, rows_of_hour in _hours(group):
+            hour = _hour(rows_of_hour, at, are_samples=series_id in sampled)
+            result.append(hour)
+            days.setdefault((series_id, at.replace(hour=0)), []).append(hour)
+    return result + [_day(at, hours) for (_, at), hours in days.items()]
 
 
 def _hours(rows: Iterable[Row]) -> Iterator[tuple[datetime, list[Row]]]:
@@ -134,33 +157,37 @@ def _hours(rows: Iterable[Row]) -> Iterator[tuple[datetime, list[Row]]]:
         first = end
 
 
-def _hour(rows: Sequence[Row], at: datetime, percent: float | None) -> tuple[Sums, Histogram | None]:
+def _hour(rows: Sequence[Row], at: datetime, *, are_samples: bool) -> _Part:
     values, samples = [row.value for row in rows], [row.samples for row in rows]
     last = bisect_left(rows, rows[-1].at, key=_at)
     newest = max(rows[last:], key=_value)  # of the same moment the highest: one rule for any order of arrival
     parts = [Histogram.from_bytes(row.histogram) for row in rows if row.histogram is not None]
-    if percent is not None:
+    if are_samples:
         parts.append(Histogram.from_values([row.value for row in rows if row.histogram is None and not row.reported]))
-    histogram = Histogram.merge(parts) if any(part.count for part in parts) else None
-    found = Sums(
+    sums = Sums(
         newest.series_id, "hour", at, len(rows), sum(samples), sum(map(mul, values, samples)), sum(values), min(values),
-        max(values), newest.value, newest.at, any(row.reported for row in rows), *Read.of(histogram, percent),
+        max(values), newest.value, newest.at, any(row.reported for row in rows),
     )  # fmt: skip
-    return found, histogram
+    return _Part(sums, _merged(parts))
 
 
-def _day(at: datetime, parts: Sequence[tuple[Sums, Histogram | None]], percent: float | None) -> Sums:
+def _day(at: datetime, parts: Sequence[_Part]) -> _Part:
     hours = [sums for sums, _ in parts]
-    newest = max(hours, key=lambda sums: (sums.last_at, sums.last))
-    histograms = [histogram for _, histogram in parts if histogram is not None]
     if len(hours) == 1:
-        return newest._replace(resolution="day", at=at)
-    return Sums(
+        return _Part(hours[0]._replace(resolution="day", at=at), parts[0].histogram)
+    newest = max(hours, key=lambda sums: (sums.last_at, sums.last))
+    sums = Sums(
         newest.series_id, "day", at, sum(one.points for one in hours), sum(one.samples for one in hours),
         sum(one.total for one in hours), sum(one.plain_total for one in hours), min(one.low for one in hours),
         max(one.high for one in hours), newest.last, newest.last_at, any(one.reported for one in hours),
-        *Read.of(Histogram.merge(histograms) if histograms else None, percent),
     )  # fmt: skip
+    return _Part(sums, _merged([histogram for _, histogram in parts if histogram is not None]))
+
+
+def _merged(histograms: Sequence[Histogram]) -> Histogram | None:
+    """Of some that may all be empty: then of nothing."""
+    full = [one for one in histograms if one.count]
+    return Histogram.merge(full) if full else None
 
 
 def adding(rows: Iterable[Row], *, sampled: Mapping[int, float]) -> Write:
@@ -168,18 +195,10 @@ def adding(rows: Iterable[Row], *, sampled: Mapping[int, float]) -> Write:
 
     Sums and extremes are added up by the database; histograms are merged here.
     """
-    parts = summed(rows, sampled=sampled)
-    known = _histograms([part for part in parts if part.histogram is not None])
-    merged = [_with_histogram(part, known.get(part[:3]), sampled.get(part.series_id)) for part in parts]
-    ordered = sorted(merged, key=lambda part: part[:3])
-    return storing.upserting(Rollup, UNIQUE + FIELDS, ordered, unique=UNIQUE, changes=_added())
-
-
-def _with_histogram(part: Sums, known: bytes | None, percent: float | None) -> Sums:
-    if known is None or part.histogram is None:
-        return part
-    both = Histogram.merge([Histogram.from_bytes(known), Histogram.from_bytes(part.histogram)])
-    return part._replace(**Read.of(both, percent)._asdict())
+    parts = _parts(rows, sampled)
+    known = _histograms([sums for sums, histogram in parts if histogram is not None])
+    merged = sorted((part.with_stored(known.get(part.sums[:3])).whole(sampled) for part in parts), key=itemgetter(0, 1, 2))
+    return storing.upserting(Rollup, UNIQUE + FIELDS, merged, unique=UNIQUE, changes=_added())
 
 
 def _histograms(parts: Sequence[Sums]) -> dict[tuple[int, str, datetime], bytes]:
