@@ -10,8 +10,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from functools import cache
 from types import TracebackType
 from typing import cast
@@ -112,7 +111,8 @@ class Stopwatches:
             task.add_done_callback(self._tasks.discard)
 
     async def _measure(self, claims: Sequence[Claim]) -> None:
-        async with self._gate.passed():
+        timer = await self._gate.enter()
+        try:
             began = timezone.now()
             shared = _Shared(claims[0].probe.service, self._policy)
             for claimed in claims:
@@ -121,6 +121,8 @@ class Stopwatches:
                 await self._one(claims[0], shared)
             else:
                 await asyncio.gather(*(self._one(claimed, shared) for claimed in claims))
+        finally:
+            self._gate.over(timer)
 
     async def _one(self, claimed: Claim, shared: _Shared) -> None:
         measured = await measure(claimed, shared)
@@ -135,21 +137,20 @@ class _Gate:
         self._room, self._begun_s = most, begun_s
         self._queue: deque[asyncio.Future[None]] = deque()
 
-    @asynccontextmanager
-    async def passed(self) -> AsyncIterator[None]:
+    async def enter(self) -> asyncio.TimerHandle:
+        """Wait for a turn; what is returned is given back to `over`."""
         loop = asyncio.get_running_loop()
         if self._room > 0:
             self._room -= 1
         else:
             self._queue.append(turn := loop.create_future())
             await turn
-        timer = loop.call_later(self._begun_s, self._leave)
-        try:
-            yield
-        finally:
-            if loop.time() < timer.when():
-                timer.cancel()
-                self._leave()
+        return loop.call_later(self._begun_s, self._leave)
+
+    def over(self, timer: asyncio.TimerHandle) -> None:
+        if asyncio.get_running_loop().time() < timer.when():
+            timer.cancel()
+            self._leave()
 
     def _leave(self) -> None:
         while self._queue:

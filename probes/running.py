@@ -29,6 +29,9 @@ take turns one is always free: a slow service never holds up the schedule."""
 MOST_UNDER_WAY = 1000
 """Most of them wait for slow services; what is not claimed waits for a free place."""
 
+FIRST = 100
+"""Claimed at once where nothing is under way: what is measured while more is claimed costs no time."""
+
 OWN_FILES, FILES_OF_A_RUN = 200, 2
 
 LOOK_AGAIN_S = 0.25
@@ -57,11 +60,13 @@ def work(*, take_up_s: float = TAKE_UP_S) -> int:
         return 0
     with ExitStack() as turn:
         turn.callback(_taking_up.release)
-        claims = claim(now=timezone.now(), most=min(places(), BATCH))
+        claims = claim(now=timezone.now(), most=min(places(), FIRST))
         if not claims:
             return 0
         with Stopwatches(policy()) as stopwatches:
             stopwatches.start(claims)
+            if len(claims) == FIRST:
+                _take_more(stopwatches)
             saved = _take_up(stopwatches, until=time.monotonic() + take_up_s)
             turn.close()
             return saved + _see_out(stopwatches, until=time.monotonic() + RUN_S)
@@ -69,12 +74,16 @@ def work(*, take_up_s: float = TAKE_UP_S) -> int:
 
 def _take_up(stopwatches: Stopwatches, *, until: float) -> int:
     """Go on claiming while there is work, at most until then."""
-    saved, most = 0, places()
+    saved = 0
     while stopwatches.under_way and time.monotonic() < until and not _stopping.value:
         saved += _save(stopwatches)
-        if (free := most - stopwatches.under_way) > 0:
-            stopwatches.start(claim(now=timezone.now(), most=min(free, BATCH)))
+        _take_more(stopwatches)
     return saved
+
+
+def _take_more(stopwatches: Stopwatches) -> None:
+    if (free := places() - stopwatches.under_way) > 0:
+        stopwatches.start(claim(now=timezone.now(), most=min(free, BATCH)))
 
 
 def _see_out(stopwatches: Stopwatches, *, until: float) -> int:

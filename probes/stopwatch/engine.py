@@ -93,7 +93,8 @@ class _User:
         self.connection: Connection | None = None
 
     async def work(self, turns: Iterator[int], *, start_after: float, end: float) -> None:
-        await asyncio.sleep(start_after)  # users that start together would queue behind each other
+        if start_after:
+            await asyncio.sleep(start_after)  # users that start together would queue behind each other
         for turn in turns:
             payload = self.plan.payloads[turn % len(self.plan.payloads)]
             await self.one(payload, counted=turn >= self.plan.warm_up)
