@@ -47,12 +47,16 @@ class _Told:
     points: list[Point] = field(default_factory=list)
 
 
-@transaction.atomic
 def finish(ended: Sequence[Ended], *, now: datetime) -> int:
     """Save runs that have ended; returns how many.
 
     A run that was given up meanwhile (its lease ran out) changes nothing more: its retry speaks for it.
     """
+    return _saved(ended, now) if ended else 0
+
+
+@transaction.atomic
+def _saved(ended: Sequence[Ended], now: datetime) -> int:
     if all(claimed.probe.kind != LOAD for claimed, _ in ended):
         soon()  # what is forgotten in a crash is measured again; a load run took too long for that
     ours = _still_ours(ended)

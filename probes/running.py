@@ -18,7 +18,7 @@ from accounts.models import User
 from outgoing.addresses import AddressPolicy
 from probes import heartbeat
 from probes.claiming import BATCH, LOAD, claim
-from probes.finishing import finish
+from probes.finishing import Ended, finish
 from probes.measuring import RUN_S, Stopwatches
 from probes.models import Probe, Run, RunState
 
@@ -73,11 +73,17 @@ def work(*, take_up_s: float = TAKE_UP_S) -> int:
 
 
 def _take_up(stopwatches: Stopwatches, *, until: float) -> int:
-    """Go on claiming while there is work, at most until then."""
+    """Go on claiming while there is work, at most until then: before what has ended is saved, so that more is measured meanwhile.
+
+    Once more where nothing is left under way: what was saved may have kept others of its service waiting.
+    """
     saved = 0
     while stopwatches.under_way and time.monotonic() < until and not _stopping.value:
-        saved += _save(stopwatches)
+        ended = _ended(stopwatches)
         _take_more(stopwatches)
+        saved += finish(ended, now=timezone.now())
+        if not stopwatches.under_way:
+            _take_more(stopwatches)
     return saved
 
 
@@ -89,14 +95,13 @@ def _take_more(stopwatches: Stopwatches) -> None:
 def _see_out(stopwatches: Stopwatches, *, until: float) -> int:
     saved = 0
     while stopwatches.under_way and time.monotonic() < until:
-        saved += _save(stopwatches)
+        saved += finish(_ended(stopwatches), now=timezone.now())
     return saved
 
 
-def _save(stopwatches: Stopwatches) -> int:
+def _ended(stopwatches: Stopwatches) -> list[Ended]:
     heartbeat.beat("worker", now=timezone.now())
-    ended = stopwatches.ended(wait_s=LOOK_AGAIN_S)
-    return finish(ended, now=timezone.now()) if ended else 0
+    return stopwatches.ended(wait_s=LOOK_AGAIN_S)
 
 
 def stop_taking_up() -> None:
