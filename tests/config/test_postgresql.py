@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+
 import psycopg
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import close_old_connections, connection
 from django.db.backends.postgresql import base
 
@@ -55,3 +58,25 @@ def test_what_the_server_tells_by_itself_ends_none(other) -> None:
     other.execute("NOTIFY told")
     close_old_connections()
     assert pid() == before
+
+
+def test_one_left_in_the_middle_of_a_statement_is_replaced() -> None:
+    before = pid()
+    leave_busy()
+    close_old_connections()
+    assert pid() != before
+
+
+def leave_busy() -> None:
+    """End a statement as a task that reaches its time limit does: by an exception out of a signal handler."""
+
+    def end(*_: object) -> None:
+        raise SoftTimeLimitExceeded
+
+    had = signal.signal(signal.SIGALRM, end)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with pytest.raises(SoftTimeLimitExceeded), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(1)")
+    finally:
+        signal.signal(signal.SIGALRM, had)
