@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -38,7 +38,7 @@ STORED = "another one is stored already for this KPI, subject, environment, time
 TWICE = "this KPI, subject, environment and time come twice in this batch, and say different things"
 
 MOST_SERIES = 2_000
-"""Of one KPI: more are no services, but something that changes with every measurement."""
+"""Of one KPI, which count and hold figures: more are no services, but something that changes with every measurement."""
 
 MEANING = ("unit", "reference", "reference_unit")
 """What a point's value was computed with."""
@@ -166,13 +166,15 @@ def _write(points: Sequence[Point], now: datetime, then: Then | None) -> tuple[R
     return receipt, rows
 
 
-def _keep_few(keys: Sequence[Key], known: Collection[Key]) -> None:
+def _keep_few(keys: Sequence[Key], known: Mapping[Key, Known]) -> None:
     """Raise Rejected for points that would give their KPI too many series. `known` are those that their KPIs have."""
-    fresh = set(keys) - set(known)
-    size = Counter(key[0] for key in (*known, *fresh))
+    fresh = {key for key in keys if key not in known or (known[key].enabled and known[key].at is None)}
+    if not fresh:
+        return
+    size = Counter(key[0] for key in (*fresh, *(key for key, one in known.items() if one.enabled and one.at is not None)))
     if wrong := [index for index, key in enumerate(keys) if key in fresh and size[key[0]] > MOST_SERIES]:
         told = f"its KPI would have more than {MOST_SERIES:,} series: name services, not what is new with every measurement"
-        raise Rejected([(index, "subject", told) for index in wrong])
+        raise Rejected([(index, "subject", f"{told}, and set strays aside") for index in wrong])
 
 
 def _key(point: Point) -> Key:
@@ -194,8 +196,8 @@ def _series(there: Iterable[Known], keys: Sequence[Key]) -> dict[Key, Known]:
     Raises Rejected where they would be too many.
     """
     known = {_key_of(one): one for one in there}
+    _keep_few(keys, known)
     if missing := sorted(set(keys) - known.keys()):
-        _keep_few(keys, known)
         storing.insert_missing(Series, ["kpi", "subject", "environment", "enabled"], [(*key, True) for key in missing])
         known = {_key_of(one): one for one in current.read({key[0] for key in keys})}
     return known

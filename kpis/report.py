@@ -35,7 +35,7 @@ SPANS: dict[str, tuple[str, timedelta | None]] = {
 }
 BESIDE = timedelta(minutes=15)
 MOST_POINTS = 400
-MOST_SERIES, MOST_LISTED = 5, 100
+MOST_DRAWN, MOST_LISTED = 5, 100
 """Drawn in the chart, and listed below it."""
 
 MOST_DISTRIBUTION = timedelta(days=7)
@@ -172,7 +172,7 @@ def _courses(kpi: KPI, rows: Sequence[SeriesStanding], start: datetime, end: dat
     """What the KPI is judged by comes first, with its samples: the series that stands for it, or all of them combined."""
     alone = _alone(kpi, rows)
     found = [] if alone or not rows else [(kpi.get_across_display(), history(kpi, start=start, end=end, points=MOST_POINTS))]
-    for row in rows[:MOST_SERIES]:
+    for row in rows[:MOST_DRAWN]:
         first = alone and not found
         one = history(
             kpi, start=start, end=end, points=MOST_POINTS, subject=row.subject, environment=row.environment, samples=first

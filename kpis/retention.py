@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
+from kpis import locking
 from kpis.alerting import State
 from kpis.models import (
     Delivery,
@@ -35,6 +36,7 @@ RECEIPTS_KEPT = timedelta(days=7)
 class Pruned:
     measurements: int
     hours: int
+    series: int
     receipts: int
     incidents: int
     messages: int
@@ -53,11 +55,12 @@ def prune(*, now: datetime) -> Pruned:
     """
     hours_since = bucket(now - timedelta(days=getattr(settings, "KEEP_HOURS_DAYS", 730)), "day")
     measurements, hours = _prune_series(raw_from(now), hours_since)
+    series = _drop_empty(now)
     receipts = _delete(IngestReceipt.objects.filter(at__lt=now - RECEIPTS_KEPT))
     since = now - timedelta(days=getattr(settings, "KEEP_ALERTS_DAYS", 730))
     incidents = _delete(_past_alerts(since))
     alone = Message.objects.filter(deliveries=None, created_at__lt=since, state__in=(MessageState.SENT, MessageState.DEAD))
-    return Pruned(measurements, hours, receipts, incidents, _delete(alone))
+    return Pruned(measurements, hours, series, receipts, incidents, _delete(alone))
 
 
 def _prune_series(raw_since: datetime, hours_since: datetime) -> tuple[int, int]:
@@ -72,6 +75,24 @@ def _prune_series(raw_since: datetime, hours_since: datetime) -> tuple[int, int]
         if hour and hour < hours_since:
             hours += _delete(Rollup.objects.filter(series_id=pk, resolution="hour", at__lt=hours_since))
     return measurements, hours
+
+
+def _drop_empty(now: datetime) -> int:
+    """Delete series that hold nothing any more, as where all that came for a misspelt subject was taken back.
+
+    What is set aside stays: made anew by the next measurement it would count again.
+    """
+    total = 0
+    for kpi in list(_empty().order_by().values_list("kpi", flat=True).distinct()):
+        with transaction.atomic():
+            locking.states([kpi], now=now)  # who stores into a series has read that it is there behind the same lock
+            total += _empty().filter(kpi=kpi).delete()[0]
+    return total
+
+
+def _empty() -> QuerySet[Series]:
+    rows = [model.objects.filter(series=OuterRef("pk")) for model in (Measurement, Rollup)]
+    return Series.objects.filter(*(~Exists(found) for found in rows), enabled=True, current=None)
 
 
 def _past_alerts(since: datetime) -> QuerySet[Incident]:

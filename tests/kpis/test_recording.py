@@ -128,6 +128,31 @@ def test_a_kpi_has_no_more_series_than_services(monkeypatch: pytest.MonkeyPatch,
     assert record(many[:3], now=NOW).stored == 3
 
 
+@pytest.mark.parametrize("cleaned", ["set aside", "taken back"])
+def test_a_kpi_that_was_cleaned_up_at_its_limit_takes_a_new_series(monkeypatch: pytest.MonkeyPatch, cleaned: str) -> None:
+    monkeypatch.setattr(recording, "MOST_SERIES", 1)
+    kpi = make_kpi()
+    record_values(kpi, [1], subject="stray")
+    with pytest.raises(Rejected, match="set strays aside"):
+        record_values(kpi, [1], subject="orders")
+    if cleaned == "set aside":
+        Series.objects.update(enabled=False)
+    else:
+        withdraw(origin="test:0", now=NOW)
+    assert record_values(kpi, [1], subject="orders").stored == 1
+
+
+def test_what_is_set_aside_is_stored_at_the_limit_too_and_what_is_empty_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording, "MOST_SERIES", 1)
+    kpi = make_kpi()
+    Series.objects.create(kpi=kpi, subject="aside", enabled=False)
+    Series.objects.create(kpi=kpi, subject="empty")
+    record_values(kpi, [1], subject="orders")
+    assert record_values(kpi, [1], subject="aside").stored == 1
+    with pytest.raises(Rejected):
+        record_values(kpi, [1], subject="empty")
+
+
 def test_mean_is_weighted_by_count() -> None:
     kpi = make_kpi()
     record([point(kpi=kpi, value=0.0, count=999), point(kpi=kpi, value=1000.0, origin="run:2")], now=NOW)

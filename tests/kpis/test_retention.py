@@ -1,4 +1,4 @@
-"""How long alerts are kept. What becomes of measurements is tried with their rollups."""
+"""How long alerts and empty series are kept. What becomes of measurements is tried with their rollups."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from kpis.models import Channel, Delivery, Incident, Message, Transition
+from kpis.models import Channel, Delivery, Incident, Message, Series, Transition
+from kpis.recording import withdraw
 from kpis.retention import prune
-from tests.kpis.factories import NOW, make_kpi
+from tests.kpis.factories import NOW, make_kpi, record_values
 
 pytestmark = [pytest.mark.django_db, pytest.mark.databases]
 LONG_AGO = NOW - timedelta(days=800)
@@ -72,3 +73,13 @@ def test_a_digest_stays_while_one_of_its_alerts_does() -> None:
     Message.objects.exclude(pk=first.message_id).delete()
     found = prune(now=NOW)
     assert (found.incidents, found.messages) == (1, 0)
+
+
+def test_a_series_that_holds_nothing_is_dropped_unless_it_is_set_aside() -> None:
+    kpi = make_kpi()
+    record_values(kpi, [1], subject="typo")
+    withdraw(origin="test:0", now=NOW)
+    Series.objects.create(kpi=kpi, subject="aside", enabled=False)
+    record_values(kpi, [1], subject="orders")
+    assert prune(now=NOW).series == 1
+    assert sorted(Series.objects.values_list("subject", flat=True)) == ["aside", "orders"]
