@@ -77,7 +77,7 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """The library reads where a redirect leads though none is followed, and breaks on what is no address."""
         response = await super().handle_async_request(request)
-        if "location" in response.headers and not _is_address(request.url, response.headers["location"]):
+        if response.has_redirect_location and not _is_address(request.url, response.headers["location"]):
             await response.aclose()
             raise httpx.RemoteProtocolError(NO_ADDRESS)
         return response
@@ -88,7 +88,7 @@ def _is_address(base: httpx.URL, place: str) -> bool:
         whole = httpx.URL(urljoin(str(base), place))
     except (ValueError, httpx.InvalidURL):
         return False
-    return whole.scheme in ("http", "https") and bool(whole.host)
+    return bool(whole.scheme and whole.host)
 
 
 def client(policy: AddressPolicy) -> httpx.AsyncClient:

@@ -134,9 +134,15 @@ def test_routes_that_answer_below_another_address_are_told(scripted: Any) -> Non
     assert (one.routes_below, one.routes[0].good, proposals(one)[0].params) == (f"{url}/api", False, {"paths": ["/"]})
 
 
-def test_where_it_sends_on_to_is_said_and_not_followed(scripted: Any) -> None:
-    one = found(scripted(always("302 Found", "", "Location: https://elsewhere.example/\r\n")))
-    assert (one.reachable, one.redirect) == (True, "https://elsewhere.example/")
+@pytest.mark.parametrize("place", ["https://elsewhere.example/", "myapp://login"])
+def test_where_it_sends_on_to_is_said_and_not_followed(scripted: Any, place: str) -> None:
+    one = found(scripted(always("302 Found", "", f"Location: {place}\r\n")))
+    assert (one.reachable, one.base.status if one.base else 0, one.redirect) == (True, 302, place)
+
+
+def test_what_an_answer_that_sends_nowhere_says_of_its_place_does_not_matter(scripted: Any) -> None:
+    one = found(scripted(always("200 OK", "", "Location: urn:uuid:1\r\n")))
+    assert (one.error, one.redirect) == ("", "")
 
 
 @pytest.mark.parametrize("place", ["javascript:alert(1)", "http://["])
