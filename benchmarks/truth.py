@@ -39,14 +39,15 @@ def can_build(*, tls: bool = False) -> bool:
 
 
 @contextmanager
-def target(certificate: Path | None = None) -> Iterator[str]:
-    """Its address while it runs."""
+def target(certificate: Path | None = None, *, first: bool = True) -> Iterator[str]:
+    """Its address while it runs; `first` where it must not wait for anything else on the machine."""
     with tempfile.TemporaryDirectory() as folder:
         program = f"{folder}/truth"
         more = ["-DTLS", "-lssl", "-lcrypto"] if certificate else []
         subprocess.run(["cc", "-O2", "-o", program, SOURCE, *more], check=True)
         process = subprocess.Popen([program, *([certificate] if certificate else [])], stdout=subprocess.PIPE)
-        pin(process.pid, TARGET_CORE)
+        if first:
+            pin(process.pid, TARGET_CORE)
         assert process.stdout is not None
         try:
             yield f"http{'s' if certificate else ''}://127.0.0.1:{int(process.stdout.readline())}"
