@@ -78,7 +78,7 @@ def check_place(text: str) -> None:
     check_signs(text)
     if text.startswith(("http://", "https://")):
         check_url(text.partition("?")[0])
-    elif text.startswith("//") or ":" in text.partition("/")[0]:
+    elif text.startswith("//") or ":" in text.partition("?")[0].partition("/")[0]:
         raise Refused("write a path such as /metrics, or a full address with http:// or https://")
 
 

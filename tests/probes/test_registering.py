@@ -54,6 +54,11 @@ def test_what_cannot_be_measured_is_refused(fields: dict[str, Any], field: str, 
     assert Service.objects.count() == 0
 
 
+@pytest.mark.parametrize("place", ["/metrics", "metrics", "metrics?match[]=a:b", "/federate?match[]={job=~'a:b'}", "/a:b"])
+def test_metrics_are_at_any_path_below_the_base_address(place: str) -> None:
+    assert save_service(service=unsaved(metrics_url=place), actor=None).metrics_url == place
+
+
 def test_registering_and_changing_is_written_into_the_trail_without_secrets(people: Any) -> None:
     service = save_service(service=unsaved(headers={"Authorization": "Bearer s3cret"}), actor=people.engineer)
     service.name = "Orders 2"
