@@ -5,9 +5,14 @@ from __future__ import annotations
 from urllib.parse import urljoin
 
 
+def is_full(address: str) -> bool:
+    """Whether an address says itself on which host it is."""
+    return address.startswith(("http://", "https://"))
+
+
 def below(base_url: str, address: str) -> str:
     """A full address as it stands; any other, with a slash in front or without, begins below the base address."""
-    if address.startswith(("http://", "https://")):
+    if is_full(address):
         return address
     # "./" keeps a colon in the first part of the path from being read as a scheme
     return urljoin(base_url.rstrip("/") + "/", "./" + address.lstrip("/"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,17 @@ from probes.kinds import kind_choices, kinds
 from probes.models import Probe, Service
 from probes.openapi import PATH
 from probes.proposing import Proposal, beside, name_of, paths, proposals, slug_of, suggested, units
-from probes.registering import SECRETS, Order, Wrong, check_addresses, check_headers, check_url, headers_of
+from probes.registering import (
+    SECRETS,
+    Order,
+    Wrong,
+    check_addresses,
+    check_headers,
+    check_path,
+    check_place,
+    check_url,
+    headers_of,
+)
 
 SEALED_S = 3600
 """So long a registration may take before its secrets must be typed again."""
@@ -67,13 +77,13 @@ class AddressForm(Styled, forms.Form):
 
     def clean_base_url(self) -> str:
         url = str(self.cleaned_data["base_url"]).strip()
-        return _reachable(url if "://" in url else f"http://{url}")
+        return _taken(check_url, url if "://" in url else f"http://{url}")
 
     def clean_metrics_url(self) -> str:
-        url = str(self.cleaned_data["metrics_url"]).strip()
-        if url.startswith("http"):
-            _reachable(url.partition("?")[0])
-        return url
+        return _taken(check_place, self.cleaned_data["metrics_url"])
+
+    def clean_health_path(self) -> str:
+        return _taken(check_path, self.cleaned_data["health_path"])
 
     def clean_headers(self) -> dict[str, str]:
         try:
@@ -99,12 +109,12 @@ class AddressForm(Styled, forms.Form):
         return {name: value for name, value in known.items() if value != FORGET}
 
 
-def _reachable(url: str) -> str:
+def _taken(check: Callable[[str], None], place: str) -> str:
     try:
-        check_url(url)
+        check(place)
     except Refused as refused:
         raise forms.ValidationError(str(refused)) from None
-    return url
+    return place
 
 
 class AnyPath(forms.MultipleChoiceField):

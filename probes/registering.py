@@ -17,6 +17,7 @@ from accounts.models import User
 from kpis.models import KPI
 from kpis.units import UnitMismatch, factor
 from outgoing.addresses import Refused, checked_url, literal_address, port_of
+from probes.addresses import is_full
 from probes.kinds import kinds
 from probes.kinds.base import Outcome
 from probes.models import Feed, Probe, Run, RunState, Service
@@ -75,11 +76,29 @@ def check_signs(text: str) -> None:
 
 def check_place(text: str) -> None:
     """Refuse what is neither a path below the base address nor a full address that could be reached. Raises Refused."""
+    if not is_full(text):
+        return check_path(text, "write a path such as /metrics, or a full address with http:// or https://")
     check_signs(text)
-    if text.startswith(("http://", "https://")):
-        check_url(text.partition("?")[0])
-    elif text.startswith("//") or ":" in text.partition("?")[0].partition("/")[0]:
-        raise Refused("write a path such as /metrics, or a full address with http:// or https://")
+    check_url(text.partition("?")[0])
+
+
+def check_path(text: str, wanted: str = "write a path such as /health: it begins below the base address") -> None:
+    """Refuse what is no path below the base address, saying what is wanted. Raises Refused."""
+    check_signs(text)
+    if text.startswith("//") or ":" in text.partition("?")[0].partition("/")[0]:
+        raise Refused(wanted)
+
+
+def check_places(places: Mapping[str, str]) -> None:
+    """Raises Wrong for metrics or a health path (by the names of their fields) that could never be reached.
+
+    Metrics may be on another host; health is asked where load goes, with the service's secrets.
+    """
+    for field, check in (("metrics_url", check_place), ("health_path", check_path)):
+        try:
+            check(places[field])
+        except Refused as refused:
+            raise Wrong({field: str(refused)}) from None
 
 
 @transaction.atomic
@@ -109,14 +128,12 @@ def check_service(service: Service) -> None:
     """Raises Wrong for what could never be measured, or would stand in the way of a page."""
     if service.slug in TAKEN_SLUGS:
         raise Wrong({"slug": f"“{service.slug}” is an address of its own here: choose another."})
-    field = "base_url"
     try:
         check_signs(service.base_url)
         check_url(service.base_url)
-        for field in ("metrics_url", "health_path"):
-            check_place(getattr(service, field))
     except Refused as refused:
-        raise Wrong({field: str(refused)}) from None
+        raise Wrong({"base_url": str(refused)}) from None
+    check_places({"metrics_url": service.metrics_url, "health_path": service.health_path})
     if len(service.tags) > MOST_TAGS or any(len(tag) > LONGEST_TAG for tag in service.tags):
         raise Wrong({"tags": f"At most {MOST_TAGS} tags of at most {LONGEST_TAG} characters."})
     check_addresses(service)

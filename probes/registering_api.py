@@ -27,7 +27,7 @@ from probes.fleet import ACTIONS, TooMany
 from probes.importing import Asked, entries_of, load
 from probes.models import Service
 from probes.reach import changeable, unrestricted, visible
-from probes.registering import Wrong, check_headers
+from probes.registering import Wrong, check_headers, check_places
 from probes.running import policy
 
 
@@ -62,6 +62,7 @@ def look(request: Request) -> Response:
     wanted = dict(serializer.validated_data)
     try:
         check_headers(wanted.get("headers", {}))
+        check_places(wanted)
     except Wrong as wrong:
         raise problem(wrong) from None
     found = asyncio.run(discover(policy=policy(), clock=timezone.now, **wanted))

@@ -9,6 +9,7 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from kpis.readings import Reading
+from probes.addresses import is_full
 from probes.kinds.base import Measured, Outcome, Target, Tools
 from probes.load import guard, judging, notation
 from probes.load.judging import Figures, Limits
@@ -25,6 +26,7 @@ METRICS = {
 DEFAULT_INTERVAL_S = 86400
 TIMED = True
 BOTTLENECK = "the generator was the bottleneck"
+ELSEWHERE = "Its health path is a full address, and load goes to the base address alone: make it a path such as /health."
 
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,6 +86,8 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def measure(target: Target, params: Params, tools: Tools) -> Measured:
+    if is_full(target.health_path):  # stored before it had to be a path: its host is not the one that load connects to
+        return Measured(outcome=Outcome.REFUSED, reason="address", error=ELSEWHERE)
     if tools.generate is None:
         return Measured(outcome=Outcome.INVALID, reason="no load worker", error="Load runs are carried out by the load worker.")
     try:

@@ -12,6 +12,7 @@ import pytest
 from outgoing.addresses import AddressPolicy
 from probes.addresses import below
 from probes.discovery import Found, discover
+from probes.kinds.load import ELSEWHERE
 from tests.probes.test_hostile import KINDS, probed
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -60,6 +61,11 @@ def test_every_kind_asks_below_the_base_address(scripted: Any, name: str) -> Non
     probed(f"{scripted(serving({}, asked))}/good", kind, params)
     assert asked
     assert [path for path in asked if not path.startswith("/good/")] == []
+
+
+def test_load_is_refused_where_a_full_address_of_health_was_stored() -> None:
+    run = probed("http://127.0.0.1:9", "load", {}, health_path="http://other.example/health")
+    assert (run.outcome, run.error) == ("refused", ELSEWHERE)
 
 
 @pytest.mark.parametrize("place", ["/good/metrics", "/metrics"])

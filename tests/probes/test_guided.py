@@ -70,17 +70,19 @@ def test_a_service_is_found_described_fed_and_saved_at_the_end(as_engineer: Clie
 
 
 @pytest.mark.parametrize(
-    ("base_url", "why"),
+    ("field", "address", "why"),
     [
-        ("http://169.254.169.254", "never reached"),
-        ("http://10.0.0.1", "PROBE_ALLOW"),
-        ("gopher://a", "only http"),
-        ("", "required"),
+        ("base_url", "http://169.254.169.254", "never reached"),
+        ("base_url", "http://10.0.0.1", "PROBE_ALLOW"),
+        ("base_url", "gopher://a", "only http"),
+        ("base_url", "", "required"),
+        ("metrics_url", "javascript:alert(1)", "write a path"),
+        ("health_path", "http://other.example/health", "write a path"),
     ],
 )
-def test_an_address_that_is_refused_is_explained(as_engineer: Client, base_url: str, why: str) -> None:
-    page = text(as_engineer.post(URL, {"base_url": base_url, "go": "look"}), 422)
-    assert why in page[page.index('name="base_url"') :].split("</div>")[0]
+def test_an_address_that_is_refused_is_explained(as_engineer: Client, dead_url: str, field: str, address: str, why: str) -> None:
+    page = text(as_engineer.post(URL, {"base_url": dead_url, field: address, "go": "look"}), 422)
+    assert why in page[page.index(f'name="{field}"') :].split("</div>")[0]
 
 
 def test_a_name_that_leads_where_it_may_not_is_refused_and_noted(as_engineer: Client, people: Any, settings: Any) -> None:

@@ -31,6 +31,7 @@ def unsaved(**fields: Any) -> Service:
         ({"metrics_url": "//169.254.169.254/x"}, "metrics_url", "write a path"),
         ({"metrics_url": "/a\r\nX: y"}, "metrics_url", "line breaks"),
         ({"health_path": "javascript:alert(1)"}, "health_path", "write a path"),
+        ({"health_path": "http://other.example/health"}, "health_path", "write a path such as /health"),
         ({"tags": ["a"] * 51}, "tags", "At most 50"),
         ({"tags": ["a" * 61]}, "tags", "At most 50"),
         ({"base_url": "http://127.0.0.1:1"}, "base_url", "PROBE_ALLOW"),

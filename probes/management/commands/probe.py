@@ -13,7 +13,7 @@ from django.utils import timezone
 from kpis.models import KPI
 from probes import manifest, showing
 from probes.discovery import discover
-from probes.registering import Wrong, check_headers, headers_of
+from probes.registering import Wrong, check_headers, check_places, headers_of
 from probes.running import policy
 
 
@@ -33,6 +33,7 @@ class Command(BaseCommand):
         try:
             headers = headers_of("\n".join(options["header"]))
             check_headers(headers)
+            check_places({"metrics_url": options["metrics"], "health_path": options["health"]})
         except Wrong as wrong:
             raise CommandError(str(wrong)) from None
         found = asyncio.run(
