@@ -76,10 +76,11 @@ def check_signs(text: str) -> None:
 
 def check_place(text: str) -> None:
     """Refuse what is neither a path below the base address nor a full address that could be reached. Raises Refused."""
-    if not is_full(text):
-        return check_path(text, "write a path such as /metrics, or a full address with http:// or https://")
-    check_signs(text)
-    check_url(text.partition("?")[0])
+    if is_full(text):
+        check_signs(text)
+        check_url(text.partition("?")[0])
+    else:
+        check_path(text, "write a path such as /metrics, or a full address with http:// or https://")
 
 
 def check_path(text: str, wanted: str = "write a path such as /health: it begins below the base address") -> None:
