@@ -71,6 +71,9 @@ class Found:
     metrics_url: str = ""
     scrape: Scrape | None = None
     metrics_error: str = ""
+    metrics_beside: str = ""
+    """Metrics of the same host that do not lie below the base address: they may be a gateway's, or another service's."""
+
     health: Answer | None = None
     title: str = ""
     interface: str = ""
@@ -157,23 +160,24 @@ async def _look(asker: Asker, found: Found, metrics_url: str, health_path: str) 
     answers_all = nowhere[0].good
     pages_tell = nowhere[0].status is not None and not answers_all
     (at, scrape, why), health, routes = await asyncio.gather(
-        _metrics(asker, [metrics_url] if metrics_url else _also_at_origin(asker, METRICS)),
+        _metrics(asker, [metrics_url] if metrics_url else METRICS),
         _health(asker, [health_path] if health_path else [*told, *HEALTH], pages_tell),
         _try_routes(asker, interface.routes if interface else [], answers_all),
     )
-    below = await _below(asker, [tried for tried in routes if tried.answer])
+    beside = [] if scrape or metrics_url else _beside(asker, METRICS)
     return replace(
-        found, metrics_url=at, routes_below=below, scrape=scrape, metrics_error=why, health=health, interface=where,
-        routes=routes,
+        found, metrics_url=at, scrape=scrape, metrics_error=why, health=health, interface=where, routes=routes,
+        metrics_beside=(await _metrics(asker, beside))[0],
+        routes_below=await _below(asker, [tried for tried in routes if tried.answer]),
         title=interface.title if interface else "", others=interface.others if interface else 0, answers_all=answers_all,
         interface_error=unread,
     )  # fmt: skip
 
 
-def _also_at_origin(asker: Asker, paths: Sequence[str]) -> list[str]:
-    """Below the base address first; where that has a path, also beside it, as full addresses."""
+def _beside(asker: Asker, paths: Sequence[str]) -> list[str]:
+    """The same paths beside a base address that has one itself, as full addresses."""
     origin = urljoin(asker.base_url, "/")
-    return [*paths, *(below(origin, path) for path in paths if checked_url(asker.base_url).path.strip("/"))]
+    return [below(origin, path) for path in paths if checked_url(asker.base_url).path.strip("/")]
 
 
 async def _metrics(asker: Asker, candidates: Sequence[str]) -> tuple[str, Scrape | None, str]:
@@ -207,7 +211,7 @@ async def _interface(asker: Asker) -> tuple[str, openapi.Interface | None, str]:
     """Where the document is, and what it says; else why the first candidate that is there could not be read."""
     base_path = checked_url(asker.base_url).path
     said = ""
-    for path in _also_at_origin(asker, INTERFACE):
+    for path in (*INTERFACE, *_beside(asker, INTERFACE)):
         answer, page = await asker.get(path)
         if page is None:
             said = said or f"{path}: {answer.error}"

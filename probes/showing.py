@@ -49,6 +49,7 @@ def as_data(found: Found, kpis: Sequence[KPI]) -> dict[str, Any]:
         "tls": {"version": shown.version, "expires_at": shown.expires_at.isoformat()} if shown else None,
         "metrics": {"url": found.metrics_url, "preset": scrape.preset.name, "series": len(scrape.samples)} if scrape else None,
         "metrics_error": found.metrics_error,
+        "metrics_beside": found.metrics_beside,
         "health": _answer(found.health),
         "openapi_error": found.interface_error,
         "openapi": {"url": found.interface, "title": found.title, "left_out": found.others} if found.interface else None,
@@ -76,6 +77,8 @@ def lines(found: Found, kpis: Sequence[KPI]) -> Iterator[str]:
             yield f"           {lacking}"
     else:
         yield f"Metrics    none found: {found.metrics_error}{': give a secret header' if found.metrics_want_a_key else ''}"
+        if found.metrics_beside:
+            yield f"           {found.metrics_beside} lies beside the base address: if it is its own, look again with --metrics"
     yield f"Health     {_said(found.health) if found.health else 'no path that says it is well'}"
     if found.interface:
         yield f"Routes     {len(found.routes)} to measure as they stand in {found.interface}, {found.others} others left out"

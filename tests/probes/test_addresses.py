@@ -13,6 +13,8 @@ from outgoing.addresses import AddressPolicy
 from probes.addresses import below
 from probes.discovery import Found, discover
 from probes.kinds.load import ELSEWHERE
+from probes.proposing import proposals
+from probes.showing import lines
 from tests.probes.test_hostile import KINDS, probed
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -50,8 +52,8 @@ def serving(pages: dict[str, str], asked: list[str]) -> Callable[..., Any]:
     return script
 
 
-def found(url: str) -> Found:
-    return asyncio.run(discover(url, policy=LOCAL, clock=lambda: AT))
+def found(url: str, metrics_url: str = "") -> Found:
+    return asyncio.run(discover(url, policy=LOCAL, clock=lambda: AT, metrics_url=metrics_url))
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -68,9 +70,17 @@ def test_load_is_refused_where_a_full_address_of_health_was_stored() -> None:
     assert (run.outcome, run.error) == ("refused", ELSEWHERE)
 
 
-@pytest.mark.parametrize("place", ["/good/metrics", "/metrics"])
-def test_the_metrics_that_were_found_are_those_that_runs_read(scripted: Any, place: str) -> None:
-    url = f"{scripted(serving({'/good/': 'hello', place: METRICS}, []))}/good"
-    one = found(url)
-    assert below(url, one.metrics_url) == url.removesuffix("/good") + place
+@pytest.mark.parametrize(("given", "place"), [("", "/good/metrics"), ("/stats", "/good/stats"), ("{}/metrics", "/metrics")])
+def test_the_metrics_that_were_found_are_those_that_runs_read(scripted: Any, given: str, place: str) -> None:
+    origin = scripted(serving({"/good/": "hello", place: METRICS}, []))
+    url = f"{origin}/good"
+    one = found(url, given.format(origin))
+    assert (below(url, one.metrics_url), one.metrics_beside) == (origin + place, "")
     assert probed(url, "memory", {}, metrics_url=one.metrics_url).error == ""
+
+
+def test_metrics_beside_the_base_address_are_told_and_not_taken(scripted: Any) -> None:
+    origin = scripted(serving({"/orders/": "hello", "/metrics": METRICS}, []))
+    one = found(f"{origin}/orders")
+    assert (one.metrics_url, one.metrics_beside, [probe.kind for probe in proposals(one)]) == ("", f"{origin}/metrics", ["http"])
+    assert f"{origin}/metrics lies beside the base address" in "\n".join(lines(one, []))
