@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from config.ports import free_port
 from config.preparing import prepare
+from config.settings import env_int
 from config.supervisor import Program, Supervisor
 
 HOST = "127.0.0.1"
@@ -23,8 +24,8 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("--demo", action="store_true", help="Load the demo data and run the demo service too.")
-        parser.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 8000))
-        parser.add_argument("--demo-port", type=int, default=int(os.environ.get("DEMO_PORT") or 8090))
+        parser.add_argument("--port", type=int, default=env_int("PORT", 8000))
+        parser.add_argument("--demo-port", type=int, default=env_int("DEMO_PORT", 8090))
 
     requires_system_checks: list[str] = []  # `make check` runs them; a start should be quick
 
