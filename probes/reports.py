@@ -182,7 +182,8 @@ def _why_failing(row: ProbeRow, now: datetime) -> str:
     """What its last run said, and when it is asked next."""
     text = (row.last.run.error if row.last else "") or f"{_share(row) * 100:.0f} % of its requests fail"
     later = row.probe.next_run_at
-    return f"{text}; asked again at {later:%H:%M:%S} UTC" if _failed(row) and later > now else text
+    day = "" if later.date() == now.date() else f"{later:%-d %b} "
+    return f"{text}; asked again at {day}{later:%H:%M:%S} UTC" if _failed(row) and later > now else text
 
 
 def _is_fresh(row: ProbeRow, now: datetime) -> bool:

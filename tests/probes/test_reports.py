@@ -69,6 +69,7 @@ def test_a_failure_outweighs_a_success_and_silence_outweighs_it_too() -> None:
     ("outcome", "due_in_s", "health", "why"),
     [
         ("failed", 600, "failing", "answered 404; asked again at 12:10:00 UTC"),
+        ("failed", 15 * 3600, "failing", "answered 404; asked again at 3 Mar 03:00:00 UTC"),
         ("timed_out", 600, "failing", "answered 404; asked again at 12:10:00 UTC"),
         ("failed", -10, "failing", "answered 404"),
         ("failed", -61, "silent", "No run has ended lately: Memory and CPU."),
