@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time, timedelta
 
-EARLIEST, LATEST = date(2000, 1, 1), date(2099, 12, 31)
+EARLIEST_DAY, LATEST_DAY = date(2000, 1, 1), date(2099, 12, 31)
 """Between them lies what people plan and measure: whatever is outside is a typing error."""
 
 _LEAP = re.compile(r"^(.*[T ]\d\d:\d\d:)60((?:[.,]\d+)?)(Z|[+-]\d\d:?\d\d)$")

@@ -15,7 +15,7 @@ from kpis.reductions import reduction
 from kpis.stats.histogram import Histogram
 from kpis.units import convert, factor, family
 
-EARLIEST = days.day_start(days.EARLIEST)
+EARLIEST = days.day_start(days.EARLIEST_DAY)
 AHEAD = timedelta(seconds=60)
 """How far a sender's clock may run before ours."""
 

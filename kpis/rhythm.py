@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 
 from dateutil.rrule import rrulestr
 
-from accounts.days import EARLIEST
+from accounts.days import EARLIEST_DAY
 
 SOON = timedelta(days=7)
 """How long before its day a review is due."""
@@ -48,7 +48,7 @@ def check(rule: str, first: date) -> None:
         raise BadRhythm("Say how often: FREQ=WEEKLY, FREQ=MONTHLY or FREQ=YEARLY.")
     if "FREQ=WEEKLY" in rule and seen - {"FREQ", "INTERVAL", "BYDAY"}:
         raise BadRhythm("A weekly review is told by INTERVAL and BYDAY alone.")
-    if first < EARLIEST:
+    if first < EARLIEST_DAY:
         raise BadRhythm("The first review is not before the year 2000.")
     try:
         comes = following(rule, first, first)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 import yaml
 
-from accounts.days import EARLIEST, LATEST
+from roadmap.limits import DAYS, is_day
 from roadmap.records import AlertRule, Benefit, Cost, LoadProfile, Phase, Record, Risk, Roadmap
 
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -66,7 +66,7 @@ def write(document: Document) -> str:
 def _check(document: Document) -> None:
     """What types cannot say: keys are unique where they must be, weeks in order, references lead somewhere."""
     if (path := next(_outside(document, "$"), None)) is not None:
-        raise Malformed(f"a day from {EARLIEST} to {LATEST}", path)
+        raise Malformed(DAYS, path)
     kpis = {str(kpi.get("key")) for kpi in document.scorecard.get("kpis", []) if isinstance(kpi, dict)}
     _unique([phase.number for phase in document.phases], "$.phases", "number")
     for place, phase in enumerate(document.phases):
@@ -94,8 +94,7 @@ def _check(document: Document) -> None:
 def _outside(value: Any, path: str) -> Iterator[str]:
     """The places of days and times that lie outside of what is planned."""
     if isinstance(value, date):
-        day = value.date() if isinstance(value, datetime) else value
-        if not EARLIEST <= day <= LATEST:
+        if not is_day(value.date() if isinstance(value, datetime) else value):
             yield path
     elif isinstance(value, Record):
         for name in value.__struct_fields__:

@@ -13,13 +13,13 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 
 from accounts import audit
-from accounts.days import EARLIEST, LATEST
 from accounts.models import User
 from accounts.versions import Row
 from kpis.loading import load_scorecard
 from kpis.models import KPI, Decision, Scorecard
 from roadmap import document as doc
 from roadmap import records
+from roadmap.limits import DAYS, is_day
 from roadmap.models import (
     AlertRule,
     Benefit,
@@ -74,8 +74,8 @@ def load(
     """Write a document in one transaction. Week 1 starts on `starts_on`, else as the file says, else on the Monday of
     this week; a roadmap that is there keeps its start unless one is given. A dry run tells the same and writes nothing.
     Raises Malformed."""
-    if starts_on is not None and not EARLIEST <= starts_on <= LATEST:
-        raise doc.Malformed(f"a day from {EARLIEST} to {LATEST}", "starts_on")
+    if starts_on is not None and not is_day(starts_on):
+        raise doc.Malformed(DAYS, "starts_on")
     receipt = Receipt(slug=document.roadmap.slug)
     try:
         with transaction.atomic():

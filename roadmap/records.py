@@ -8,9 +8,11 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from roadmap.limits import LONGEST_WEEKS, MOST_PHASES
+
 State = Literal["to_do", "in_progress", "blocked", "done", "dropped"]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
-Week = Annotated[int, msgspec.Meta(ge=1, le=520)]
+Week = Annotated[int, msgspec.Meta(ge=1, le=LONGEST_WEEKS)]
 Sign = Literal["<", "<=", ">", ">="]
 
 
@@ -89,7 +91,7 @@ class Gate(Record):
 
 
 class Phase(Record):
-    number: Annotated[int, msgspec.Meta(ge=0, le=1_000)]
+    number: Annotated[int, msgspec.Meta(ge=0, le=MOST_PHASES)]
     name: str
     week_from: Week
     week_to: Week

@@ -8,15 +8,14 @@ from decimal import Decimal
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 
-from accounts.days import EARLIEST, LATEST
+from accounts.days import EARLIEST_DAY, LATEST_DAY
 from kpis.points import MOST_VALUE
+from roadmap.limits import DAYS, LONGEST_WEEKS, MOST_PHASES
 
-LONGEST_WEEKS = 520
-MOST_PHASES = 1_000
 ONE_TO_FIVE = [MinValueValidator(1), MaxValueValidator(5)]
 
-_DAY = f"A day from {EARLIEST} to {LATEST}."
-DAY = [MinValueValidator(EARLIEST, _DAY), MaxValueValidator(LATEST, _DAY)]
+_DAY = f"{DAYS.capitalize()}."
+DAY = [MinValueValidator(EARLIEST_DAY, _DAY), MaxValueValidator(LATEST_DAY, _DAY)]
 
 WEEK = [MinValueValidator(1), MaxValueValidator(LONGEST_WEEKS)]
 PHASE = [MaxValueValidator(MOST_PHASES)]
