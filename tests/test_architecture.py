@@ -27,7 +27,7 @@ PURE = [
     "kpis/drawing.py", "kpis/stats/*.py", "kpis/formats/*.py", "probes/instrument.py", "probes/addresses.py", "probes/kinds/*.py",
     "probes/stopwatch/*.py", "probes/load/*.py", "probes/metrics/*.py", "probes/sources/*.py", "outgoing/addresses.py",
     "roadmap/roi.py", "roadmap/rates.py", "roadmap/limits.py", "roadmap/records.py",
-    "roadmap/risk.py", "roadmap/schedule.py", "roadmap/gates.py", "roadmap/drawing.py", "roadmap/wording.py",
+    "roadmap/risk.py", "roadmap/schedule.py", "roadmap/gates.py", "roadmap/drawing/*.py", "roadmap/wording.py",
 ]  # fmt: skip
 CLOCKS = {f"{owner}.{name}" for owner in ("datetime", "date", "timezone") for name in ("now", "today", "utcnow")} | {"time.time"}
 

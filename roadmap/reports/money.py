@@ -10,7 +10,8 @@ from decimal import Decimal, InvalidOperation
 from django.db.models import Prefetch
 
 from kpis.models import KPI
-from roadmap import drawing, judging, roi
+from roadmap import judging, roi
+from roadmap.drawing.flow import FlowChart, flow_chart
 from roadmap.models import Benefit, BenefitKpi, Cost, CostEntry, CostKind, Roadmap
 from roadmap.reports.phases import Standings
 from roadmap.wording import SYMBOLS, percent, whole_money
@@ -100,8 +101,8 @@ class MoneyReport:
         return next((row for row in self.stated if not row.agrees), None)
 
     @property
-    def chart(self) -> drawing.FlowChart:
-        return drawing.flow_chart(
+    def chart(self) -> FlowChart:
+        return flow_chart(
             self.summary.cumulative,
             crossing=self.summary.payback_interpolated_months,
             symbol=SYMBOLS.get(self.currency, ""),

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from kpis.standing import Standing, counts
 from roadmap import headlines
-from roadmap.drawing import short_money
+from roadmap.drawing.flow import short_money
 from roadmap.judging import standings_of
 from roadmap.models import Roadmap
 from roadmap.reports.money import MoneyReport, money

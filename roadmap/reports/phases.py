@@ -12,7 +12,8 @@ from django.db.models import Prefetch, Q
 
 from kpis.models import Decision
 from kpis.standing import Standing
-from roadmap import drawing, gates, judging, schedule
+from roadmap import gates, judging, schedule
+from roadmap.drawing.timeline import Axis, PhaseBars, axis, phase_bars
 from roadmap.models import Gate, GateWaiver, Impact, Phase, Roadmap, Task
 from roadmap.reports.tasks import TaskRow, task_rows
 
@@ -69,7 +70,7 @@ class PhaseReport:
     state: str
     gate: GateReport
     impacts: tuple[Impact, ...]
-    bars: drawing.PhaseBars
+    bars: PhaseBars
 
     @property
     def promise(self) -> str:
@@ -89,7 +90,7 @@ class PlanReport:
     week: int
     weeks: int
     span: schedule.Span
-    axis: drawing.Axis
+    axis: Axis
     phases: tuple[PhaseReport, ...]
     progress: schedule.Progress
     planned_share: float | None
@@ -119,12 +120,12 @@ def plan(roadmap: Roadmap, current: Standings, *, now: datetime, number: int | N
     rows = _by_phase(task_rows(tasks if number is None else tasks.filter(phase__number=number)))
     today = now.date()
     weeks = max((phase.week_to for phase in everything), default=0)
-    ruler = drawing.axis(roadmap.starts_on, weeks, today, max((p.finished_on for p in everything if p.finished_on), default=None))
+    ruler = axis(roadmap.starts_on, weeks, today, max((p.finished_on for p in everything if p.finished_on), default=None))
     reports = tuple(phase_report(phase, rows.get(phase.pk, ()), current, ruler=ruler, now=now) for phase in shown)
     return _plan_report(roadmap, reports, ruler, weeks, today)
 
 
-def _plan_report(roadmap: Roadmap, reports: tuple[PhaseReport, ...], ruler: drawing.Axis, weeks: int, today: date) -> PlanReport:
+def _plan_report(roadmap: Roadmap, reports: tuple[PhaseReport, ...], ruler: Axis, weeks: int, today: date) -> PlanReport:
     works = [report.work for report in reports]
     share = schedule.planned_share(works, today)
     return PlanReport(
@@ -168,7 +169,7 @@ def _by_phase(rows: Sequence[TaskRow]) -> dict[int, tuple[TaskRow, ...]]:
     return {phase: tuple(group) for phase, group in groupby(rows, key=lambda row: row.phase_id)}
 
 
-def phase_report(phase: Phase, rows: Sequence[TaskRow], current: Standings, *, ruler: drawing.Axis, now: datetime) -> PhaseReport:
+def phase_report(phase: Phase, rows: Sequence[TaskRow], current: Standings, *, ruler: Axis, now: datetime) -> PhaseReport:
     today = now.date()
     span = schedule.span_of_weeks(phase.roadmap.starts_on, phase.week_from, phase.week_to)
     state = phase_state(phase, rows)
@@ -182,7 +183,7 @@ def phase_report(phase: Phase, rows: Sequence[TaskRow], current: Standings, *, r
         state=state,
         gate=gate_report(phase, rows, impacts, current, state=state, now=now),
         impacts=impacts,
-        bars=drawing.phase_bars(
+        bars=phase_bars(
             ruler,
             planned_first=span.first,
             planned_last=span.last,

@@ -12,7 +12,8 @@ from kpis import duty
 from kpis.evaluation import Status
 from kpis.models import KPI, Transition
 from kpis.standing import Standing
-from roadmap import drawing, judging, risk
+from roadmap import judging, risk
+from roadmap.drawing.matrix import Matrix, Placed, matrix
 from roadmap.models import Mitigation, MitigationState, Risk, RiskTrigger, Roadmap
 from roadmap.reports.phases import Standings
 from roadmap.reports.tasks import Person, person
@@ -82,7 +83,7 @@ class RiskRow:
 @dataclass(frozen=True, kw_only=True)
 class RiskReport:
     rows: tuple[RiskRow, ...]
-    matrix: drawing.Matrix
+    matrix: Matrix
     today: date
 
     @property
@@ -112,7 +113,7 @@ def risks(roadmap: Roadmap, current: Standings, *, now: datetime) -> RiskReport:
     breached = [pk for pk, standing in current.items() if standing.status == Status.BREACHED]
     breaches = duty.breaches(breached) if breached else {}
     rows = [risk_row(f"R{number}", row, current, breaches, now=now) for number, row in enumerate(found, start=1)]
-    drawn = drawing.matrix([_placed(row) for row in rows if row.judged.status != "closed"], risk.BANDS)
+    drawn = matrix([_placed(row) for row in rows if row.judged.status != "closed"], risk.BANDS)
     rows.sort(key=lambda row: (not row.judged.triggered, -(row.judged.current.score if row.judged.current else 0)))
     return RiskReport(rows=tuple(rows), matrix=drawn, today=now.date())
 
@@ -145,9 +146,9 @@ def _mitigation(row: Mitigation, today: date) -> MitigationRow:
     return MitigationRow(mitigation=row, icon=icon, look=look, late_days=late, owner=person(row.owner))
 
 
-def _placed(row: RiskRow) -> drawing.Placed:
+def _placed(row: RiskRow) -> Placed:
     inherent, now = row.judged.inherent, row.judged.current
-    return drawing.Placed(
+    return Placed(
         text=row.label,
         inherent=(inherent.likelihood, inherent.impact) if inherent else None,
         current=(now.likelihood, now.impact) if now else None,

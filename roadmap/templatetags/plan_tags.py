@@ -14,7 +14,8 @@ from django.utils.safestring import SafeString, mark_safe
 
 from accounts.templatetags.ui import dated, icon
 from roadmap import wording
-from roadmap.drawing import Axis, Bar, short_money
+from roadmap.drawing.flow import short_money
+from roadmap.drawing.timeline import Axis, Bar
 from roadmap.reports.phases import PhaseReport
 from roadmap.reports.tasks import Person, TaskRow
 from roadmap.roi import Realised

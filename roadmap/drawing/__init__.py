@@ -1,0 +1,1 @@
+"""Geometry of the plan's drawings, as numbers for SVG attributes. Pure."""
