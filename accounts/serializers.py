@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -24,12 +25,11 @@ class PersonField(serializers.SlugRelatedField):
 class Strict(serializers.Serializer):
     """Refuses what it does not know or what cannot be written, instead of dropping it in silence."""
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def to_internal_value(self, data: Any) -> Any:
         writable = {name for name, field in self.fields.items() if not field.read_only}
-        unknown = sorted(set(self.initial_data) - writable)
-        if unknown:
+        if unknown := sorted(set(data) - writable) if isinstance(data, Mapping) else []:
             raise serializers.ValidationError(dict.fromkeys(unknown, "There is no such field to write."))
-        return attrs
+        return super().to_internal_value(data)
 
 
 class StrictSerializer(Strict, serializers.ModelSerializer):

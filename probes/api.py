@@ -48,7 +48,7 @@ class ServiceSerializer(StrictSerializer):
         read_only_fields = ["paused_at", "confirmed_at", "confirmed_how", "created_at", "version"]
 
 
-class FeedSerializer(serializers.Serializer[Any]):
+class FeedSerializer(Strict):
     metric = serializers.CharField()
     kpi = serializers.CharField(help_text="scorecard/key")
 

@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from accounts.audit import actor_of
 from accounts.permissions import Scope, allowed_scorecards, allowed_services, scopes
 from accounts.problems import Problem, invalid
+from accounts.serializers import Strict
 from kpis.models import KPI
 from probes import manifest, showing
 from probes.api import ServiceSerializer, problem
@@ -41,7 +42,7 @@ class ReceiptSerializer(serializers.Serializer[Any]):
     services = ReceiptRowSerializer(many=True)
 
 
-class AddressSerializer(serializers.Serializer[Any]):
+class AddressSerializer(Strict):
     """Where to look; `headers` are sent along and kept nowhere."""
 
     base_url = serializers.CharField(max_length=200)
@@ -110,7 +111,7 @@ def _is_on(request: Request, name: str) -> bool:
     return request.query_params.get(name, "").lower() in ("1", "true", "yes", "on")
 
 
-class ActionSerializer(serializers.Serializer[Any]):
+class ActionSerializer(Strict):
     action = serializers.ChoiceField(choices=list(ACTIONS))
     services = serializers.ListField(child=serializers.CharField(max_length=80), min_length=1, max_length=5000)
     why = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")

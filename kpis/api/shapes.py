@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import serializers
 
-from accounts.serializers import MomentField
+from accounts.serializers import MomentField, Strict
 from kpis.faults import doubts
 from kpis.history import History
 from kpis.models import KPI, Review, Scorecard, Severity, Target, Waiver
@@ -174,17 +173,7 @@ def course(found: History) -> dict[str, Any]:
     }
 
 
-class Closed(serializers.Serializer[Any]):
-    """What it does not know is refused, never dropped unsaid."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        unknown = sorted(set(data) - set(self.fields)) if isinstance(data, Mapping) else []
-        if unknown:
-            raise serializers.ValidationError(dict.fromkeys(map(str, unknown), "This cannot be sent here."))
-        return super().to_internal_value(data)
-
-
-class ProposalIn(Closed):
+class ProposalIn(Strict):
     """A new version: `target` as people type it (`p(95)<500`, `< 0.5 s`, `<= +10%` against the baseline), or `comparator` and
     `value` in the KPI's unit."""
 
@@ -219,7 +208,7 @@ class WindowIn(serializers.Serializer[Any]):
     until = MomentField()
 
 
-class MeasuredIn(Closed, WindowIn):
+class MeasuredIn(Strict, WindowIn):
     """A version with a measured baseline; what is left out stays as in the version in force."""
 
     target = serializers.CharField(required=False, max_length=60)

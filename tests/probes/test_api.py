@@ -99,6 +99,7 @@ def test_a_probe_is_given_with_its_feeds(engineer: APIClient) -> None:
         ({"kind": "http", "params": {"requests": 0}}, "$.params.requests"),
         ({"kind": "http", "params": {"paths": ["x"]}}, "$.params.paths[0]"),
         ({"kind": "http", "feeds": [{"metric": "latency", "kpi": "no/such"}]}, "$.feeds[0].kpi"),
+        ({"kind": "http", "feeds": [{"metric": "latency", "kpi": "mine/p95", "unit": "s"}]}, "$.feeds[0].unit"),
         ({"kind": "http", "feeds": [{"metric": "mood", "kpi": "mine/p95"}]}, "$.feeds"),
     ],
 )

