@@ -68,6 +68,14 @@ def faults(window: Maintenance, now: datetime) -> dict[str, str]:
     return errors | recurrence.faults(window.window, now)
 
 
+def doubts(window: Maintenance) -> list[str]:
+    """What can work, and is a typing error more often: a tag may still be given to a service."""
+    tagged = Service.objects.exclude(tags=[]).values_list("tags", flat=True)
+    if not window.tag or any(window.tag in tags for tags in tagged):
+        return []
+    return [f"No service has the tag “{window.tag}” yet: the window is about none until one gets it."]
+
+
 _HOLDING = Prepared(lambda: Maintenance.objects.filter(begins_at__lte=Slot("now"), until__gt=Slot("now")))
 
 

@@ -18,13 +18,13 @@ from accounts import audit
 from accounts.pagination import CursorPagination
 from accounts.permissions import Scope, allowed_services, scopes
 from accounts.problems import invalid
-from accounts.serializers import MomentField
+from accounts.serializers import MomentField, Strict
 from probes import maintenance
 from probes.models import Maintenance
 from probes.reach import by_name_alone, changeable, visible
 
 
-class WindowIn(serializers.Serializer[Any]):
+class WindowIn(Strict):
     reason = serializers.CharField(max_length=200)
     service = serializers.CharField(required=False, allow_blank=True, default="", max_length=80)
     tag = serializers.CharField(required=False, allow_blank=True, default="", max_length=60)
@@ -38,9 +38,14 @@ class WindowIn(serializers.Serializer[Any]):
 @scopes(per_service=True, GET=Scope.READ, POST=Scope.PROBES_WRITE)
 @api_view(["GET", "POST"])
 def window_list(request: Request) -> Response:
-    """Maintenance windows, newest first; POST plans one, for a service or for all that have a tag."""
+    """Maintenance windows, newest first; POST plans one, for a service or for all that have a tag.
+
+    Its answer has `warnings` too: a tag that no service has.
+    """
     if request.method == "POST":
-        return Response(_window(_planned(request)), status=201)
+        window = _planned(request)
+        warnings = [{"path": "$.tag", "detail": doubt} for doubt in maintenance.doubts(window)]
+        return Response(_window(window) | {"warnings": warnings}, status=201)
     pages = CursorPagination()
     page: list[Maintenance] = pages.paginate_queryset(_seen(request), request) or []
     return pages.get_paginated_response([_window(one) for one in page])

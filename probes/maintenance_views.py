@@ -50,11 +50,13 @@ def _plan(request: PageRequest) -> HttpResponse:
     form = MaintenanceForm(request.POST)
     if form.is_valid():
         try:
-            maintenance.plan(fields=form.changes(), actor=request.user, now=timezone.now())
+            window = maintenance.plan(fields=form.changes(), actor=request.user, now=timezone.now())
         except maintenance.BadWindow as bad:
             beside(form, bad.errors)
         else:
             messages.success(request, "The window is planned. In it nothing is measured by the schedule.")
+            for doubt in maintenance.doubts(window):
+                messages.warning(request, doubt)
             return redirect("probes:maintenance-list")
     return _page(request, form, status=422)
 

@@ -225,6 +225,21 @@ def test_the_api_plans_lists_and_ends_what_a_token_may_see(people: Any, api: Any
     assert [one["id"] for one in client.get("/api/v1/maintenance/").json()["results"]] == [made.json()["id"]]
 
 
+@pytest.mark.parametrize(("tags", "warned"), [([], True), (["db2"], True), (["db"], False)])
+def test_a_tag_that_no_service_has_is_doubted(
+    as_engineer: Client, people: Any, api: Any, make_token: Any, tags: list[str], warned: bool
+) -> None:
+    make_service(tags=tags)
+    now = timezone.now()
+    body = {"reason": "New disks", "tag": "db", "starts_at": now.isoformat(), "ends_at": (now + HOUR).isoformat()}
+    client = api(make_token(people.engineer, ["read", "probes:write"]))
+    warnings = client.post("/api/v1/maintenance/", body, format="json").json()["warnings"]
+    assert [one["path"] for one in warnings] == ["$.tag"] * warned
+    form = body | {name: f"{now + after:%Y-%m-%dT%H:%M}" for name, after in (("starts_at", MINUTE), ("ends_at", HOUR))}
+    page = as_engineer.post("/maintenance/", form | {"zone": "UTC"}, follow=True).content.decode()
+    assert ("No service has the tag “db” yet" in page) is warned
+
+
 def test_the_admin_site_shows_windows(plan: Any, as_admin: Client) -> None:
     window = plan(service=make_service())
     for path in ("", f"{window.pk}/change/"):
