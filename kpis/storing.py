@@ -61,7 +61,7 @@ def write(*writes: Write) -> None:
         into = f"INSERT INTO {_table(one.model)} ({', '.join(map(_column, fields))})"
         values = ", ".join(["%s"] * len(fields))
         with connection.cursor() as cursor:
-            cursor.executemany(f"{into} VALUES ({values}) {one.conflict}", [tuple(map(_plain, row)) for row in one.rows])
+            cursor.executemany(f"{into} VALUES ({values}) {one.conflict}", [tuple(map(plain, row)) for row in one.rows])
 
 
 def _is_copied(one: Write) -> bool:
@@ -208,11 +208,11 @@ def _change(model: type[Model], unique: tuple[str, ...], changes: tuple[tuple[st
     return f"ON CONFLICT ({columns}) DO UPDATE SET {settings}"
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """As SQLite keeps it."""
     if isinstance(value, datetime):
         return _text(value)
-    return _json(value) if isinstance(value, dict) else value
+    return _json(value) if isinstance(value, dict | list) else value
 
 
 def _text(at: datetime) -> str:

@@ -10,6 +10,7 @@ import msgspec
 from django.db import connection
 from django.db.models import Field, Model
 
+from kpis.storing import plain
 from probes.models import Run
 
 M = TypeVar("M", bound=Model)
@@ -38,19 +39,24 @@ def renew(rows: Sequence[M], names: Sequence[str]) -> None:
         table, (pk, *columns) = _table(type(rows[0])), [_column(field) for field in fields]
         cursor.executemany(
             f"UPDATE {table} SET {', '.join(f'{one} = %s' for one in columns)} WHERE {pk} = %s",
-            [[_plain(row, field) for field in (*fields[1:], fields[0])] for row in rows],
+            _tuples(rows, [*fields[1:], fields[0]]),
         )
 
 
 def add(runs: Sequence[Run]) -> None:
     """Insert new runs, each of another probe, and give them their ids."""
-    if connection.vendor != "postgresql" or not runs:
-        Run.objects.bulk_create(runs)
+    if not runs:
         return
+    statement, fields = _insert(connection.vendor)
     with connection.cursor() as cursor:
-        statement, fields = _insert()
-        cursor.execute(statement, [_objects(runs, fields)])
-        ids = {probe: pk for pk, probe in cursor.fetchall()}
+        if connection.vendor == "postgresql":
+            cursor.execute(statement, [_objects(runs, fields)])
+            ids = {probe: pk for pk, probe in cursor.fetchall()}
+        else:  # nobody else writes before this transaction ends, so that they follow each other
+            cursor.executemany(statement, _tuples(runs, fields))
+            cursor.execute("SELECT last_insert_rowid()")
+            last = cursor.fetchone()[0]
+            ids = {run.probe_id: pk for pk, run in enumerate(runs, start=last - len(runs) + 1)}
     for run in runs:
         run.pk = ids[run.probe_id]
         run._state.adding, run._state.db = False, connection.alias
@@ -67,12 +73,14 @@ def _update(model: type[Model], names: tuple[str, ...]) -> str:
 
 
 @cache
-def _insert() -> tuple[str, list[Field[Any, Any]]]:
+def _insert(vendor: str) -> tuple[str, list[Field[Any, Any]]]:
     fields = [field for field in Run._meta.concrete_fields if not field.primary_key]
-    columns = ", ".join(map(_column, fields))
+    into = f"INSERT INTO {_table(Run)} ({', '.join(map(_column, fields))})"
+    if vendor != "postgresql":
+        return f"{into} VALUES ({', '.join(['%s'] * len(fields))})", fields
     chosen = ", ".join(f"w.{_column(field)}" for field in fields)
-    into = f"INSERT INTO {_table(Run)} ({columns}) SELECT {chosen} FROM json_to_recordset(%s) AS w({_record(fields)})"
-    return f"{into} RETURNING {_column(Run._meta.pk)}, {_column(Run._meta.get_field('probe'))}", fields
+    returned = f"RETURNING {_column(Run._meta.pk)}, {_column(Run._meta.get_field('probe'))}"
+    return f"{into} SELECT {chosen} FROM json_to_recordset(%s) AS w({_record(fields)}) {returned}", fields
 
 
 @cache
@@ -96,8 +104,10 @@ def _type(field: Field[Any, Any]) -> str:
     return str(field.rel_db_type(connection) if field.primary_key else field.db_type(connection))
 
 
-def _plain(row: Model, field: Field[Any, Any]) -> Any:
-    return field.get_db_prep_save(getattr(row, field.attname), connection)
+def _tuples(rows: Sequence[Model], fields: Sequence[Field[Any, Any]]) -> list[tuple[Any, ...]]:
+    """Rows as SQLite takes them."""
+    names = [field.attname for field in fields]
+    return [tuple(plain(getattr(row, name)) for name in names) for row in rows]
 
 
 def _column(field: Any) -> str:
