@@ -9,6 +9,7 @@ from typing import Literal
 from roadmap.wording import count, days_in, joined, percent, sentence, whole_money
 
 NOTEWORTHY = 0.05
+"""The share of work that may be missing today while the plan still counts as kept; the sentence says it, and what is missing."""
 
 Need = Literal["breach", "risk", "lapsed", "blocked", "decision", "review", "unmeasured", "ending", "late", "waived"]
 SAID: dict[Need, tuple[str, str]] = {
@@ -41,9 +42,11 @@ def plan_state(
         return f"the plan ended {days_in(days_left)} with {count(total - done, 'task')} open"
     if late_days > 0:
         return f"{count(late_days, 'day')} behind plan"
-    if behind >= NOTEWORTHY:
-        return f"the work is {round(100 * behind)} points behind plan in week {week} of {weeks}"
-    return f"on plan in week {week} of {weeks}"
+    points = round(100 * behind, 1)
+    if points <= 0:
+        return f"on plan in week {week} of {weeks}"
+    small = "" if behind >= NOTEWORTHY else f", within the {100 * NOTEWORTHY:g} that count as on plan"
+    return f"the work is {points:g} points behind plan in week {week} of {weeks}{small}"
 
 
 def overview(state: str, needs: Mapping[Need, int]) -> str:
@@ -57,13 +60,24 @@ def overview(state: str, needs: Mapping[Need, int]) -> str:
     return sentence(f"{state}, and {joined([count(needs[kind], *SAID[kind]) for kind in told])}")
 
 
-def overview_lede(*, phase: str, phase_end: str, met: int, kpis: int, realised: Decimal | None, currency: str) -> str:
-    """Three facts below: the phase in hand, the targets, the benefit."""
+def overview_lede(*, phase: str, phase_end: str, met: int, kpis: int, realised: Decimal | None, unknown: Decimal | None) -> str:
+    """Three facts below: the phase in hand, the targets, and of the monthly benefit the shares realised and unknown."""
     parts = [f"{phase} should close on {phase_end}." if phase else "No phase is in hand."]
     parts.append(sentence(f"{met} of {kpis} KPIs {'meets its target' if met == 1 else 'meet their targets'}"))
-    if realised is not None:
-        parts.append(f"Benefits run at {percent(realised)} of their planned monthly rate.")
+    if realised is not None and unknown is not None:
+        parts.append(_benefit(realised, unknown))
     return " ".join(parts)
+
+
+def _benefit(realised: Decimal, unknown: Decimal) -> str:
+    """What cannot be judged is told as that, before a small share realised is taken for a failure."""
+    if not unknown:
+        return f"Benefits run at {percent(realised)} of their planned monthly rate."
+    why = "no KPI with a current figure, a baseline and a target stands behind it yet"
+    if unknown == 1:
+        return f"None of the planned monthly benefit can be judged: {why}."
+    known = f"Of the planned monthly benefit {percent(1 - unknown, 1)} can be judged, and {percent(realised, 1)} is realised"
+    return f"{known}; the rest is unknown: {why}."
 
 
 def roadmap(state: str, *, done: int, total: int, closed: int, phases: int) -> str:

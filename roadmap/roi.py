@@ -155,6 +155,10 @@ class Realised:
     def realisation(self) -> Decimal | None:
         return self.realised / self.planned if self.planned else None
 
+    @property
+    def unknown_share(self) -> Decimal | None:
+        return self.unknown / self.planned if self.planned else None
+
 
 def part_of(weight: Decimal, daily: Sequence[float | None]) -> Part:
     """The part of a KPI from its attainment day by day; None is a day without data, target or baseline, or stale."""

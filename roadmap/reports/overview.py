@@ -91,7 +91,7 @@ def _lede(report: PlanReport, costs: MoneyReport, found: Sequence[Standing]) -> 
         met=sum(str(s.status) == "met" for s in found),
         kpis=len(found),
         realised=costs.rate.realisation,
-        currency=costs.currency,
+        unknown=costs.rate.unknown_share,
     )
 
 

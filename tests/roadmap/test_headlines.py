@@ -8,7 +8,7 @@ import pytest
 
 from roadmap import headlines
 
-PLAN = {"week": 8, "weeks": 12, "days_to_start": -52, "days_left": 31, "late_days": 0, "behind": 0.01, "done": 11, "total": 19}
+PLAN = {"week": 8, "weeks": 12, "days_to_start": -52, "days_left": 31, "late_days": 0, "behind": 0.0, "done": 11, "total": 19}
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,9 @@ PLAN = {"week": 8, "weeks": 12, "days_to_start": -52, "days_left": 31, "late_day
     [
         ({}, "on plan in week 8 of 12"),
         ({"late_days": 4}, "four days behind plan"),
-        ({"behind": 0.083}, "the work is 8 points behind plan in week 8 of 12"),
+        ({"behind": -0.2}, "on plan in week 8 of 12"),
+        ({"behind": 0.083}, "the work is 8.3 points behind plan in week 8 of 12"),
+        ({"behind": 0.041}, "the work is 4.1 points behind plan in week 8 of 12, within the 5 that count as on plan"),
         ({"done": 19}, "all work of the plan is done"),
         ({"total": 0, "done": 0}, "the plan has no tasks yet"),
         ({"days_to_start": 3}, "the plan starts in 3 days"),
@@ -42,6 +44,30 @@ def test_plan_state(facts: dict[str, int], text: str) -> None:
 )
 def test_overview(needs: dict[headlines.Need, int], text: str) -> None:
     assert headlines.overview("on plan", needs) == text
+
+
+NO_KPI = "no KPI with a current figure, a baseline and a target stands behind it yet."
+
+
+@pytest.mark.parametrize(
+    ("realised", "unknown", "text"),
+    [
+        ("0.62", "0", "Benefits run at 62 % of their planned monthly rate."),
+        (
+            "0.004",
+            "0.988",
+            f"Of the planned monthly benefit 1.2 % can be judged, and 0.4 % is realised; the rest is unknown: {NO_KPI}",
+        ),
+        (
+            "0",
+            "1",
+            f"None of the planned monthly benefit can be judged: {NO_KPI}",
+        ),
+    ],
+)
+def test_benefit_that_cannot_be_judged_is_not_told_as_missed(realised: str, unknown: str, text: str) -> None:
+    told = headlines.overview_lede(phase="", phase_end="", met=1, kpis=2, realised=Decimal(realised), unknown=Decimal(unknown))
+    assert told == f"No phase is in hand. 1 of 2 KPIs meets its target. {text}"
 
 
 @pytest.mark.parametrize(
