@@ -28,6 +28,11 @@ def figure_text(value: float, unit: str) -> str:
     return f"{plain(value)}\u00a0{unit_word(unit)}".strip()
 
 
+def difference_text(value: float, unit: str) -> str:
+    """How far two figures lie apart: of shares in points, since per cent of a share could be either."""
+    return f"{plain(value)}\u00a0percentage points" if unit == "%" else figure_text(value, unit)
+
+
 def scorecard_headline(standings: Sequence[Standing]) -> str:
     """How many of the targets in force are met, and whether anything is past its alert line."""
     if not standings:
@@ -101,17 +106,18 @@ def _change(standing: Standing) -> list[str]:
     if base is None:
         return ["No baseline is stated, so nothing says how far it has come"]
     change = standing.actual - base
+    if not change:
+        return ["Still at the baseline"]
     share = f" {abs(change / base) * 100:.0f} %" if base else ""
-    return [
-        f"{'Down' if change < 0 else 'Up'}{share} from {figure_text(base, standing.unit)}" if change else "Still at the baseline"
-    ]
+    size = f" {difference_text(abs(change), standing.unit)}" if standing.unit == "%" else share
+    return [f"{'Down' if change < 0 else 'Up'}{size} from {figure_text(base, standing.unit)}"]
 
 
 def _remains(standing: Standing) -> list[str]:
     if standing.goal is None or standing.actual is None or standing.goal.met_by(standing.actual):
         return []
     gap = abs(standing.actual - standing.goal.value)
-    return [f"{figure_text(gap, standing.unit)} remain" if gap else "the target is reached only beyond this figure"]
+    return [f"{difference_text(gap, standing.unit)} remain" if gap else "the target is reached only beyond this figure"]
 
 
 def submission_headline(document: Mapping[str, Any]) -> str:

@@ -39,6 +39,15 @@ def test_a_kpi_says_where_it_stands(values: list[float], target: dict[str, Any],
 
 
 @pytest.mark.django_db
+def test_a_difference_of_shares_is_told_in_points() -> None:
+    kpi = make_kpi(name="Hit rate", aggregation="last", unit="%", direction="higher", metric="cache_hit_rate")
+    make_target(kpi, ">=", 90, baseline=70)
+    record_values(kpi, [48.2])
+    lede = kpi_lede(standing(kpi, now=NOW)).replace("\u00a0", " ")
+    assert lede == "Down 21.8 percentage points from 70 %; 41.8 percentage points remain."
+
+
+@pytest.mark.django_db
 def test_absence_is_said() -> None:
     assert told([])[0] == "Response time has never been measured."
     assert told([400], until=timedelta(days=2))[0] == "Response time: 400 ms, too old to judge."
