@@ -110,21 +110,16 @@ TRACK = mark_safe(
     '<rect class="w-bad" x="0" y="9" width="36" height="4"/><rect class="w-mid" x="36" y="9" width="128" height="4"/>'
     '<rect class="w-good" x="164" y="9" width="36" height="4"/>'
 )
-ENDS = mark_safe(
-    '<rect class="w-base" x="35" y="4" width="1.5" height="14"/><rect class="w-target" x="163" y="4" width="2" height="14"/>'
-)
+BASE = mark_safe('<rect class="w-base" x="35" y="4" width="1.5" height="14"/>')
+END = mark_safe('<rect class="w-target" x="163" y="4" width="2" height="14"/>')
 
 
 @register.simple_tag
 def way_bar(standing: Standing) -> SafeString:
-    """From the baseline towards the target; dashed and empty without data, hatched when stale."""
+    """From the baseline towards the target; dashed and empty, without good and bad, where there is no way; hatched when stale."""
     share = way_of(standing)
     if share is None:
-        word = "no way to draw: " + ("nothing measured" if standing.actual is None else "no baseline stated")
-        return format_html(
-            '<svg class="way s-{}" viewBox="0 0 200 22" preserveAspectRatio="none" role="img" aria-label="{}">{}{}{}</svg>',
-            standing.status, word, TRACK, mark_safe('<rect class="w-none" x="36" y="9" width="128" height="4"/>'), ENDS,
-        )  # fmt: skip
+        return _no_way(standing)
     drawn = way(share, standing.asked)
     if standing.status == "stale":
         fill = f'<path class="w-hatch" d="M{drawn.fill_x} 11h{drawn.fill_width}"/>'
@@ -134,7 +129,20 @@ def way_bar(standing: Standing) -> SafeString:
     ask = f'<path class="w-ask" d="M{drawn.ask_x - 4} 22l4 -5l4 5z"/>' if drawn.ask_x is not None else ""
     return mark_safe(  # noqa: S308 - numbers only
         f'<svg class="way s-{standing.status}" viewBox="0 0 200 22" preserveAspectRatio="none" role="img"'
-        f' aria-label="{percent(share)} of the way">{TRACK}{fill}{ENDS}{mark}{ask}</svg>'
+        f' aria-label="{percent(share)} of the way">{TRACK}{fill}{BASE}{END}{mark}{ask}</svg>'
+    )
+
+
+def _no_way(standing: Standing) -> SafeString:
+    """A dashed line, with a tick only for the end that is stated."""
+    lacks = {"nothing measured": standing.actual, "no target in force": standing.goal, "no baseline stated": standing.baseline}
+    return format_html(
+        '<svg class="way s-{}" viewBox="0 0 200 22" preserveAspectRatio="none" role="img" aria-label="no way to draw: {}">'
+        '<rect class="w-none" x="36" y="9" width="128" height="4"/>{}{}</svg>',
+        standing.status,
+        ", ".join(word for word, found in lacks.items() if found is None),
+        "" if standing.baseline is None else BASE,
+        "" if standing.goal is None else END,
     )
 
 

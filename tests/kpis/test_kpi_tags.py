@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 
 import pytest
@@ -60,6 +61,30 @@ def test_a_way_bar(values: list[float], baseline: float | None, old: timedelta, 
     assert label in told
     assert drawn in told
     assert "style=" not in told
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("values", "baseline", "ticks", "lacks"),
+    [
+        ([], 800, ["w-base", "w-target"], "nothing measured"),
+        ([650], None, ["w-target"], "no baseline stated"),
+        ([], None, ["w-target"], "nothing measured, no baseline stated"),
+    ],
+)
+def test_no_way_has_only_the_ends_that_are_stated(values: list[float], baseline: float, ticks: list[str], lacks: str) -> None:
+    told = way_bar(stood(values, baseline=baseline))
+    assert re.findall(r'class="(w-\w+)"', told) == ["w-none", *ticks]
+    assert f'aria-label="no way to draw: {lacks}"' in told
+
+
+@pytest.mark.django_db
+def test_a_kpi_without_a_target_has_neither_scale_nor_zones() -> None:
+    kpi = make_kpi(aggregation="last")
+    record_values(kpi, [650])
+    told = way_bar(standing(kpi, now=NOW))
+    assert re.findall(r'class="(w-\w+)"', told) == ["w-none"]
+    assert "no target in force" in told
 
 
 @pytest.mark.django_db
