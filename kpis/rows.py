@@ -9,7 +9,7 @@ from kpis.evaluation import Status, attainment
 from kpis.models import Across, Category
 from kpis.standing import Standing
 
-GROUPS = {"category": "By category", "service": "By service", "owner": "By owner"}
+GROUPS = {"category": "By category", "service": "By subject", "owner": "By owner"}
 SORTS = {"plan": "Order of the plan", "name": "Name", "status": "Worst first", "way": "Least way first", "age": "Oldest first"}
 CATEGORIES = {value: (f"{place:02}", label) for place, (value, label) in enumerate(Category.choices)}
 NOBODY, NOT_MEASURED = "No owner", "Not measured"

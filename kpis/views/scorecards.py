@@ -73,7 +73,7 @@ def _told(found: Sequence[Standing]) -> dict[str, Any]:
         "counts": counts(found),
         "total": len(found),
         "attention": sum(needs_attention(one) for one in found),
-        "services": len({row.subject for one in found for row in one.series}),
+        "subjects": len({row.subject for one in found for row in one.series}),
     }
 
 
