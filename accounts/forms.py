@@ -52,13 +52,13 @@ class VersionedForm(Styled, forms.ModelForm):
 
 
 class LoginForm(Styled, AuthenticationForm):
-    """Log-in that waits after too many failures, by user name and by address."""
+    """Log-in that waits after too many failures: of a name at an address, of the address, and of the name anywhere."""
 
     def clean(self) -> dict[str, Any]:
         address = throttling.address_of(self.request)
         name = str(self.cleaned_data.get("username", ""))[:140]
         pair = f"login:{name.lower()}@{address}"
-        limits = {pair: throttling.MOST, f"login-address:{address}": throttling.MOST}
+        limits = {pair: throttling.MOST, f"login-address:{address}": throttling.MOST_PER_ADDRESS}
         limits[f"login-name:{name.lower()}"] = throttling.MOST_PER_NAME
         for key, most in limits.items():
             left = throttling.wait(key, now=timezone.now(), most=most)

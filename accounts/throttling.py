@@ -15,6 +15,9 @@ from accounts.models import Failure
 MOST = 10
 """Failures within `WINDOW` after which a key waits."""
 
+MOST_PER_ADDRESS = 50
+"""The same for all names tried from one address: higher, since a whole office may stand behind it."""
+
 MOST_PER_NAME = 100
 """The same for a user name tried from many addresses: high, since whoever knows a name could lock its owner out."""
 
