@@ -33,7 +33,11 @@ _BUSY = Prepared(
         kind__any_of=Slot("kinds"), service_id__any_of=Slot("services"), claimed_until__gt=Slot("now")
     ).values_list("service_id")
 )
-_QUEUED = Prepared(lambda: Run.objects.filter(probe_id__any_of=Slot("probes"), state=RunState.QUEUED).order_by("-due_at", "-pk"))
+_QUEUED = Prepared(
+    lambda: Run.objects.filter(probe_id__any_of=Slot("probes"), state=RunState.QUEUED, finished_at=None).order_by(
+        "-due_at", "-pk"
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -175,7 +179,7 @@ def take_up_again(*, now: datetime) -> int:
 def _lost(now: datetime | Slot, late: datetime | Slot) -> QuerySet[Run]:
     overdue = Q(started_at__lt=late) & ~Q(probe__kind=LOAD)
     silent = Q(probe__kind=LOAD, probe__claimed_until__lt=now)
-    return Run.objects.filter(overdue | silent, state=RunState.RUNNING)
+    return Run.objects.filter(overdue | silent, state=RunState.RUNNING, finished_at=None)
 
 
 _ANY_LOST = Prepared(lambda: _lost(Slot("now"), Slot("late")).values_list("pk")[:1])

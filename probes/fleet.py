@@ -86,7 +86,9 @@ def run_now(*, slugs: Sequence[str], actor: User | None, now: datetime, why: str
     probes = list(Probe.objects.filter(service__in=ready, enabled=True).exclude(kind=LOAD))
     if len(probes) > MOST_ASKED:
         raise TooMany(f"{len(probes)} runs at once; at most {MOST_ASKED}.")
-    waiting = set(Run.objects.filter(probe__in=probes, state=RunState.QUEUED).values_list("probe_id", flat=True))
+    waiting = set(
+        Run.objects.filter(probe__in=probes, state=RunState.QUEUED, finished_at=None).values_list("probe_id", flat=True)
+    )
     Run.objects.bulk_create([Run(probe=one, due_at=now, requested_by=actor) for one in probes if one.pk not in waiting])
     Probe.objects.filter(pk__in=[one.pk for one in probes]).update(next_run_at=now)
     done.count = len(probes)

@@ -74,7 +74,7 @@ def running_on(service: Service) -> Any:
     parts = urlsplit(service.base_url)
     origin = f"{parts.scheme}://{parts.netloc}"
     same = Q(probe__service__base_url=origin) | Q(probe__service__base_url__startswith=f"{origin}/")
-    return Run.objects.filter(same, probe__kind=LOAD, state__in=(RunState.QUEUED, RunState.RUNNING))
+    return Run.objects.filter(same, probe__kind=LOAD, state__in=(RunState.QUEUED, RunState.RUNNING), finished_at=None)
 
 
 @transaction.atomic

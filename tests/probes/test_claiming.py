@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from probes.claiming import LEASE, Claim, claim, next_time, take_up_again
+from probes.claiming import LEASE, Claim, _lost, claim, next_time, take_up_again
 from probes.models import Probe, Run, RunState
 from tests.probes.factories import NOW, make_probe, make_run, make_service
 
@@ -110,6 +110,15 @@ def test_claiming_asks_the_same_few_questions_however_many_are_due(django_assert
         make_probe()
     with django_assert_num_queries(11):  # one tells PostgreSQL not to wait for the disk, or asks SQLite for the ids
         assert len(claim(now=NOW)) == 30
+
+
+def test_what_is_asked_every_second_reads_no_run_that_is_over() -> None:
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":  # which reads a table as small as this one from end to end
+            cursor.execute("SET LOCAL enable_seqscan TO off")
+    queued = Run.objects.filter(probe_id__in=[1, 2], state=RunState.QUEUED, finished_at=None)
+    for question in (_lost(NOW, NOW), queued):
+        assert "run_not_done" in question.explain()
 
 
 @pytest.mark.postgres
