@@ -17,6 +17,7 @@ from kpis.units import FAMILIES
 from probes import maintenance
 from probes.kinds.base import Outcome
 from probes.models import Maintenance, Probe, Run, RunState, Service
+from probes.stopwatch.serving import NOT_SERVED
 
 LOOKS = {
     "ok": ("circle-check", "met", "OK"),
@@ -164,6 +165,8 @@ def _health(probes: Sequence[ProbeRow], now: datetime) -> Health:
         return "silent", "history", "stale", "Stale", f"No run has ended lately: {', '.join(silent)}."
     if not any(row.run.outcome == Outcome.OK for row in runs):
         return "unknown", "circle-dashed", "nodata", "No data", runs[0].run.reason or runs[0].run.error
+    if vain := next(filter(None, map(_not_served, runs)), ""):
+        return "impaired", "alert-triangle", "behind", "Impaired", vain
     if some:
         return "impaired", "alert-triangle", "behind", "Impaired", f"{plain(some * 100)} % of its requests fail"
     return "healthy", "heartbeat", "met", "Healthy", "Its newest runs answered."
@@ -176,6 +179,12 @@ def _failed(row: ProbeRow) -> bool:
 def _share(row: ProbeRow) -> float:
     """Which part of its requests failed; 0 where it makes none."""
     return (row.last.error_share or 0) if row.last else 0
+
+
+def _not_served(row: RunRow) -> str:
+    """Which of its requests were answered without being served; empty where none was."""
+    run = row.run
+    return run.error if run.reason == NOT_SERVED else str(run.details.get("not_served", ""))
 
 
 def _why_failing(row: ProbeRow, now: datetime) -> str:

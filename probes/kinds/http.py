@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import SplitResult
 
 import msgspec
@@ -19,6 +19,7 @@ from probes.addresses import below
 from probes.kinds.base import Measured, Outcome, Target, Tools
 from probes.kinds.params import Paths
 from probes.stopwatch import Plan, Result, prepare, run
+from probes.stopwatch.serving import KEPT_OUT, NOT_SERVED, asked_in_vain, unserved
 
 LABEL = "HTTP requests"
 METRICS = {"latency": "ms", "error_rate": "ratio", "availability": "ratio"}
@@ -39,7 +40,11 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         float, Meta(title="Time-out, s", description="A time-out counts as an error at its full time.", ge=0.1, le=30)
     ] = 5.0
     only_2xx: Annotated[
-        bool, Meta(title="Only 2xx is a success", description="Otherwise an error is a 5xx, a time-out or a lost connection.")
+        bool,
+        Meta(
+            title="Only 2xx is a success",
+            description="Otherwise an error is a 5xx, a time-out or a lost connection. 3xx and 4xx count as not served.",
+        ),
     ] = False
 
 
@@ -75,14 +80,42 @@ def _addresses(base_url: str, paths: Sequence[str]) -> list[str]:
 
 
 def judged(result: Result, *, at: datetime, only_2xx: bool = False) -> Measured:
-    """Readings of a result: without a single answer the run failed, and only availability is known.
+    """Readings of a result: without a single answer, or where most asked in vain, the run failed: only availability is known.
 
-    Where most requests failed the times are left out: an error that comes at once is not fast. A run is one attempt at
-    availability, however many requests it could make: a dead service must not weigh less because it was given up early.
+    Where most requests failed the times are left out: an error that comes at once is not fast. Nor is a 404, though it is no
+    error of the service: a path that should be there and is not would read faster and safer than it ever was. A run is one
+    attempt at availability, however many requests it could make: a dead service must not weigh less because it was given up
+    early.
     """
     bad = {status for status in result.statuses if status >= 500 or (only_2xx and not 200 <= status < 300)}
     failed = sum(result.statuses[status] for status in bad) + result.errors.total()
-    details = {
+    vain = {status: count for status, count in sorted(result.statuses.items()) if unserved(status) and status not in bad}
+    details = _counts(result)
+    if not result.attempts:
+        return Measured(outcome=Outcome.TIMED_OUT, error="no request was answered in time", details=details)
+    good = result.attempts - failed - sum(vain.values())
+    up = _availability(good, result.attempts - sum(vain[status] for status in KEPT_OUT & vain.keys()), at)
+    if not result.statuses:
+        text = "; ".join(f"{name} ({count}×)" for name, count in result.errors.most_common(3))
+        outcome = Outcome.TIMED_OUT if set(result.errors) == {"timed out"} else Outcome.FAILED
+        return Measured(outcome=outcome, error=text, readings=up, details=details)
+    errors = Reading(metric="error_rate", value=failed / result.attempts, unit="ratio", at=at, count=result.attempts)
+    if failed > result.attempts - failed:
+        return Measured(outcome=Outcome.OK, reason="most requests failed", readings=[errors, *up], details=details)
+    said = asked_in_vain(vain, result.attempts)
+    if good < result.attempts - good:
+        outcome = Outcome.INVALID if vain.keys() <= KEPT_OUT else Outcome.FAILED
+        return Measured(outcome=outcome, reason=NOT_SERVED, error=said, readings=up, details=details)
+    latency = Histogram.from_values(result.times_ms)
+    details |= {"not_served": said} | {f"p{percent}_ms": round(latency.percentile(percent), 3) for percent in (50, 95, 99)}
+    values, counts = latency.as_counts()
+    details["histogram"] = {"unit": "ms", "values": values, "counts": counts}
+    times = Reading(metric="latency", value=latency.mean(), unit="ms", at=at, count=latency.count, histogram=latency)
+    return Measured(outcome=Outcome.OK, readings=[times, errors, *up], details=details)
+
+
+def _counts(result: Result) -> dict[str, Any]:
+    return {
         "requests": result.attempts,
         "statuses": {str(status): count for status, count in sorted(result.statuses.items())},
         "errors": dict(result.errors),
@@ -90,25 +123,12 @@ def judged(result: Result, *, at: datetime, only_2xx: bool = False) -> Measured:
         "bytes": result.size,
         "complete": result.complete,
     }
-    if not result.attempts:
-        return Measured(outcome=Outcome.TIMED_OUT, error="no request was answered in time", details=details)
-    good = result.attempts - failed
-    availability = Reading(
-        metric="availability", value=good / result.attempts, unit="ratio", at=at, note=f"{good} of {result.attempts} requests"
-    )
-    if not result.statuses:
-        text = "; ".join(f"{name} ({count}×)" for name, count in result.errors.most_common(3))
-        outcome = Outcome.TIMED_OUT if set(result.errors) == {"timed out"} else Outcome.FAILED
-        return Measured(outcome=outcome, error=text, readings=[availability], details=details)
-    errors = Reading(metric="error_rate", value=failed / result.attempts, unit="ratio", at=at, count=result.attempts)
-    if failed > good:
-        return Measured(outcome=Outcome.OK, reason="most requests failed", readings=[errors, availability], details=details)
-    latency = Histogram.from_values(result.times_ms)
-    details |= {f"p{percent}_ms": round(latency.percentile(percent), 3) for percent in (50, 95, 99)}
-    values, counts = latency.as_counts()
-    details["histogram"] = {"unit": "ms", "values": values, "counts": counts}
-    times = Reading(metric="latency", value=latency.mean(), unit="ms", at=at, count=latency.count, histogram=latency)
-    return Measured(outcome=Outcome.OK, readings=[times, errors, availability], details=details)
+
+
+def _availability(good: int, attempts: int, at: datetime) -> list[Reading]:
+    """Nothing where every request was kept out: whether the service works was not seen then."""
+    note = f"{good} of {attempts} requests"
+    return [Reading(metric="availability", value=good / attempts, unit="ratio", at=at, note=note)] if attempts else []
 
 
 def _median(values: Sequence[float]) -> float | None:

@@ -17,6 +17,7 @@ from probes.load.merging import Result
 from probes.load.profile import Profile
 from probes.load.searching import Search
 from probes.load.underway import UnderLoad
+from probes.stopwatch.serving import NOT_SERVED, asked_in_vain
 
 LABEL = "Load"
 METRICS = {
@@ -117,6 +118,9 @@ def judged(
     heaviest = stages[-1] if search else max(stages, key=lambda one: (one.rate, one.users), default=None)
     if heaviest is None or not heaviest.ended:
         return Measured(outcome=Outcome.FAILED, error="no request ended", details=details)
+    if not heaviest.served:
+        said = asked_in_vain(heaviest.vain, heaviest.ended)
+        return Measured(outcome=Outcome.FAILED, reason=NOT_SERVED, error=said, details=details)
     readings = [*_readings(heaviest, tools), *under.readings(heaviest.at, heaviest.label), *under.availability()]
     readings += _capacities(stages, limits, search, tools)
     return Measured(outcome=Outcome.OK, readings=readings, details=details)

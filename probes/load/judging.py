@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from kpis.stats.histogram import Histogram
 from probes.load.merging import Result
 from probes.load.profile import Profile
 from probes.load.report import Total
+from probes.stopwatch.serving import unserved
 
 By = Literal["users", "rate"]
 MOST_LEFT = 0.02
@@ -42,6 +43,9 @@ class Figures:
     left: int
     times: Histogram
     service: Histogram
+    vain: dict[int, int] = field(default_factory=dict)
+    """How often which status served nothing of what was asked for, and was no error."""
+
     at: tuple[int, int] = (0, 0)
     """Which run of a search, and which stage of it."""
 
@@ -51,6 +55,11 @@ class Figures:
 
     def percentile(self, percent: float) -> float | None:
         return self.times.percentile(percent) if self.times.count else None
+
+    @property
+    def served(self) -> bool:
+        """Whether most requests that did not fail were served: a 404 that comes at once meets no limit."""
+        return 2 * sum(self.vain.values()) <= self.ended - self.failed
 
     @property
     def growing(self) -> bool:
@@ -64,16 +73,17 @@ class Figures:
         """As “under”: a p95 at its limit misses it."""
         p95 = self.percentile(95)
         below = p95 is not None and p95 < limits.p95_ms
-        return below and self.error_share < max(limits.error_share, 1e-12) and not self.growing
+        return below and self.served and self.error_share < max(limits.error_share, 1e-12) and not self.growing
 
 
 def figures(total: Total, profile: Profile, at: tuple[int, int] = (0, 0)) -> Figures:
     failed = sum(count for status, count in total.statuses.items() if profile.failed(status)) + sum(total.errors.values())
-    good = sum(count for status, count in total.arrived.items() if not profile.failed(status))
+    vain = {status: count for status, count in total.statuses.items() if unserved(status) and not profile.failed(status)}
+    good = sum(count for status, count in total.arrived.items() if not profile.failed(status) and not unserved(status))
     throughput = good / total.seconds if total.seconds else 0.0
     return Figures(
         label=total.label, users=total.users, rate=total.rate, throughput=throughput,
-        ended=total.ended, failed=failed, left=total.left, at=at,
+        ended=total.ended, failed=failed, left=total.left, vain=vain, at=at,
         times=Histogram.from_bytes(total.response), service=Histogram.from_bytes(total.service),
     )  # fmt: skip
 

@@ -18,6 +18,7 @@ from probes.metrics.reading import left_out
 from probes.metrics.scrape import Scrape, Unreadable, read
 from probes.metrics.window import NoWindow, Replicas, Restarted, window
 from probes.stopwatch import Plan, prepare, run
+from probes.stopwatch.serving import KEPT_OUT
 
 EVERY_S, HEALTH_EVERY_S = 5, 10
 HIGHEST = ("resident_memory", "db_connections")
@@ -69,8 +70,9 @@ class UnderLoad:
         payload = prepare("GET", below(self.target.base_url, self.target.health_path), self.target.headers)
         plan = Plan(origin=checked_url(self.target.base_url), payloads=[payload], requests=1, warm_up=0, total_s=10)
         result = await run(plan, self.tools.policy)
-        self.attempts += 1
-        self.answered += sum(count for status, count in result.statuses.items() if status < 500)
+        if not KEPT_OUT & result.statuses.keys():
+            self.attempts += 1
+            self.answered += any(status < 300 for status in result.statuses)
 
     def availability(self) -> list[Reading]:
         if not self.attempts:

@@ -13,6 +13,7 @@ import msgspec
 from outgoing import tls
 from outgoing.addresses import AddressPolicy, Refused, port_of
 from probes.stopwatch.connection import Connection, ConnectionLost, Response
+from probes.stopwatch.serving import unserved
 
 MOST_USERS, MOST_REQUESTS, MOST_SECONDS, MOST_BYTES = 50, 10_000, 120.0, 200_000_000
 """Caps of a latency probe; load beyond them is another tool's work."""
@@ -43,8 +44,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Result(msgspec.Struct):
-    """Times in ms. A time-out stands in `times_ms` at its full time; a lost connection has no time and is an error.
+    """Times in ms; a 3xx or 4xx has none, since it is not what was asked for, and comes sooner.
 
+    A time-out stands in `times_ms` at its full time; a lost connection has no time and is an error.
     `complete` is False when a cap, or silence of the service, ended it before all requests were made.
     """
 
@@ -118,7 +120,8 @@ class _User:
         else:
             if counted:
                 self.result.statuses[response.status] += 1
-                self.result.times_ms.append(response.seconds * 1000)
+                if not unserved(response.status):
+                    self.result.times_ms.append(response.seconds * 1000)
                 self.result.size += response.size
 
     async def send(self, payload: bytes, counted: bool) -> Response:

@@ -77,6 +77,11 @@ def test_the_service_s_headers_are_sent(scripted: Any) -> None:
         ({500: 10}, {}, False, {"error_rate", "availability"}),
         ({302: 10}, {}, True, {"error_rate", "availability"}),
         ({200: 1}, {"connection reset": 2}, False, {"error_rate", "availability"}),
+        ({404: 10}, {}, False, {"availability"}),
+        ({200: 4, 404: 6}, {}, False, {"availability"}),
+        ({200: 4, 404: 3, 500: 3}, {}, False, {"availability"}),
+        ({302: 10}, {}, False, {"availability"}),
+        ({401: 10}, {}, False, set()),
         ({}, {"connection refused": 3}, False, {"availability"}),
     ],
 )
@@ -88,11 +93,40 @@ def test_times_count_only_while_most_requests_succeed(
 
 
 @pytest.mark.parametrize(
-    ("status", "only_2xx", "rate"), [(404, False, 0.0), (404, True, 1.0), (302, True, 1.0), (503, False, 1.0)]
+    ("status", "only_2xx", "rate"), [(204, False, 0.0), (404, True, 1.0), (302, True, 1.0), (503, False, 1.0)]
 )
 def test_what_counts_as_an_error(service_url: str, status: int, only_2xx: bool, rate: float) -> None:
     one = measured(service_url, paths=[f"/answer/{status}"], requests=2, only_2xx=only_2xx)
     assert (one.outcome, figures(one)["error_rate"], figures(one)["availability"]) == (Outcome.OK, rate, 1 - rate)
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "available", "advice"),
+    [
+        (404, Outcome.FAILED, {"availability": 0.0}, "check the path"),
+        (307, Outcome.FAILED, {"availability": 0.0}, "it redirects, ask the address that it leads to"),
+        (401, Outcome.INVALID, {}, "give the headers that it asks for"),
+        (429, Outcome.INVALID, {}, "ask less often, or let the probe in"),
+    ],
+)
+def test_an_answer_that_serves_nothing_is_neither_fast_nor_without_errors(
+    service_url: str, status: int, outcome: Outcome, available: dict[str, float], advice: str
+) -> None:
+    one = measured(service_url, paths=[f"/answer/{status}"], requests=2)
+    assert (one.outcome, one.reason, figures(one)) == (outcome, "most requests were not served", available)
+    assert one.error == f"2 of 2 requests were answered {status}: {advice}"
+
+
+def test_a_removed_path_among_others_is_not_timed_and_lowers_availability(service_url: str) -> None:
+    one = measured(service_url, paths=["/", "/", "/answer/404"], requests=6)
+    latency, _, up = one.readings
+    assert (one.outcome, latency.count, up.value, up.note) == (Outcome.OK, 4, 4 / 6, "4 of 6 requests")
+    assert one.details["not_served"] == "2 of 6 requests were answered 404: check the path"
+
+
+def test_who_is_turned_away_now_and_then_does_not_know_whether_the_service_was_up() -> None:
+    result = Result(times_ms=[5.0] * 8, statuses=Counter({200: 8, 429: 2}))
+    assert figures(http.judged(result, at=AT))["availability"] == 1.0
 
 
 def test_a_dead_service_tells_nothing_but_that_it_is_down(dead_url: str) -> None:

@@ -31,6 +31,7 @@ def errors(share: float) -> dict[str, Any]:
         ({"outcome": "timed_out"}, "failing"),
         ({"outcome": "refused"}, "failing"),
         ({"outcome": "invalid", "reason": "restarted"}, "unknown"),
+        ({"details": {"not_served": "2 of 6 requests were answered 404: check the path"}}, "impaired"),
         ({"outcome": "abandoned"}, "unknown"),
         ({"outcome": "generator_limited"}, "unknown"),
         ({"finished_at": NOW - 181 * SECOND}, "silent"),
@@ -44,6 +45,14 @@ def test_health_of_one_probe(run: dict[str, Any], health: str) -> None:
     (row,) = reports.services([probe.service], now=NOW)
     assert row.health == health
     assert (row.look == "met") is (health == "healthy")
+
+
+def test_a_probe_that_is_turned_away_leaves_no_service_healthy() -> None:
+    probe = make_probe()
+    make_run(make_probe(probe.service))
+    make_run(probe, outcome="invalid", reason="most requests were not served", error="20 of 20 requests were answered 401")
+    report = reports.service(probe.service, now=NOW)
+    assert (report.row.health, report.lede) == ("impaired", "20 of 20 requests were answered 401")
 
 
 def test_the_newest_run_counts() -> None:

@@ -97,6 +97,14 @@ def test_a_target_that_fails_ends_its_run(service_url: str) -> None:
     assert run.error.startswith("100 % of the requests failed")
 
 
+def test_a_path_that_is_not_there_bears_no_load(service_url: str) -> None:
+    run = start_load(make_load_probe(service_url, requests=["GET /answer/404"]))
+    riding.work()
+    run.refresh_from_db()
+    assert run.readings == []
+    assert run.outcome == Outcome.GENERATOR_LIMITED or run.error.endswith("requests were answered 404: check the path")
+
+
 def test_other_probes_of_the_service_wait(service_url: str) -> None:
     probe = make_load_probe(service_url)
     make_probe(probe.service, "memory", next_run_at=timezone.now() - timedelta(seconds=5))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from kpis.stats.histogram import Histogram
@@ -27,6 +28,13 @@ def test_throughput_counts_the_good_answers_that_came_while_it_was_measured() ->
 def test_a_backlog_grows_when_more_is_left_than_a_steady_state_explains(ms: float, left: int, growing: bool) -> None:
     one = figures(total(rate=100, ms=ms, left=left), PROFILE)
     assert (one.growing, one.meets(Limits(1000, 0.01))) == (growing, not growing)
+
+
+@pytest.mark.parametrize(("served", "vain", "meets"), [(1000, 0, True), (500, 500, True), (499, 501, False), (0, 1000, False)])
+def test_what_is_mostly_answered_404_meets_no_limit_and_is_no_throughput(served: int, vain: int, meets: bool) -> None:
+    statuses = {200: served, 404: vain}
+    one = figures(msgspec.structs.replace(total(users=50, arrived=statuses), statuses=statuses), PROFILE)
+    assert (one.meets(Limits(1000, 0.01)), one.throughput) == (meets, served / 10)
 
 
 def test_users_leave_no_backlog() -> None:
