@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 import msgspec
 
+from accounts import texts
 from accounts.days import asked
-from accounts.parsing import HALVED, is_halved
 from kpis.points import MOST_POINTS
 
 MOST_ERRORS = 100
@@ -170,8 +170,11 @@ def _one_by_one(listed: Sequence[Any], prefix: str) -> Batch:
 
 def _faults(loose: Any) -> list[tuple[str, str]]:
     """What is wrong with each field of a row, by the path below it."""
-    if (broken := _broken_text(loose, "")) is not None:
-        return [(broken, HALVED)]
+    try:
+        if broken := next(texts.faults(loose, ""), None):
+            return [broken]
+    except texts.TooDeep as error:
+        return [("", str(error))]
     if (fault := _fault(loose)) is None:
         return []
     if not isinstance(loose, dict):
@@ -187,18 +190,6 @@ def _fault(loose: Any) -> tuple[str, str] | None:
     except msgspec.ValidationError as error:
         return _place(error, "")
     return None
-
-
-def _broken_text(value: Any, path: str) -> str | None:
-    """Where text stands that is no Unicode: half of a surrogate pair."""
-    if isinstance(value, str):
-        return path if is_halved(value) else None
-    parts: list[tuple[Any, str]] = []
-    if isinstance(value, dict):
-        parts = [(key, path) for key in value] + [(item, f"{path}.{key}") for key, item in value.items()]
-    elif isinstance(value, list):
-        parts = [(item, f"{path}[{index}]") for index, item in enumerate(value)]
-    return next((place for item, name in parts if (place := _broken_text(item, name))), None)
 
 
 def _place(error: Exception, prefix: str = "$") -> tuple[str, str]:

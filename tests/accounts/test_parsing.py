@@ -49,3 +49,18 @@ def test_a_kpi_of_that_name_is_there_for_nobody(as_admin: Any, name: str) -> Non
     row = f'[{{"kpi": "{name}", "subject": "s", "at": "2026-03-01T12:00:00Z", "value": 1}}]'
     answer = post(as_admin, "measurements/", row)
     assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "$[0].kpi")
+
+
+@pytest.mark.parametrize("keys", [["ü" * 200_000], [f"{depth}" * 60 for depth in range(40)]])
+def test_an_answer_is_small_however_long_the_names_in_what_was_sent(as_admin: Any, keys: list[str]) -> None:
+    document: Any = ["\0"] * 200
+    for key in keys:
+        document = {key: document}
+    answer = post(as_admin, "services/", json.dumps(document))
+    assert (answer.status_code, len(answer.json()["errors"])) == (422, 100)
+    assert len(answer.content) < 50_000
+
+
+def test_a_name_that_is_no_text_is_told_as_far_as_it_is_one(as_admin: Any) -> None:
+    answer = post(as_admin, "services/", '{"a\\ud800": "\\u0000"}')
+    assert (answer.status_code, [error["path"] for error in answer.json()["errors"]]) == (422, ["$", "$.a?"])

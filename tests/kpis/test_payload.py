@@ -104,6 +104,12 @@ def test_a_bad_field_is_named_and_nothing_is_stored(post: Post, shape: str, name
 
 
 @pytest.mark.parametrize("shape", SHAPES)
+def test_a_row_that_is_nested_too_deeply_is_named(post: Post, shape: str) -> None:
+    answer = post(shape, [row(), text(kpi="[" * 700 + "]" * 700)])
+    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, f"{SHAPES[shape]}[1]")
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 def test_faults_of_every_kind_are_told_at_once_in_the_order_of_the_rows(post: Post, shape: str) -> None:
     """What cannot be decoded hides nothing of the rows beside it, nor of its own row."""
     bad = [
