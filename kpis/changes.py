@@ -33,11 +33,12 @@ def changes(
     goal: Goal | None,
     *,
     drawn: str,
+    actual: float | None = None,
     at: datetime | None = None,
     sides: Sides | None = None,
 ) -> Changes:
-    """`points` in time order, each a `drawn` (run, hour or day)."""
-    course = look(points, goal)
+    """`points` in time order, each a `drawn` (run, hour or day); `actual` is the figure that the KPI is judged by."""
+    course = look(points, goal, actual)
     if sides is not None:
         one, other = sides.before, sides.after
         return Changes(sides.told, one.name, other.name, one.drawn, other.drawn, None, True, course)

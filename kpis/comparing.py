@@ -12,7 +12,7 @@ from kpis.evaluation import Goal
 from kpis.stats.change import Block, Change, Verdict, change
 from kpis.stats.changepoints import FEWEST_ON_A_SIDE, change_points
 from kpis.stats.histogram import Histogram
-from kpis.stats.trend import Forecast, forecast, trend
+from kpis.stats.trend import Forecast, Trend, forecast, trend
 
 Points = list[HistoryPoint]
 WORDS = {
@@ -52,13 +52,15 @@ class Compared:
 
 @dataclass(frozen=True)
 class Course:
-    """What a course says of itself: `shifts` is null where there are too few points to tell, `expected_at` is when the
-    target is reached."""
+    """What a course says of itself: `shifts` is null where there are too few points to tell, `line` is the trend since the
+    last one, in units per day, and `expected_at` is when the target is reached."""
 
     shifts: list[Shift] | None
-    forecast: Forecast | None
-    expected_at: datetime | None
-    latest_at: datetime | None
+    line: Trend | None = None
+    forecast: Forecast | None = None
+    earliest_at: datetime | None = None
+    expected_at: datetime | None = None
+    latest_at: datetime | None = None
 
 
 def halves(points: Sequence[HistoryPoint], at: datetime | None = None) -> tuple[datetime, Points, Points]:
@@ -84,12 +86,20 @@ def compare(
     return Compared(told, sure, left_out, by)
 
 
-def look(points: Sequence[HistoryPoint], goal: Goal | None) -> Course:
-    """Change points and trend of points in time order; each is the figure of one run, or of an hour or day."""
+def look(points: Sequence[HistoryPoint], goal: Goal | None, actual: float | None = None) -> Course:
+    """Change points and trend of points in time order; each is the figure of one run, or of an hour or day.
+
+    A level that moved is no trend: only the points since the last change point are extended. `actual` is the KPI's figure
+    now, where it is known: where it does not meet the target, a trend whose level does has reached nothing.
+    """
     shifts = _shifts(points) if len(points) >= 2 * FEWEST_ON_A_SIDE else None
-    since = shifts[-1].at if shifts else None
-    ahead, expected, latest = _ahead([point for point in points if since is None or point.at >= since], goal)
-    return Course(shifts, ahead, expected, latest)
+    if goal is None or not points:
+        return Course(shifts)
+    since = shifts[-1].at if shifts else points[0].at
+    line = trend([(_days(since, point.at), point.value) for point in points if point.at >= since])
+    ahead = _ahead(line, goal, points[-1].value if actual is None else actual)
+    dates = [_after(points[-1].at, days) for days in (ahead.earliest, ahead.expected, ahead.latest)]
+    return Course(shifts, line, ahead, *dates)
 
 
 def _blocks(points: Sequence[HistoryPoint], percent: float | None) -> list[Block]:
@@ -108,7 +118,7 @@ def _block(run: Sequence[HistoryPoint]) -> Block:
 
 
 def _shifts(points: Sequence[HistoryPoint]) -> list[Shift]:
-    found = change_points([point.value for point in points])
+    found = change_points([point.value for point in points], [_days(points[0].at, point.at) for point in points])
     return [Shift(points[one.index].at, one.before, one.after, _relative(one.before, one.after), one.p) for one in found]
 
 
@@ -116,17 +126,17 @@ def _relative(before: float, after: float) -> float | None:
     return (after - before) / abs(before) if before else None
 
 
-def _ahead(points: Sequence[HistoryPoint], goal: Goal | None) -> tuple[Forecast | None, datetime | None, datetime | None]:
-    """A level that moved is no trend: only the points since the last change point are extended."""
-    if goal is None or not points:
-        return None, None, None
-    start = points[0].at
-    line = trend([((point.at - start).total_seconds() / 3600, point.value) for point in points])
+def _days(start: datetime, at: datetime) -> float:
+    return (at - start) / timedelta(days=1)
+
+
+def _ahead(line: Trend | None, goal: Goal, actual: float) -> Forecast:
     met = line is not None and goal.met_by(line.last_value)
-    ahead = forecast(line, goal.value, lower_is_better=goal.lower_is_better, met=met)
-    return ahead, _after(points[-1].at, ahead.expected), _after(points[-1].at, ahead.latest)
+    if met and not goal.met_by(actual):
+        return Forecast(False, None, None, None, "the trend’s level would meet the target, but the figure as it is now does not")
+    return forecast(line, goal.value, lower_is_better=goal.lower_is_better, met=met)
 
 
-def _after(moment: datetime, hours: float | None) -> datetime | None:
+def _after(moment: datetime, days: float | None) -> datetime | None:
     """Years away is as good as never: no date is promised then."""
-    return moment + timedelta(hours=hours) if hours is not None and hours < 5 * 8766 else None
+    return moment + timedelta(days=days) if days is not None and days < 5 * 365.25 else None

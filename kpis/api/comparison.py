@@ -60,7 +60,9 @@ def kpi_comparison(request: Request, scorecard: str, key: str) -> Response:
     where = sides.where if sides else where
     subject, environment = where.get("subject", ""), where.get("environment", "")
     course = history(kpi, start=start, end=end, points=MOST_RUNS, subject=subject, environment=environment)
-    told = changes(kpi, course.points, stands.goal, drawn=DRAWN[course.resolution], at=times.get("at"), sides=sides)
+    actual = stands.actual if course.points and where == stands_for(stands) else None
+    drawn = DRAWN[course.resolution]
+    told = changes(kpi, course.points, stands.goal, drawn=drawn, actual=actual, at=times.get("at"), sides=sides)
     return Response(_shape(kpi, told) | {"subject": where.get("subject") or None})
 
 
@@ -103,7 +105,10 @@ def _shape(kpi: KPI, told: Changes) -> dict[str, Any]:
             for shift in course.shifts
         ],
         "forecast": None if course.forecast is None else {
-            "reached": course.forecast.reached, "expected_at": course.expected_at, "latest_at": course.latest_at,
-            "reason": course.forecast.reason,
+            "reached": course.forecast.reached, "earliest_at": course.earliest_at, "expected_at": course.expected_at,
+            "latest_at": course.latest_at, "reason": course.forecast.reason,
+        },
+        "trend": None if course.line is None else {
+            "per_day": course.line.slope, "low": course.line.low, "high": course.line.high, "level": course.line.last_value,
         },
     }  # fmt: skip

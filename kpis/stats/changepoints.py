@@ -2,13 +2,19 @@
 
 Windows keep one old change from hiding a new one; a candidate counts only when Welch's t-test between its neighbouring
 segments is significant (as in MongoDB's and Apache Otava's practice).
+
+A slope looks like many small steps to a search that knows levels only. So the same search is made once more on what a
+slope under all steps leaves over (fitted within the segments, as in an analysis of covariance), and of the two readings the
+one counts that explains more for what it assumes: by Schwarz's criterion, in which a step costs as much as three parameters,
+since its place was searched for (Zhang & Siegmund 2007), and the slope one.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +31,10 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ChangePoint:
-    """The series changed at `index` (the first point of the new level), from mean `before` to mean `after`."""
+    """The series changed at `index` (the first point of the new level), from level `before` to `after`.
+
+    Without a slope these are means of the segments; with one, where the line stood and where it went on.
+    """
 
     index: int
     before: float
@@ -33,14 +42,48 @@ class ChangePoint:
     p: float
 
 
-def change_points(values: Sequence[float]) -> list[ChangePoint]:
-    """Find the significant changes of level, in order. At most the newest `MOST_POINTS` values are looked at."""
+@dataclass(frozen=True)
+class Slope:
+    """One slope under all steps, and its squared standard error with the degrees of freedom behind that."""
+
+    value: float
+    variance: float
+    freedom: int
+
+
+NO_SLOPE = Slope(0.0, 0.0, 1)
+Sloping = Callable[[Floats, Floats, Sequence[int]], Slope]
+
+
+def change_points(values: Sequence[float], times: Sequence[float] | None = None) -> list[ChangePoint]:
+    """Find the significant changes of level, in order. At most the newest `MOST_POINTS` values are looked at.
+
+    `times` say how far apart the values stand, in any unit; without them they are evenly spaced.
+    """
     offset = max(0, len(values) - MOST_POINTS)
     array = np.asarray(values[offset:], dtype=np.float64)
+    t = np.asarray(range(len(values)) if times is None else times, dtype=np.float64)[offset:]
+    cuts = _candidates(array)
+    level = _merge(array, t, cuts, _flat)
+    if not cuts:
+        return []
+    sloped = _with_slope(array, t, cuts)
+    found = min((level, _flat), (sloped, _common_slope), key=lambda one: _cost(array, t, *one))[0]
+    return [ChangePoint(point.index + offset, point.before, point.after, point.p) for point in found]
+
+
+def _candidates(array: Floats) -> list[int]:
     cuts: set[int] = set()
     for start in range(0, max(1, len(array) - WINDOW // 2), WINDOW // 2):
         cuts |= _split(array, start, min(len(array), start + WINDOW))
-    return [ChangePoint(point.index + offset, point.before, point.after, point.p) for point in _merge(array, sorted(cuts))]
+    return sorted(cuts)
+
+
+def _with_slope(array: Floats, t: Floats, cuts: list[int]) -> list[ChangePoint]:
+    """The steps that stand out of one slope. `cuts`, found without it, part the series well enough for a first fit of it."""
+    first = {*cuts, *_candidates(array - _common_slope(array, t, cuts).value * t)}
+    kept = [point.index for point in _merge(array, t, sorted(first), _common_slope)]
+    return _merge(array, t, _candidates(array - _common_slope(array, t, kept).value * t), _common_slope)
 
 
 def _split(array: Floats, start: int, end: int) -> set[int]:
@@ -71,28 +114,71 @@ def _best_cut(values: Floats) -> int:
     return at
 
 
-def _p(one: Floats, other: Floats) -> float:
-    """Two-sided p of Welch's t-test; two constant stretches differ surely or not at all."""
-    variances = one.var(ddof=1) / len(one), other.var(ddof=1) / len(other)
-    total = sum(variances)
+def _p(one: Floats, other: Floats, slope: Slope = NO_SLOPE, apart: float = 0.0) -> float:
+    """Two-sided p of Welch's t-test; two constant stretches differ surely or not at all.
+
+    Where a slope was taken out of stretches that stand so far `apart`, what is not known of it is a third variance.
+    """
+    parts = [(one.var(ddof=1) / len(one), len(one) - 1), (other.var(ddof=1) / len(other), len(other) - 1)]
+    parts.append((slope.variance * apart**2, slope.freedom))
+    total = sum(variance for variance, _ in parts)
     difference = float(one.mean() - other.mean())
-    if total <= 1e-24 * max(1.0, abs(float(one.mean()))):
-        return 1.0 if math.isclose(difference, 0, abs_tol=1e-12) else 0.0
-    freedom = total**2 / (variances[0] ** 2 / (len(one) - 1) + variances[1] ** 2 / (len(other) - 1))
+    size = max(abs(float(one.mean())), abs(slope.value * apart))
+    if total <= 1e-24 * max(1.0, size**2):
+        return 1.0 if math.isclose(difference, 0, abs_tol=1e-12 * max(1.0, size)) else 0.0
+    freedom = total**2 / sum(variance**2 / known for variance, known in parts)
     return t_two_sided_p(difference / math.sqrt(total), float(freedom))
 
 
-def _merge(array: Floats, cuts: list[int]) -> list[ChangePoint]:
+def _segments(array: Floats, cuts: Sequence[int]) -> list[Floats]:
+    return np.split(array, list(cuts))
+
+
+def _flat(array: Floats, t: Floats, cuts: Sequence[int]) -> Slope:
+    return NO_SLOPE
+
+
+def _common_slope(array: Floats, t: Floats, cuts: Sequence[int]) -> Slope:
+    """The least-squares slope within the segments, whatever steps lie between them."""
+    x = np.concatenate([part - part.mean() for part in _segments(t, cuts)])
+    y = np.concatenate([part - part.mean() for part in _segments(array, cuts)])
+    freedom, spread = len(array) - len(cuts) - 2, float(x @ x)
+    if freedom < 1 or not spread:
+        return NO_SLOPE
+    value = float(x @ y) / spread
+    left = y - value * x
+    return Slope(value, float(left @ left) / freedom / spread, freedom)
+
+
+def _cost(array: Floats, t: Floats, points: list[ChangePoint], sloping: Sloping) -> float:
+    """Schwarz's criterion with absolute errors, which one outlier does not decide."""
+    cuts = [point.index for point in points]
+    slope = sloping(array, t, cuts).value
+    left = np.concatenate([np.abs(part - np.median(part)) for part in _segments(array - slope * t, cuts)])
+    floor = 1e-12 * max(1.0, float(np.abs(array).max()))
+    parameters = 1 + 3 * len(cuts) + (sloping is not _flat)
+    return 2 * len(array) * math.log(float(left.mean()) + floor) + parameters * math.log(len(array))
+
+
+def _merge(array: Floats, t: Floats, cuts: list[int], sloping: Sloping) -> list[ChangePoint]:
     """Drop the least certain cut again and again until every one is significant between its neighbours."""
+    cuts = list(cuts)
     while cuts:
-        edges = [0, *cuts, len(array)]
-        found = []
-        for before, cut, after in zip(edges, edges[1:], edges[2:], strict=False):
-            left, right = array[before:cut], array[cut:after]
-            p = _p(left, right) if min(len(left), len(right)) >= FEWEST_ON_A_SIDE else 1.0
-            found.append(ChangePoint(cut, float(left.mean()), float(right.mean()), p))
+        slope = sloping(array, t, cuts)
+        found = _tested(array, t, cuts, slope)
         worst = max(found, key=lambda point: (point.p, -point.index))
         if worst.p < SIGNIFICANT:
             return found
         cuts.remove(worst.index)
     return []
+
+
+def _tested(array: Floats, t: Floats, cuts: list[int], slope: Slope) -> list[ChangePoint]:
+    level = _segments(array - slope.value * t, cuts)
+    found = []
+    for cut, (left, right), (earlier, later) in zip(cuts, pairwise(level), pairwise(_segments(t, cuts)), strict=True):
+        apart = float(later.mean() - earlier.mean())
+        p = _p(left, right, slope, apart) if min(len(left), len(right)) >= FEWEST_ON_A_SIDE else 1.0
+        there = slope.value * float(t[cut])
+        found.append(ChangePoint(cut, float(left.mean()) + there, float(right.mean()) + there, p))
+    return found

@@ -76,6 +76,8 @@ def forecast(line: Trend | None, target: float, *, lower_is_better: bool, met: b
     if met:
         return Forecast(True, 0.0, 0.0, 0.0, "the trend’s level meets the target already")
     slopes = sorted(sign * slope for slope in (line.low, line.high))
-    if not line.clear or sign * line.slope <= 0:
-        return Forecast(False, None, None, None, "the trend does not lead to the target")
+    if not line.clear:
+        return Forecast(False, None, None, None, "whether the target is reached cannot be told, as no direction is clear")
+    if sign * line.slope <= 0:
+        return Forecast(False, None, None, None, "the trend leads away from the target")
     return Forecast(True, distance / (sign * line.slope), distance / slopes[1], distance / slopes[0])

@@ -139,14 +139,14 @@ def _whole(
     entry: EntryForm | None = None,
 ) -> dict[str, Any]:
     asked, base = asked or ChangeForm(kpi=kpi, where={}), base or _base(kpi, {})
-    at, course = asked.at_asked, found.points[::-1]
+    at, course, stands = asked.at_asked, found.points[::-1], found.standing
     form = form or _form(kpi, found, None, base.measured())
     there = sorted(streams(kpi), key=lambda row: row.enabled)  # those that are set aside first
     return {
         **_live_part(found),
         "versions": target_history(kpi, now=timezone.now()),
         "waivers": waivers(kpi),
-        "changes": changes(kpi, course, found.standing.goal, drawn=found.drawn, at=at, sides=asked.sides),
+        "changes": changes(kpi, course, stands.goal, drawn=found.drawn, actual=stands.actual, at=at, sides=asked.sides),
         "asked": asked,
         "two_windows": [asked[name] for name in BOUNDS],
         "two_versions": [asked[name] for name in SIDES],

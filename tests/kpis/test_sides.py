@@ -104,6 +104,7 @@ def test_the_api_answers_with_change_change_points_and_forecast(kpi: KPI, people
     assert change["low"] < change["relative"] < change["high"] < 0
     assert [point["at"] for point in told["change_points"]] == [iso(NOW - timedelta(minutes=14)).replace("+00:00", "Z")]
     assert told["forecast"]["reached"] is False
+    assert told["trend"]["per_day"] == pytest.approx(1440)
     assert told["subject"] == "orders"
     assert ask(**course, at=iso(NOW)).json()["change"]["reason"] == "fewer than 5 runs on a side"
     send_both(kpi, people.engineer)

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kpis.stats.changepoints import change_points
 
@@ -44,3 +46,33 @@ def test_noise_gives_few_false_alarms() -> None:
 def test_long_history_is_bounded_and_indices_stay_right() -> None:
     [point] = change_points(noisy([(100, 2500), (120, 100)]))
     assert abs(point.index - 2500) <= 1
+
+
+def sloped(slope: float, sd: float, seed: int = 3, size: int = 240, step: float = 0.0, at: int = 120) -> list[float]:
+    noise = np.random.default_rng(seed).normal(0, sd, size) if sd else np.zeros(size)
+    return [300 + slope * i + (step if i >= at else 0.0) + float(noise[i]) for i in range(size)]
+
+
+@given(st.floats(-5, 5), st.integers(20, 300))
+def test_an_exact_line_has_no_steps(slope: float, size: int) -> None:
+    assert change_points(sloped(slope, 0, size=size)) == []
+
+
+def test_a_noisy_line_gives_few_false_alarms() -> None:
+    alarms = sum(bool(change_points(sloped(-0.5, 10, seed))) for seed in range(40))
+    assert alarms <= 2
+
+
+@given(st.sampled_from([-60.0, 60.0]), st.sampled_from([-0.5, 0.5]), st.integers(40, 200), st.integers(0, 9))
+def test_a_step_on_top_of_a_trend_is_found(step: float, slope: float, at: int, seed: int) -> None:
+    found = change_points(sloped(slope, 5, seed, step=step, at=at))
+    [point] = [point for point in found if abs(point.index - at) <= 2]
+    assert point.after - point.before == pytest.approx(step, abs=15)
+    assert len(found) <= 3  # rarely noise adds one
+
+
+def test_a_gap_in_a_line_is_no_step() -> None:
+    times = [*range(60), *range(1000, 1060)]
+    draw = np.random.default_rng(1).normal(0, 1, 120)
+    values = [300 - 0.1 * t + float(noise) for t, noise in zip(times, draw, strict=True)]
+    assert change_points(values, times) == []

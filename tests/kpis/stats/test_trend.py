@@ -38,8 +38,14 @@ def test_forecast_lies_between_the_slopes_of_the_interval() -> None:
     ("line", "target", "lower", "reached", "reason"),
     [
         (LINE, 50.0, True, True, "the trend’s level meets the target already"),
-        (LINE, 60.0, False, False, "the trend does not lead to the target"),
-        (Trend(-2.0, -4.0, 1.0, 29.0, 42.0), 20.0, True, False, "the trend does not lead to the target"),
+        (LINE, 60.0, False, False, "the trend leads away from the target"),
+        (
+            Trend(-2.0, -4.0, 1.0, 29.0, 42.0),
+            20.0,
+            True,
+            False,
+            "whether the target is reached cannot be told, as no direction is clear",
+        ),
         (None, 20.0, True, False, "too few points for a trend"),
     ],
 )
