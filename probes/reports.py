@@ -12,6 +12,9 @@ from django.db.models import OuterRef, QuerySet, Subquery
 
 from accounts.templatetags.ui import dated, plain, unit_word
 from kpis.drawing import Distribution, distribution
+from kpis.evaluation import Status
+from kpis.models import KPI
+from kpis.standing import WORDS, standings
 from kpis.stats.histogram import Histogram
 from kpis.units import FAMILIES
 from probes import maintenance
@@ -39,6 +42,7 @@ SHOWN_RUNS = 20
 Health = tuple[str, str, str, str, str]
 """Its name, icon, look and word, and why."""
 
+_MISSED = (Status.BREACHED, Status.BEHIND)
 NAMES = {"error_rate": "errors"}
 UNTOLD = ("histogram", "stages", "next_shards", "maintenance", "p50_ms", "p95_ms", "p99_ms")
 SHOWN_UNITS = {"ratio": ("%", 100.0), "bytes": ("MB", 1e-6)}
@@ -76,7 +80,9 @@ class ServiceRow:
     word: str
     why: str
     measured_at: datetime | None
-    figures: list[tuple[str, str]]
+    figures: list[tuple[str, str, int]]
+    """Name, value, and how many samples stand behind it."""
+
     probes: list[ProbeRow]
 
 
@@ -203,17 +209,18 @@ def _is_fresh(row: ProbeRow, now: datetime) -> bool:
     return ended is not None and (now - ended).total_seconds() <= max(60, 3 * row.probe.interval_s)
 
 
-def _figures(rows: Sequence[RunRow]) -> list[tuple[str, str]]:
-    """The last figures by name; where two probes read the same, the first one's."""
-    found: dict[str, str] = {}
+def _figures(rows: Sequence[RunRow]) -> list[tuple[str, str, int]]:
+    """The last figures by name, with their samples; where two probes read the same, the first one's."""
+    found: dict[str, tuple[str, int]] = {}
     for row in rows:
+        counts = {reading["metric"]: reading.get("count", 1) for reading in row.run.readings}
         if row.p95 is not None:
-            found.setdefault("p95", f"{plain(row.p95)} ms")
+            found.setdefault("p95", (f"{plain(row.p95)} ms", counts.get("latency", row.requests or 0)))
         for reading in row.run.readings:
             if reading["metric"] != "latency":
                 name = NAMES.get(reading["metric"], reading["metric"].replace("_", " "))
-                found.setdefault(name, shown(reading["value"], reading["unit"]))
-    return list(found.items())
+                found.setdefault(name, (shown(reading["value"], reading["unit"]), counts[reading["metric"]]))
+    return [(name, value, count) for name, (value, count) in found.items()]
 
 
 def shown(value: float, unit: str) -> str:
@@ -268,7 +275,23 @@ def service(one: Service, *, now: datetime, only: int | None = None) -> ServiceR
         "maintained": f"{one.name} is in maintenance.",
         "archived": f"{one.name} is archived.",
     }.get(row.health, f"{one.name} has not been measured yet.")
-    return ServiceReport(row, [run_row(run) for run in runs[:SHOWN_RUNS]], sentence, "" if row.health == "healthy" else row.why)
+    lede = row.why
+    if row.health == "healthy" and (missed := _missed(one, now)):
+        sentence, lede = f"{one.name} answers, but not as was agreed.", f"{'; '.join(missed)}."
+    elif row.health == "healthy":
+        lede = ""
+    return ServiceReport(row, [run_row(run) for run in runs[:SHOWN_RUNS]], sentence, lede)
+
+
+def _missed(one: Service, now: datetime) -> list[str]:
+    """The KPIs that the service feeds and misses: as the KPI stands where it stands for it, else by its own series."""
+    fed = KPI.objects.active().filter(feeds__probe__service=one, feeds__probe__enabled=True).distinct()
+    found = []
+    for standing in standings(fed.select_related("scorecard").order_by("position", "pk"), now=now):
+        mine = [each for each in standing.series if each.subject == one.slug and each.counts and not each.waived_until]
+        statuses = {each.status for each in mine} | ({standing.status} if mine and standing.worst_subject == one.slug else set())
+        found += [f"{standing.kpi.name} is {WORDS[status]}" for status in _MISSED if status in statuses][:1]
+    return found
 
 
 def run(one: Run) -> RunReport:

@@ -9,6 +9,7 @@ import pytest
 
 from probes import maintenance, reports
 from probes.models import RunState, Service
+from tests.kpis.factories import make_kpi, make_target, record_values
 from tests.probes.factories import NOW, make_probe, make_run, make_service
 
 pytestmark = pytest.mark.django_db
@@ -167,3 +168,28 @@ def test_a_list_of_several_pages_is_counted_over_all_of_them(people: Any) -> Non
     maintenance.plan(fields=window, actor=people.engineer, now=NOW)
     said = reports.many(Service.objects.all(), 3, NOW)
     assert said == "3 services, 1 with a failing probe, 1 in maintenance, 1 paused."
+
+
+@pytest.mark.parametrize(
+    ("subject", "value", "headline", "lede"),
+    [
+        ("demo", 400, "Demo answers well.", ""),
+        ("demo", 1122, "Demo answers, but not as was agreed.", "Response time is breached."),
+        ("demo", 600, "Demo answers, but not as was agreed.", "Response time is behind."),
+        ("other", 1122, "Demo answers well.", ""),
+    ],
+)
+def test_a_service_that_misses_a_kpi_is_not_praised(subject: str, value: float, headline: str, lede: str) -> None:
+    kpi = make_kpi(name="Response time")
+    make_target(kpi, "<", 500, alert_threshold=1000)
+    record_values(kpi, [value], subject=subject)
+    make_run(make_probe(make_service(slug="demo", name="Demo"), feeds={"latency": kpi}))
+    report = reports.service(Service.objects.get(), now=NOW)
+    assert (report.row.health, report.headline, report.lede) == ("healthy", headline, lede)
+
+
+def test_figures_say_how_many_samples_stand_behind_them() -> None:
+    probe = make_probe()
+    latency = {"metric": "latency", "value": 40.0, "unit": "ms", "count": 12}
+    make_run(probe, details={"requests": 20, "p95_ms": 50.0}, readings=[latency, {**ERRORS, "value": 0.0}])
+    assert reports.services([probe.service], now=NOW)[0].figures == [("p95", "50 ms", 12), ("errors", "0 %", 20)]
