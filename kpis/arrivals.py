@@ -12,6 +12,7 @@ from django.http import QueryDict
 from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 
+from accounts.parsing import checked
 from accounts.problems import Problem, invalid
 from kpis import formats
 from kpis.formats.base import Reader
@@ -75,6 +76,7 @@ def read(request: Request) -> tuple[Sent, bool]:
     decoded = formats.decode(payload)
     if isinstance(decoded, bytes):
         raise Problem(400, "unreadable", "Unreadable", "This is not JSON, and no known format of another kind.")
+    checked(decoded)
     path = "$"
     if isinstance(decoded, dict) and "results" in decoded and not ({"benchmarks", "samples"} & set(decoded)):
         options |= {key: value for key, value in decoded.items() if key != "results"}
@@ -132,7 +134,7 @@ def _sent(decoded: object, path: str, options: dict[str, Any], digest: str, key:
         parsed=parsed,
         format=name,
         payload_sha256=digest,
-        testbed=testbed or dict(parsed.testbed),
+        testbed=_finite(testbed or dict(parsed.testbed)),
         started_at=started_at or parsed.started_at,
         expected=expected,
         idempotency_key=key,
@@ -155,6 +157,15 @@ def _testbed(reader: Reader, value: object) -> dict[str, Any]:
     if value in (None, ""):
         return {}
     return {"name": reader.text(value, "$.testbed")} if isinstance(value, str) else reader.mapping(value, "$.testbed")
+
+
+def _finite(testbed: dict[str, Any]) -> dict[str, Any]:
+    """The same. Tools write NaN and Infinity, which a figure refuses when it is read; no database keeps them as JSON."""
+    try:
+        json.dumps(testbed, allow_nan=False)
+    except ValueError as error:
+        raise _problem([("$.testbed", "finite numbers are needed")]) from error
+    return testbed
 
 
 def _problem(errors: list[tuple[str, str]]) -> Problem:

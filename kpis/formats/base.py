@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Protocol
 
+from accounts import texts
+from accounts.days import asked
 from kpis.stats.histogram import Histogram
 
 
@@ -86,9 +88,12 @@ class Reader:
         return []
 
     def text(self, value: object, path: str, *, longest: int = 300) -> str:
-        if isinstance(value, str) and len(value) <= longest and "\0" not in value:
+        if not isinstance(value, str) or len(value) > longest:
+            self.fault(path, f"a text of at most {longest} characters is needed")
+        elif detail := texts.fault(value):
+            self.fault(path, detail)
+        else:
             return value
-        self.fault(path, f"a text of at most {longest} characters is needed")
         return ""
 
     def number(self, value: object, path: str, *, least: float = 0.0) -> float:
@@ -107,15 +112,14 @@ class Reader:
         return least
 
     def moment(self, value: object, path: str) -> datetime | None:
-        """A time; without an offset it is UTC. None for nothing."""
+        """A time in UTC, written with its offset; None for nothing."""
         if value in (None, ""):
             return None
         try:
-            found = datetime.fromisoformat(str(value))
+            return asked(str(value))
         except ValueError:
-            self.fault(path, "a time in ISO 8601 is needed")
+            self.fault(path, "an ISO 8601 time with its offset is needed, such as 2026-03-01T12:00:00Z")
             return None
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
 
     def finish(self) -> None:
         """Raise Unreadable when anything was wrong."""

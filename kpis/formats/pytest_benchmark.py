@@ -2,16 +2,21 @@
 
 With several iterations per round the tool keeps only the mean of each round. Such means give no percentile of single
 calls, so the histogram is built only where a round was one call.
+
+Its `datetime` is in UTC. Releases before 5 wrote it without the offset, so one that has none is taken as UTC.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from kpis.formats.base import Parsed, ParsedSample, Reader
 from kpis.stats.histogram import Histogram
 
 LABEL = "pytest-benchmark JSON"
+
+_BARE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?$")
 
 
 def sniff(payload: object) -> bool:
@@ -26,7 +31,7 @@ def parse(payload: object) -> Parsed:
     samples = [_sample(reader, entry, f"$.benchmarks[{index}]") for index, entry in enumerate(entries)]
     commit = reader.mapping(document.get("commit_info") or {}, "$.commit_info")
     machine = reader.mapping(document.get("machine_info") or {}, "$.machine_info")
-    started_at = reader.moment(document.get("datetime"), "$.datetime")
+    started_at = reader.moment(_BARE.sub(r"\g<0>Z", str(document.get("datetime") or "")), "$.datetime")
     reader.finish()
     return Parsed(
         samples=samples,

@@ -1,8 +1,10 @@
 """CI results over HTTP, as curl sends them."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.contrib.auth.models import Group
@@ -96,7 +98,7 @@ def test_multipart_and_envelope_say_the_same(ci: Client, kpi: KPI) -> None:
         (own(kpi="no-such"), "", CURL, 422),
         (own(), "?format=nope", CURL, 422),
         (own(), "?sevrice=orders", CURL, 422),
-        (own(), "?started_at=2999-01-01", CURL, 422),
+        (own(), "?started_at=2999-01-01T00:00:00Z", CURL, 422),
     ],
 )
 def test_what_cannot_be_taken_leaves_nothing(
@@ -105,6 +107,37 @@ def test_what_cannot_be_taken_leaves_nothing(
     answer = send(ci, body, query, content_type=content_type)
     assert (answer.status_code, answer["Content-Type"]) == (status, "application/problem+json")
     assert (Submission.objects.count(), Sample.objects.count(), Measurement.objects.count()) == (0, 0, 0)
+
+
+@pytest.mark.databases
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        (own(name="a\ud800"), "$.samples[0].name"),
+        (own(kpi="a\0"), "$.samples[0].kpi"),
+        (b'{"testbed": {"cpu": "a\\u0000"}, "results": ' + own() + b"}", "$.testbed.cpu"),
+        (b'{"testbed": {"load": NaN}, "results": ' + own() + b"}", "$.testbed"),
+        (b'{"testbed": {"load": 1e999}, ' + own()[1:], "$.testbed"),
+    ],
+)
+def test_what_no_database_keeps_is_refused_at_its_place(ci: Client, kpi: KPI, body: bytes, path: str) -> None:
+    answer = send(ci, body)
+    assert (answer.status_code, [error["path"] for error in answer.json()["errors"]]) == (422, [path])
+
+
+LOCAL, FIRST = "2026-03-01T12:00:00", "0001-01-01T00:00:00+14:00"
+
+
+@pytest.mark.parametrize("text", [LOCAL, FIRST, "9999-12-31T23:59:59-14:00", "2026-03-01"])
+def test_a_time_needs_its_offset_and_lies_in_the_calendar(ci: Client, kpi: KPI, text: str) -> None:
+    dated = json.dumps(json.loads(own()) | {"started_at": text}).encode()
+    for answer in (send(ci, own(), f"?started_at={quote(text)}"), send(ci, dated)):
+        assert (answer.status_code, [error["path"] for error in answer.json()["errors"]]) == (422, ["$.started_at"])
+
+
+def test_a_time_is_kept_in_utc(ci: Client, kpi: KPI) -> None:
+    send(ci, own(), "?started_at=2026-03-01T12:00:00%2B02:00")
+    assert [row.started_at for row in Submission.objects.all()] == [datetime(2026, 3, 1, 10, tzinfo=UTC)]
 
 
 def test_too_large(ci: Client, settings: Any) -> None:

@@ -74,3 +74,20 @@ def test_a_value_lies_within_the_samples_beside_it() -> None:
     with pytest.raises(formats.Unreadable) as caught:
         formats.parse({"milepost": 1, "samples": [sample | {"value": 99}]}, "milepost")
     assert [path for path, _ in caught.value.errors] == ["$.samples[0].value"]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("2020-03-01T12:00:00.5", "2020-03-01T12:00:00.500000+00:00"), ("2020-03-01T12:00:00+02:00", "2020-03-01T10:00:00+00:00")],
+)
+def test_pytest_benchmark_wrote_utc_without_its_offset_before_release_5(written: str, read: str) -> None:
+    _, parsed = formats.parse({"benchmarks": [], "machine_info": {}, "datetime": written})
+    assert parsed.started_at
+    assert parsed.started_at.isoformat() == read
+
+
+@pytest.mark.parametrize("written", ["0001-01-01T00:00:00+14:00", "2020-03-01", "now", 7])
+def test_pytest_benchmark_with_a_time_that_is_none_is_refused(written: object) -> None:
+    with pytest.raises(formats.Unreadable) as caught:
+        formats.parse({"benchmarks": [], "machine_info": {}, "datetime": written})
+    assert [path for path, _ in caught.value.errors] == ["$.datetime"]
