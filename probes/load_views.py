@@ -78,7 +78,7 @@ def _started(request: PageRequest, form: ProbeForm, probe: Probe) -> Run | None:
     """Keep the profile as a probe, the same one if it is there already, and ask for its run."""
     probe.params, probe.interval_s = form.cleaned_data["params"], form.cleaned_data["interval_s"]
     probe.enabled = form.cleaned_data["enabled"]
-    if why := loading.forbidden(probe):
+    if why := loading.forbidden(probe, now=timezone.now()):
         form.add_error(None, why)
         return None
     known = Probe.objects.filter(service=probe.service, kind=LOAD, params=probe.params).first()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 import msgspec
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from accounts import audit
 from accounts.models import User
@@ -21,7 +20,12 @@ from probes.models import Probe, Run, RunState, Service
 from probes.running import CannotRun, ask
 
 SMALL = Caps(users=10, rate=50, seconds=120)
-"""So much load anybody's service bears; more needs its owner's word."""
+"""So much load anybody's service bears, whatever its profile is called; more needs its owner's word."""
+
+WITHIN = timedelta(minutes=10)
+"""In any stretch of this length all runs at an address that is not confirmed take no longer together than one may."""
+
+UNASKED = "it is loaded by hand only. A run that repeats by itself needs its owner's token or an administrator's approval."
 
 
 def caps() -> Caps:
@@ -31,7 +35,7 @@ def caps() -> Caps:
 @transaction.atomic
 def start(*, probe: Probe, actor: User | None, now: datetime) -> Run:
     """Ask for a load run. Raises CannotRun, saying what stands against it."""
-    if why := forbidden(probe):
+    if why := forbidden(probe, now=now):
         raise CannotRun(why)
     if running_on(probe.service).exclude(probe=probe).exists():
         raise CannotRun("Another load run is under way on this target; two at once falsify each other.")
@@ -45,7 +49,7 @@ def run_now(*, probe: Probe, actor: User | None, now: datetime) -> Run:
     return (start if probe.kind == LOAD else ask)(probe=probe, actor=actor, now=now)
 
 
-def forbidden(probe: Probe) -> str:
+def forbidden(probe: Probe, *, now: datetime) -> str:
     """Why this load may not be put on its service; empty where it may. Asked again when the run begins."""
     params = msgspec.convert(probe.params, Params)
     try:
@@ -53,28 +57,57 @@ def forbidden(probe: Probe) -> str:
         check(profile, caps())
     except ValueError as error:
         return f"This profile cannot be run: {error}."
-    if not probe.service.confirmed_at and (params.search != "none" or not _small(profile)):
+    if probe.service.confirmed_at:
+        return ""
+    why = UNASKED if probe.enabled else _too_much(profile, params) or _too_often(probe.service, profile, now)
+    return why and f"{probe.service} is not confirmed: {why}"
+
+
+def _too_much(profile: Profile, params: Params) -> str:
+    """Why this is more than anybody's service bears; empty where it is not."""
+    try:
+        check(profile, SMALL)
+    except ValueError:
+        small = False
+    else:
+        small = params.search == "none"
+    if not small:
         return (
-            f"{probe.service} is not confirmed: more than {SMALL.users} users, {SMALL.rate:g} requests/s or {SMALL.seconds:g} s "
-            "need its owner's token or an administrator's approval."
+            f"more than {SMALL.users} users, {SMALL.rate:g} requests/s or {SMALL.seconds:g} s need its owner's token or an "
+            "administrator's approval."
+        )
+    if profile.rate > SMALL.rate:
+        users = max(stage.users for stage in profile.stages)
+        return (
+            f"{users} users may send {SMALL.rate:g} requests/s together, and would send more. Let each think for "
+            f"{users / SMALL.rate * 1000:g} ms or longer, or write {SMALL.rate:g}/s."
         )
     return ""
 
 
-def _small(profile: Profile) -> bool:
-    try:
-        check(profile, SMALL)
-    except ValueError:
-        return False
-    return True
+def _too_often(service: Service, profile: Profile, now: datetime) -> str:
+    ended = _at(service).filter(finished_at__gt=now - WITHIN).exclude(outcome=Outcome.REFUSED)
+    spans = ended.values_list("started_at", "finished_at")
+    taken_s = sum((finished - began).total_seconds() for began, finished in spans if began and finished)
+    if taken_s + profile.seconds <= SMALL.seconds:
+        return ""
+    return (
+        f"its load runs may take {SMALL.seconds:g} s together in any {WITHIN.total_seconds() / 60:g} minutes; those of the last "
+        f"took {taken_s:.0f} s. Wait, or ask for less than {profile.seconds:g} s."
+    )
 
 
-def running_on(service: Service) -> Any:
-    """Load runs that wait or are under way on the same origin, whatever service it is registered as."""
+def running_on(service: Service) -> QuerySet[Run]:
+    """Load runs that wait or are under way at the same address."""
+    return _at(service).filter(state__in=(RunState.QUEUED, RunState.RUNNING), finished_at=None)
+
+
+def _at(service: Service) -> QuerySet[Run]:
+    """Load runs at the same address, whatever service it is registered as."""
     parts = urlsplit(service.base_url)
     origin = f"{parts.scheme}://{parts.netloc}"
     same = Q(probe__service__base_url=origin) | Q(probe__service__base_url__startswith=f"{origin}/")
-    return Run.objects.filter(same, probe__kind=LOAD, state__in=(RunState.QUEUED, RunState.RUNNING), finished_at=None)
+    return Run.objects.filter(same, probe__kind=LOAD)
 
 
 @transaction.atomic

@@ -18,8 +18,10 @@ from kpis.models import KPI
 from kpis.units import UnitMismatch, factor
 from outgoing.addresses import Refused, checked_url, literal_address, port_of
 from probes.addresses import is_full
+from probes.claiming import LOAD
 from probes.kinds import kinds
 from probes.kinds.base import Outcome
+from probes.loading import UNASKED
 from probes.models import Feed, Probe, Run, RunState, Service
 from probes.running import policy
 from probes.sources.postgres import check_dsn
@@ -173,6 +175,8 @@ def save_probe(*, probe: Probe, feeds: Sequence[tuple[str, KPI]], actor: User | 
     if kind is None:
         raise Wrong({"kind": f"There is no kind {probe.kind!r}: {', '.join(kinds())}."})
     probe.params = checked_params(probe.kind, probe.params)
+    if probe.kind == LOAD and probe.enabled and not probe.service.confirmed_at:
+        raise Wrong({"enabled": f"{probe.service} is not confirmed: {UNASKED}"})
     if probe.interval_s < SHORTEST_INTERVAL_S:
         raise Wrong({"interval_s": f"At least {SHORTEST_INTERVAL_S} seconds."})
     for metric, kpi in feeds:

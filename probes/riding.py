@@ -35,10 +35,10 @@ from probes.load.profile import Profile, check
 from probes.load.report import Row
 from probes.load.spec import Spec
 from probes.load.watch import Watch
-from probes.loading import caps, forbidden, running_on
+from probes.loading import caps, forbidden, running_on, start
 from probes.measuring import target_of
 from probes.models import LoadSecond, Maintenance, Probe, Run, RunState
-from probes.running import CannotRun, ask, policy
+from probes.running import CannotRun, policy
 
 LEASE = timedelta(seconds=60)
 """Renewed every second: a load run whose worker died is given up after so long."""
@@ -59,7 +59,7 @@ def work() -> bool:
     finish([(claimed, measured)], now=timezone.now())
     if settings.LOAD_RERUN and measured.details.get("next_shards"):
         with contextlib.suppress(CannotRun):
-            ask(probe=claimed.probe, actor=None, now=timezone.now())
+            start(probe=claimed.probe, actor=None, now=timezone.now())
     return True
 
 
@@ -139,7 +139,7 @@ class Ride:
         self.began, self.alive_at = timezone.now(), 0.0
 
     def carry_out(self) -> Measured:
-        if why := forbidden(self.claimed.probe):
+        if why := forbidden(self.claimed.probe, now=self.began):
             return Measured(outcome=Outcome.REFUSED, reason="not allowed", error=why, memory=self.claimed.probe.memory)
         threading.Thread(target=self._thread, name="load", daemon=True).start()
         try:

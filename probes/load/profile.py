@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import Annotated, Literal
 
 import msgspec
@@ -78,6 +79,12 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def seconds(self) -> float:
         return sum(stage.seconds for stage in self.stages)
+
+    @property
+    def rate(self) -> float:
+        """The most requests/s that a stage can come to, on average: users who do not think send as many as are answered."""
+        think_s = 0.0 if self.think.law == "none" else self.think.seconds
+        return max(stage.rate or (stage.users / think_s if think_s else inf if stage.users else 0.0) for stage in self.stages)
 
     @property
     def model(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,9 +15,10 @@ from probes import fleet, loading
 from probes.checks import check_load
 from probes.kinds.base import Outcome
 from probes.models import LoadSecond, Probe, Run, RunState
+from probes.registering import Wrong, save_probe
 from probes.running import CannotRun
 from tests.factories import People
-from tests.probes.factories import make_load_probe, make_service, start_load
+from tests.probes.factories import make_load_probe, make_run, make_service, start_load
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("reachable")]
 
@@ -26,6 +28,36 @@ def test_more_than_a_little_needs_a_confirmed_service(stages: list[str]) -> None
     with pytest.raises(CannotRun, match="is not confirmed"):
         start_load(make_load_probe(stages=stages))
     assert start_load(make_load_probe(stages=stages, confirmed=True)).state == RunState.QUEUED
+
+
+@pytest.mark.parametrize(
+    ("stages", "think"),
+    [(["10 users for 6s"], "none"), (["10 users for 6s"], "fixed 199ms"), (["1 users for 6s", "2 users for 6s"], "paced 0s")],
+)
+def test_users_of_an_unconfirmed_service_cannot_send_more_than_its_rate(stages: list[str], think: str) -> None:
+    with pytest.raises(CannotRun, match="may send 50 requests/s together"):
+        start_load(make_load_probe(stages=stages, think=think))
+    assert start_load(make_load_probe(stages=stages, think=think, confirmed=True)).state == RunState.QUEUED
+
+
+@pytest.mark.parametrize(("ago_s", "outcome", "fits"), [(60, "ok", False), (60, "refused", True), (700, "ok", True)])
+def test_a_sequence_of_runs_takes_no_longer_than_one_may(ago_s: int, outcome: str, fits: bool) -> None:
+    now = timezone.now()
+    earlier = make_load_probe("http://127.0.0.1:9/api")
+    ended = now - timedelta(seconds=ago_s)
+    make_run(earlier, outcome=outcome, started_at=ended - timedelta(seconds=100), finished_at=ended)
+    probe = make_load_probe("http://127.0.0.1:9", stages=["5 users for 30s"])
+    assert bool(loading.forbidden(probe, now=now)) is not fits
+
+
+def test_only_a_confirmed_service_is_loaded_by_itself(people: People) -> None:
+    probe, agreed = make_load_probe(), make_load_probe(confirmed=True)
+    probe.enabled = agreed.enabled = True
+    with pytest.raises(Wrong, match="by hand only"):
+        save_probe(probe=probe, feeds=[], actor=people.engineer, now=timezone.now())
+    with pytest.raises(CannotRun, match="by hand only"):  # its confirmation was withdrawn meanwhile
+        start_load(probe)
+    save_probe(probe=agreed, feeds=[], actor=people.engineer, now=timezone.now())
 
 
 def test_a_profile_beyond_the_caps_is_refused(settings: Any) -> None:
