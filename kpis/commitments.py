@@ -34,6 +34,7 @@ def goal_of(target: Target, kpi: KPI) -> Goal:
         due_on=target.due_on,
         for_s=target.for_s,
         recover_s=target.recover_s,
+        effective_from=target.effective_from,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
@@ -32,7 +32,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Goal:
-    """A target as the judge needs it, all figures in the KPI's unit; what is None was not stated."""
+    """A target as the judge needs it, all figures in the KPI's unit; what is None was not stated.
+
+    `effective_from` is since when this version is in force.
+    """
 
     comparator: str
     value: float
@@ -43,6 +46,7 @@ class Goal:
     due_on: date | None = None
     for_s: int = 0
     recover_s: int = 0
+    effective_from: datetime | None = None
 
     @property
     def met_from_the_start(self) -> bool:
@@ -174,7 +178,16 @@ def evaluate(
         status = Status.ON_TRACK
     else:
         status = Status.BEHIND
-    return _judged(status, actual, way, wanted, breach, newest.at)
+    return _judged(
+        status, actual, way, wanted, _judged_anew(goal, status, breach), max(newest.at, goal.effective_from or newest.at)
+    )
+
+
+def _judged_anew(goal: Goal, status: Status, memory: Memory) -> Memory:
+    """A status is no older than the version that it is judged by, only a breach goes on from one version to the next."""
+    if status == Status.BREACHED or memory.since is None or goal.effective_from is None:
+        return memory
+    return replace(memory, since=max(memory.since, goal.effective_from))
 
 
 def _follow(goal: Goal, ordered: Sequence[Point], memory: Memory) -> Memory:

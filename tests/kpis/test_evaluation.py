@@ -101,6 +101,18 @@ def test_swinging_value_does_not_flap() -> None:
     assert set(walk(goal, [1100, 900] * 30)) == {Status.BREACHED}
 
 
+@pytest.mark.parametrize(("value", "status"), [(400.0, Status.MET), (700.0, Status.BEHIND), (900.0, Status.BREACHED)])
+def test_a_status_is_no_older_than_the_version_it_is_judged_by(value: float, status: Status) -> None:
+    """Only a breach goes on from one version to the next."""
+    hour = timedelta(hours=1)
+    goal = Goal(comparator="<", value=500, lower_is_better=True, alert_threshold=800, effective_from=NOW - hour)
+    early = [Point(NOW - 2 * hour, value)]
+    first = evaluate(goal, early, now=NOW, freshness_s=86400)
+    assert (first.status, first.since) == (status, NOW - hour)
+    changed = evaluate(replace(goal, effective_from=NOW), early, now=NOW, previous=first.memory, freshness_s=86400)
+    assert (changed.status, changed.since) == (status, NOW - hour if status == Status.BREACHED else NOW)
+
+
 def test_since_holds_while_the_status_does() -> None:
     first = evaluate(P95, [Point(NOW, 400)], now=NOW, freshness_s=3600)
     later = NOW + timedelta(minutes=10)
