@@ -68,6 +68,8 @@ PAGES = {
 WITHOUT_SCRIPTS = {path for path in PAGES if path != "/api/docs/"}
 LOOKS = [(1280, False), (390, True)]
 """Wide and light, narrow and dark: both themes and both widths are seen by every page."""
+FITTING = ("/services/", "/services/demo-api/", "/alerts/", "/alerts/channels/")
+"""Pages whose tables a phone shows whole."""
 SHOTS = os.environ.get("SCREENSHOTS", "")
 """A folder to leave a picture of every page in, for eyes."""
 
@@ -105,7 +107,7 @@ def test_page(pattern: str, demo: Demo, contexts: Contexts) -> None:
         assert faults == [], (path, width)
         if width == 390:
             sideways = "[...document.querySelectorAll('.scroll')].some((part) => part.scrollWidth > part.clientWidth)"
-            assert path != "/services/" or not page.evaluate(sideways), "a row of the services is wider than a phone"
+            assert pattern not in FITTING or not page.evaluate(sideways), f"a row of {path} is wider than a phone"
             assert page.evaluate("document.documentElement.scrollWidth") <= 390, f"{path} scrolls sideways"
         if pattern != "/api/docs/":
             violations = Axe().run(page).response["violations"]
@@ -118,6 +120,15 @@ def test_page_without_scripts(pattern: str, demo: Demo, contexts: Contexts) -> N
     page = contexts(PAGES[pattern], 390, False, scripts=False).new_page()
     page.goto(demo.path(pattern))
     assert page.locator("h1").first.inner_text()
+    page.close()
+
+
+def test_a_table_stands_in_for_the_chart_that_no_script_draws(demo: Demo, contexts: Contexts) -> None:
+    page = contexts("viewer", 1280, False, scripts=False).new_page()
+    page.goto("/scorecards/fastapi-easy/response-time-p95/")
+    assert "none runs here" in page.locator("noscript").inner_text()
+    assert page.locator("#points tbody tr").first.is_visible()
+    assert not page.locator("canvas").is_visible()
     page.close()
 
 
