@@ -122,6 +122,7 @@ def _plausible(point: Point, latest: datetime, least: float, greatest: float) ->
         and EARLIEST <= point.at <= latest
         and 1 <= point.count <= MOST_COUNT
         and 1 <= len(point.subject) <= LONGEST["subject"]
+        and not point.subject.isspace()
         and len(point.environment) <= LONGEST["environment"]
         and len(point.origin) <= LONGEST["origin"]
         and len(point.note) <= LONGEST["note"]
@@ -154,7 +155,7 @@ def _faults_of(point: Point, latest: datetime, least: float, greatest: float) ->
         found.append(("histogram", "a reduction is computed from a single figure"))
     if point.kpi.archived_at is not None:
         found.append(("kpi", "is archived: restore it first"))
-    if not point.subject:
+    if not point.subject.strip():
         found.append(("subject", "a subject is needed"))
     for name, longest in LONGEST.items():
         text = getattr(point, name)

@@ -51,6 +51,7 @@ class KpiChange(StrictSerializer):
         model = KPI
         fields: tuple[str, ...] = defining.EDITABLE[KPI]
         validators: tuple[Any, ...] = ()
+        extra_kwargs: dict[str, Any] = {"window_s": {"min_value": 1}, "freshness_s": {"min_value": 1}}
 
 
 class KpiIn(KpiChange):

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
+from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
 from accounts.models import AuditEntry, User
@@ -59,6 +60,14 @@ def test_the_path_of_what_is_wrong(as_manager: Client, fields: dict[str, Any], p
     assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
     assert path in paths(answer)
     assert KPI.objects.count() == 1
+
+
+@pytest.mark.parametrize("name", ["window_s", "freshness_s"])
+def test_the_schema_says_that_no_time_is_none(as_manager: Client, name: str) -> None:
+    make_scorecard("plan")
+    assert f"$.{name}" in paths(as_manager.post(f"{API}/kpis/", NEW | {name: 0}, **JSON))
+    kpi = SchemaGenerator().get_schema(request=None, public=True)["components"]["schemas"]["KpiIn"]
+    assert kpi["properties"][name]["minimum"] == 1
 
 
 def test_a_stale_edit_is_refused_with_what_stands(as_manager: Client, speed: KPI) -> None:
