@@ -48,6 +48,7 @@ class TokenSerializer(serializers.ModelSerializer[ApiToken]):
             "last_used_at",
             "revoked_at",
         ]
+        read_only_fields = fields
 
 
 class NewTokenSerializer(serializers.Serializer[ApiToken]):

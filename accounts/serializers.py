@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.db import models
 from rest_framework import serializers
 
 from accounts.models import User
@@ -32,10 +33,6 @@ class Strict(serializers.Serializer):
         return super().to_internal_value(data)
 
 
-class StrictSerializer(Strict, serializers.ModelSerializer):
-    """The same, of a model."""
-
-
 class MomentField(serializers.DateTimeField):
     """A time with its offset from UTC: without one nobody knows which is meant."""
 
@@ -45,3 +42,9 @@ class MomentField(serializers.DateTimeField):
         if value.tzinfo is None:
             self.fail("offset")
         return super().enforce_timezone(value)
+
+
+class StrictSerializer(Strict, serializers.ModelSerializer):
+    """The same, of a model."""
+
+    serializer_field_mapping = serializers.ModelSerializer.serializer_field_mapping | {models.DateTimeField: MomentField}

@@ -78,6 +78,7 @@ class RunSerializer(serializers.ModelSerializer[Run]):
             "id", "url", "service", "kind", "probe", "state", "outcome", "reason", "error", "due_at", "started_at", "finished_at",
             "queue_delay_ms", "readings", "recorded", "details",
         ]  # fmt: skip
+        read_only_fields = fields
 
     def get_url(self, run: Run) -> str:
         return reverse("probes-api:run-detail", args=[run.pk])

@@ -163,7 +163,7 @@ class AlertRuleSerializer(serializers.ModelSerializer):
         fields = ["id", "key", "kpi", "comparator", "value", "severity", "stated", "demo", "version"]
 
 
-class WaiverSerializer(serializers.ModelSerializer):
+class WaiverSerializer(StrictSerializer):
     requested_by = PersonField(read_only=True)
     decided_by = PersonField(read_only=True)
     ended_by = PersonField(read_only=True)

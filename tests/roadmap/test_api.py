@@ -185,6 +185,21 @@ def test_gate_is_not_passed_without_a_waiver_by_somebody_else(as_manager: Client
     assert as_manager.get(f"{PLAN}/phases/1/").json()["finished_on"] is not None
 
 
+@pytest.mark.parametrize(
+    ("sent", "path"),
+    [
+        ({"expires_at": "2027-07-01T02:00:00"}, "$.expires_at"), ({"expires_at": "0001-01-01T00:00:00+14:00"}, "$.expires_at"),
+        ({"until": "2027-07-01"}, "$.until"), ({"decision": "approved"}, "$.decision"),
+    ],
+)  # fmt: skip
+def test_a_waiver_of_a_gate_with_a_local_time_or_an_unknown_field_is_refused(
+    as_manager: Client, plan: Roadmap, sent: dict[str, str], path: str
+) -> None:
+    body = {"reason": "Later", "expires_at": (timezone.now() + timedelta(days=9)).isoformat()} | sent
+    answer = as_manager.post(f"{API}/gates/{Gate.objects.get(phase__number=1).pk}/waive/", body, **JSON)
+    assert (answer.status_code, [error["path"] for error in answer.json()["errors"]]) == (400, [path])
+
+
 def test_export_and_import(as_manager: Client, plan: Roadmap) -> None:
     text = as_manager.get(f"{PLAN}/export/").content
     plan.delete()
