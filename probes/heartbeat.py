@@ -87,12 +87,12 @@ def beat(role: str, *, now: datetime) -> None:
 
 
 def due(now: datetime | Slot) -> QuerySet[Probe]:
-    """Probes that should run now and that nobody has claimed; those of a service under load wait, and are not late."""
+    """Probes that should run now and that nobody has claimed; those at an address under load wait, and are not late."""
     unclaimed = Q(claimed_until=None) | Q(claimed_until__lte=now)
-    loaded = Probe.objects.filter(kind="load", claimed_until__gt=now).values("service_id")
+    loaded = Probe.objects.filter(kind="load", claimed_until__gt=now).values("service__origin")
     return (
         Probe.objects.exclude(kind="load")
-        .exclude(service_id__in=loaded)
+        .exclude(service__origin__in=loaded)
         .filter(unclaimed, enabled=True, next_run_at__lte=now, service__paused_at=None, service__archived_at=None)
     )
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
 import msgspec
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from accounts import audit
 from accounts.models import User
@@ -104,10 +103,7 @@ def running_on(service: Service) -> QuerySet[Run]:
 
 def _at(service: Service) -> QuerySet[Run]:
     """Load runs at the same address, whatever service it is registered as."""
-    parts = urlsplit(service.base_url)
-    origin = f"{parts.scheme}://{parts.netloc}"
-    same = Q(probe__service__base_url=origin) | Q(probe__service__base_url__startswith=f"{origin}/")
-    return Run.objects.filter(same, probe__kind=LOAD)
+    return Run.objects.filter(probe__service__origin=service.origin, probe__kind=LOAD).select_related("probe__service")
 
 
 @transaction.atomic

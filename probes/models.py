@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.core.validators import MinValueValidator
@@ -11,6 +12,7 @@ from django.db import models
 from kpis.models import KPI
 from kpis.recurrence import Window
 from outgoing.secrets import EncryptedJSONField, EncryptedTextField
+from probes.addresses import origin
 from probes.kinds import kind_choices
 from probes.kinds.base import Outcome
 
@@ -29,6 +31,7 @@ class Service(models.Model):
     slug = models.SlugField(unique=True, max_length=80)
     name = models.CharField(max_length=120)
     base_url = models.CharField(verbose_name="base URL", max_length=200, help_text="Such as http://orders.internal:8000")
+    origin = models.CharField(max_length=220, default="", editable=False, help_text="Host and port of its base URL.")
     environment = models.CharField(max_length=40, default="production", blank=True)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     tags = models.JSONField(default=list, blank=True)
@@ -58,6 +61,10 @@ class Service(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.origin = origin(self.base_url)
+        super().save(*args, **kwargs)
 
 
 class Probe(models.Model):

@@ -73,6 +73,12 @@ def test_one_load_run_per_target_whatever_it_is_called() -> None:
     assert start_load(make_load_probe("http://127.0.0.1:91")).state == RunState.QUEUED
 
 
+def test_a_page_says_which_service_at_its_address_is_under_load(as_viewer: Client) -> None:
+    run = start_load(make_load_probe("http://127.0.0.1:9"))
+    shown = as_viewer.get(f"/services/{make_service('http://127.0.0.1:9/api').slug}/").content.decode()
+    assert f"A load run on {run.probe.service} at the same address is queued" in shown
+
+
 def test_a_waiting_run_is_stopped_at_once() -> None:
     run = start_load(make_load_probe())
     assert loading.stop(run=run, actor=None, now=timezone.now())

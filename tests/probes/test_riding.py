@@ -21,7 +21,7 @@ from probes.load.profile import Profile, Stage
 from probes.load.report import Row
 from probes.models import Feed, LoadSecond, Probe, Run, RunState
 from tests.kpis.factories import make_kpi
-from tests.probes.factories import make_load_probe, make_probe, make_run, start_load
+from tests.probes.factories import make_load_probe, make_probe, make_run, make_service, start_load
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("reachable")]
 
@@ -112,6 +112,17 @@ def test_other_probes_of_the_service_wait(service_url: str) -> None:
     assert riding.claim(now=timezone.now()) is not None
     assert claiming.claim(now=timezone.now()) == []
     assert heartbeat.state(now=timezone.now()).due == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "waits"), [("http://127.0.0.1:9/api", True), ("https://LOCALHOST:9", True), ("http://127.0.0.1:91", False)]
+)
+def test_other_probes_at_the_same_address_wait(url: str, waits: bool) -> None:
+    make_probe(make_service(url), "memory", next_run_at=timezone.now() - timedelta(seconds=5))
+    start_load(make_load_probe("http://127.0.0.1:9"))
+    assert riding.claim(now=timezone.now()) is not None
+    assert heartbeat.state(now=timezone.now()).due == (0 if waits else 1)
+    assert len(claiming.claim(now=timezone.now())) == (0 if waits else 1)
 
 
 def test_a_search_finds_what_a_service_bears(service_url: str, settings: Any) -> None:
