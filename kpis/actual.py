@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -140,10 +141,19 @@ def _combined(figures: Sequence[SeriesFigure], across: str, aggregation: str, co
     return max(figures, key=lambda figure: figure.at).value
 
 
+class Combined(NamedTuple):
+    """The figure of the series that count. `stands` is the worst of them; `alone` says that the figure is its own."""
+
+    value: float
+    samples: int
+    stands: SeriesFigure
+    alone: bool
+
+
 def combine(
     figures: Sequence[SeriesFigure], *, across: str, aggregation: str, lower_is_better: bool, named: str = ""
-) -> tuple[float, int, SeriesFigure] | None:
-    """One figure out of the counted series: (value, count, the series that stands for it); None where none counts.
+) -> Combined | None:
+    """One figure out of the counted series; None where none counts.
 
     Means of percentiles do not exist: such a KPI falls back to its worst series (and cannot be saved that way).
     """
@@ -153,12 +163,12 @@ def combine(
         return None
     worst = (max if lower_is_better else min)(figures, key=lambda figure: figure.value)
     if len(figures) == 1:
-        return worst.value, worst.count, worst
+        return Combined(worst.value, worst.count, worst, True)
     count = sum(figure.count for figure in figures)
     percent = PERCENTILES.get(aggregation)
     if across == "merged" and percent is not None and all(figure.histogram is not None for figure in figures):
         merged = Histogram.merge([figure.histogram for figure in figures if figure.histogram is not None])
-        return merged.percentile(percent), merged.count, worst
+        return Combined(merged.percentile(percent), merged.count, worst, False)
     if percent is None and across in ("merged", "mean", "sum"):
-        return _combined(figures, across, aggregation, count), count, worst
-    return worst.value, worst.count, worst
+        return Combined(_combined(figures, across, aggregation, count), count, worst, False)
+    return Combined(worst.value, worst.count, worst, True)

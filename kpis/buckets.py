@@ -12,7 +12,7 @@ from typing import NamedTuple
 from django.db.models import QuerySet
 
 from kpis import rollups
-from kpis.actual import PERCENTILES, SeriesFigure, Stretch, aggregate, combine, counted
+from kpis.actual import PERCENTILES, Combined, SeriesFigure, Stretch, aggregate, combine, counted
 from kpis.models import KPI, Across, Direction, Rollup, Series
 from kpis.stats.histogram import Histogram
 from kpis.stats.stack import Stack
@@ -20,9 +20,10 @@ from kpis.stats.stack import Stack
 
 @dataclass(frozen=True)
 class HistoryPoint:
-    """`value` is the KPI's figure in the bucket that starts at `at` (raw: of one measurement); `low` and `high` bound
-    what was measured there. `source`, `note` and the `raw` figure of a reduction are those of a raw measurement;
-    percentile KPIs come with their histogram where it was asked for."""
+    """`value` is the KPI's figure in the bucket that starts at `at`; raw, that of one measurement, or of neighbours of several
+    series, the newest of them at `at`. `low` and `high` bound what was measured there by the series whose figure it is,
+    `subject`, or by all where they are combined. `source`, `note` and the `raw` figure of a reduction are those of a raw
+    measurement; percentile KPIs come with their histogram where it was asked for."""
 
     at: datetime
     value: float
@@ -130,8 +131,9 @@ def course(kpi: KPI, rows: Sequence[Rolled], streams: Mapping[int, Stream], *, s
     values, counts = stack.percentiles(percent)
     points = []
     for number, bucket in enumerate(buckets):
-        point = _point(kpi, bucket, samples=False)
-        if bucket.data and len(bucket.rows) > 1:
+        merged = bool(bucket.data) and len(bucket.rows) > 1
+        point = _point(kpi, bucket, samples=False, merged=merged)
+        if merged:
             point = replace(point, value=float(values[number]), count=int(counts[number]))
         points.append(replace(point, histogram=stack.histogram(number)) if bucket.data and samples else point)
     return points
@@ -155,13 +157,17 @@ def _rolled_figure(aggregation: str, row: Rolled, stream: Stream) -> SeriesFigur
     )
 
 
-def _point(kpi: KPI, bucket: Bucket, *, samples: bool) -> HistoryPoint:
-    value, count, stands = _combine(kpi, bucket.figures)
-    low = min(row.low if row.sample_low is None else min(row.low, row.sample_low) for row in bucket.rows)
-    high = max(row.high if row.sample_high is None else max(row.high, row.sample_high) for row in bucket.rows)
-    data = bucket.rows[bucket.figures.index(stands)].histogram if samples else None
+def _point(kpi: KPI, bucket: Bucket, *, samples: bool, merged: bool = False) -> HistoryPoint:
+    """`merged`: the caller puts the figure of all histograms in place of the worst one's."""
+    value, count, stands, alone = _combine(kpi, bucket.figures)
+    alone = alone and not merged
+    own = bucket.rows[bucket.figures.index(stands)]
+    rows = [own] if alone else bucket.rows
+    low = min(row.low if row.sample_low is None else min(row.low, row.sample_low) for row in rows)
+    high = max(row.high if row.sample_high is None else max(row.high, row.sample_high) for row in rows)
+    data = own.histogram if samples else None
     return HistoryPoint(
-        bucket.at, value, count, low, high, subject=stands.subject, reported=stands.reported,
+        bucket.at, value, count, low, high, subject=stands.subject if alone else "", reported=stands.reported,
         histogram=None if data is None else Histogram.from_bytes(data),
     )  # fmt: skip
 
@@ -177,19 +183,21 @@ def combined(kpi: KPI, parts: Sequence[Part]) -> list[HistoryPoint]:
         figures = counted(everyone, across=kpi.across, named=kpi.across_subject)
         if not figures:
             continue
-        those = {(one.subject, one.environment) for one in figures}
+        value, count, stands, alone = _combine(kpi, figures)
+        those = {(one.subject, one.environment) for one in ([stands] if alone else figures)}
         counting = [of_one for one, of_one in by_series.items() if (one.subject, one.environment) in those]
         spans = [span(part.stretch) for of_one in counting for part in of_one]
-        value, count, stands = _combine(kpi, figures)
         merged = _merged(figures) if kpi.across == Across.MERGED else stands.histogram
         low, high = min(low for low, _ in spans), max(high for _, high in spans)
         found.append(
-            HistoryPoint(at, value, count, low, high, subject=stands.subject, reported=stands.reported, histogram=merged)
+            HistoryPoint(
+                at, value, count, low, high, subject=stands.subject if alone else "", reported=stands.reported, histogram=merged
+            )
         )
     return found
 
 
-def _combine(kpi: KPI, figures: Sequence[SeriesFigure]) -> tuple[float, int, SeriesFigure]:
+def _combine(kpi: KPI, figures: Sequence[SeriesFigure]) -> Combined:
     """The figure of the series that count, of which there is at least one."""
     found = combine(
         figures,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from django.db.models import Count, F, OuterRef, QuerySet, Subquery
 
@@ -205,17 +205,20 @@ def _unpruned(oldest: datetime | None, there: There) -> bool:
 
 def _raw(kpi: KPI, rows: Sequence[Measurement], start: datetime, end: datetime, points: int, *, samples: bool) -> History:
     if len({row.series_id for row in rows}) > 1:
-        slot = max(60.0, (end - start).total_seconds() / points)
-        slotted = [Part(_slot(row.at, start, slot), row.series, row.origin, rollups.stretch_of(row)) for row in rows]
-        return History(kpi.unit, "raw", slot, tuple(combined(kpi, slotted)))
-    gaps = sorted((later.at - row.at).total_seconds() for row, later in pairwise(rows))
-    return History(
-        kpi.unit, "raw", gaps[len(gaps) // 2] if gaps else 0.0, tuple(point_of(kpi, row, samples=samples) for row in rows)
-    )
+        found = combined(kpi, _together(rows, max(60.0, (end - start).total_seconds() / max(1, points - 1))))
+    else:
+        found = [point_of(kpi, row, samples=samples) for row in rows]
+    gaps = sorted((later.at - one.at).total_seconds() for one, later in pairwise(found))
+    return History(kpi.unit, "raw", gaps[len(gaps) // 2] if gaps else 0.0, tuple(found))
 
 
-def _slot(at: datetime, start: datetime, length_s: float) -> datetime:
-    return start + timedelta(seconds=(at - start).total_seconds() // length_s * length_s)
+def _together(rows: Sequence[Measurement], length_s: float) -> list[Part]:
+    """Measurements of several series, in time order, put together in slots of time, each at the newest time in it.
+
+    The slots do not move with what is asked for, so that the same measurements are told alike from call to call.
+    """
+    slots = [list(those) for _, those in groupby(rows, key=lambda row: row.at.timestamp() // length_s)]
+    return [Part(those[-1].at, row.series, row.origin, rollups.stretch_of(row)) for those in slots for row in those]
 
 
 def point_of(kpi: KPI, row: Measurement, *, samples: bool = True) -> HistoryPoint:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from kpis import current, waivers
-from kpis.actual import SeriesFigure, combine, counted
+from kpis.actual import Combined, SeriesFigure, combine, counted
 from kpis.commitments import goal_of, in_force
 from kpis.current import Known
 from kpis.evaluation import Evaluation, Goal, Memory, Point, Status, evaluate
@@ -79,6 +79,8 @@ class Standing:
     count: int
     stands: SeriesFigure | None
     """The series that stands for the KPI: the worst, where there are several."""
+    alone: bool
+    """Whether the actual is the figure of that series, not one of several combined."""
     stale_subjects: tuple[str, ...]
     series: tuple[SeriesStanding, ...]
     target: Target | None
@@ -182,7 +184,7 @@ def judged(
     everything = counted(figures, across=kpi.across, named=kpi.across_subject)
     counting, waived_until = _unwaived(everything, waived)
     combined = _combined(kpi, counting)
-    actual, count, stands = combined or (None, 0, None)
+    actual, count, stands, alone = combined or (None, 0, None, False)
     rest = len(counting) < len(everything)
     if rest and actual is not None:
         path, memory = (), _of_the_rest(memory, goal, actual)
@@ -197,6 +199,7 @@ def judged(
         actual=actual,
         count=count,
         stands=stands,
+        alone=alone,
         stale_subjects=tuple(figure.subject for figure in counting if figure.at + limit < now),
         series=tuple(
             SeriesStanding(figure, id(figure) in counts, goal, kpi.freshness_s, now, waived.get(figure.subject))
@@ -208,7 +211,7 @@ def judged(
     )
 
 
-def _combined(kpi: KPI, counting: Sequence[SeriesFigure]) -> tuple[float, int, SeriesFigure] | None:
+def _combined(kpi: KPI, counting: Sequence[SeriesFigure]) -> Combined | None:
     return combine(
         counting,
         across=kpi.across,

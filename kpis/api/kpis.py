@@ -110,7 +110,7 @@ def kpi_detail(request: Request, scorecard: str, key: str) -> Response:
     parameters=[
         OpenApiParameter("from", datetime, description="Default: 24 hours before `to`."),
         OpenApiParameter("to", datetime, description="Default: now."),
-        OpenApiParameter("points", int, description="At most so many points; default 500."),
+        OpenApiParameter("points", int, description="At most so many points, but never fewer than one a day; default 500."),
         OpenApiParameter("subject", str),
         OpenApiParameter("environment", str),
         OpenApiParameter("format", str, enum=["json", "csv"], description="The same as the header `Accept`."),
@@ -122,7 +122,9 @@ def kpi_detail(request: Request, scorecard: str, key: str) -> Response:
 def kpi_measurements(request: Request, scorecard: str, key: str) -> Response:
     """The course of a KPI at the resolution that fits `points`; percentiles come from merged histograms, gaps stay gaps.
 
-    Without `subject` it is told across all series: where the worst one counts, the worst at each point. The CSV of the KPI's
+    Without `subject` it is told across all series: where the worst one counts, the worst at each point, with its own bounds
+    and samples; where they are combined, no subject. Raw points of several series stand at the time of the newest measurement
+    in them. The CSV of the KPI's
     page is that of the series which it is judged by now.
     """
     kpi = kpi_or_404(request, scorecard, key, every_kpi)

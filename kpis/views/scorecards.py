@@ -130,8 +130,8 @@ def _table(shown: Sequence[Standing]) -> Iterator[Sequence[object]]:
     for one in shown:
         yield (
             one.kpi.key, one.kpi.name, one.kpi.category, one.unit, one.baseline, one.actual, one.target_text, one.alert_threshold,
-            way_of(one), one.asked, str(one.status), _iso(one.since), _iso(one.at), one.origin, one.worst_subject,
-            one.kpi.owner, _iso(one.waived_until),
+            way_of(one), one.asked, str(one.status), _iso(one.since), _iso(one.at),
+            *((one.origin, one.worst_subject) if one.alone else ("", "")), one.kpi.owner, _iso(one.waived_until),
         )  # fmt: skip
 
 

@@ -80,6 +80,41 @@ def test_several_series_become_one_line_by_the_worst() -> None:
     assert [point.value for point in only.points] == [1, 2, 3]
 
 
+def test_raw_points_of_several_series_stand_where_they_were_measured_and_do_not_move() -> None:
+    """Whenever they are asked for: two that were measured together are one point, at the newer of their times."""
+    kpi = make_kpi(across="mean")
+    for hours in range(3):
+        record_values(kpi, [100], subject="a", until=NOW - timedelta(hours=hours, seconds=7))
+        record_values(kpi, [200], subject="b", until=NOW - timedelta(hours=hours))
+    told = [
+        [(point.at, point.value) for point in history(kpi, start=end - timedelta(days=1), end=end).points]
+        for end in (SOON, SOON + timedelta(seconds=45), SOON + timedelta(seconds=131))
+    ]
+    assert told[0] == told[1] == told[2]
+    assert told[0] == [(NOW - timedelta(hours=hours), 150) for hours in (2, 1, 0)]
+
+
+@pytest.mark.parametrize("points", [500, 1])
+@pytest.mark.parametrize(
+    ("across", "aggregation", "expected"),
+    [
+        ("worst", "p95", ("slow", 10, 900, 900)),
+        ("merged", "p95", ("", 40, 20, 900)),
+        ("mean", "mean", ("", 40, 20, 900)),
+    ],
+)
+def test_a_combined_point_has_no_subject_and_the_worst_ones_bounds_are_its_own(
+    points: int, across: str, aggregation: str, expected: tuple[str, int, float, float]
+) -> None:
+    kpi = make_kpi(across=across, aggregation=aggregation)
+    record(
+        [latency_point(kpi, [20.0] * 30, NOW, subject="quick"), latency_point(kpi, [900.0] * 10, NOW, subject="slow")], now=NOW
+    )
+    [point] = history(kpi, start=NOW - timedelta(hours=1), end=SOON, points=points).points
+    assert (point.subject, point.count) == expected[:2]
+    assert (point.low, point.high) == pytest.approx(expected[2:], rel=0.002)
+
+
 def test_bounds_hold_the_value_and_are_those_of_the_series_that_count() -> None:
     kpi = make_kpi(across="named", across_subject="a")
     record_values(kpi, [1, 2, 3], subject="a")

@@ -80,6 +80,15 @@ def test_csv_holds_the_rows_that_the_page_shows(as_viewer: Client) -> None:
     assert len(as_viewer.get("/scorecards/plan/csv/", {"show": "no_data"}).content.decode().splitlines()) == 2
 
 
+def test_csv_names_no_service_for_a_combined_figure(as_viewer: Client) -> None:
+    for across, key in (("worst", "a"), ("mean", "b")):
+        kpi = make_kpi(key, scorecard=Scorecard.objects.filter(slug="plan").first() or make_scorecard("plan"), across=across)
+        record_values(kpi, [100], subject="quick")
+        record_values(kpi, [200], subject="slow")
+    rows = csv.DictReader(io.StringIO(as_viewer.get("/scorecards/plan/csv/").content.decode()))
+    assert [(row["actual"], row["service"], row["origin"]) for row in rows] == [("200.0", "slow", "test:0"), ("150.0", "", "")]
+
+
 @pytest.mark.parametrize("rows", [1, 30])
 @pytest.mark.parametrize(("name", "queries"), [("list", 10), ("detail", 14)])
 def test_pages_ask_the_same_number_of_queries(as_viewer: Client, name: str, queries: int, rows: int) -> None:
