@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
@@ -21,7 +22,7 @@ def by_field(error: ValidationError, form: VersionedForm) -> list[tuple[str | No
     ]
 
 
-def side_by_side(form_class: type[VersionedForm], current: models.Model | None, request: HttpRequest) -> list[dict[str, Any]]:
+def side_by_side(form_class: Callable[..., Any], current: models.Model | None, request: HttpRequest) -> list[dict[str, Any]]:
     """Field by field what the other saved beside what this person wrote."""
     if current is None:
         raise Http404("It was removed meanwhile.")
@@ -47,7 +48,7 @@ def _readable(field: Any, value: Any) -> str:
     return next((str(word) for key, word in flat if str(key) == str(value)), str(value))
 
 
-def again(form_class: type[VersionedForm], current: Any, request: HttpRequest) -> VersionedForm:
+def again(form_class: Callable[..., Any], current: Any, request: HttpRequest) -> Any:
     """The person's input once more, now knowing the newest version."""
     data = request.POST.copy()
     data["version"] = str(current.version)

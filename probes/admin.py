@@ -63,6 +63,7 @@ class ProbeAdmin(AuditedAdmin):
     list_filter = ("kind", "enabled", "service")
     list_select_related = ("service",)
     search_fields = ("service__name", "service__slug")
+    exclude = ("version",)
     readonly_fields = ("service", "kind", "params", "next_run_at", "claimed_until", "failures", "memory")
     inlines = [FeedInline]
     actions = ["run_now"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from django.db.models import Q
 from django.shortcuts import get_object_or_404
@@ -15,11 +16,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.audit import actor_of
+from accounts.concurrency import asked_version, etag, stale
 from accounts.models import User
 from accounts.pagination import CursorPagination
 from accounts.permissions import Scope, allowed_scorecards, scopes
 from accounts.problems import Problem, invalid
 from accounts.serializers import Strict, StrictSerializer
+from accounts.versions import StaleEdit
 from kpis.models import KPI
 from probes.kinds import kinds
 from probes.loading import run_now
@@ -27,6 +30,8 @@ from probes.models import Probe, Run, Service
 from probes.reach import changeable, feeds_seen, seen, unrestricted, visible
 from probes.registering import Wrong, feeds_of, save_probe, save_service
 from probes.running import CannotRun
+
+Row = TypeVar("Row", Service, Probe)
 
 
 class ServiceSerializer(StrictSerializer):
@@ -94,7 +99,7 @@ class RunSerializer(serializers.ModelSerializer[Run]):
 def services(request: Request) -> Response:
     if request.method == "POST":
         unrestricted(request)
-        return Response(_saved(request, Service()), status=201)
+        return _answer(request, Service(), _saved, 201)
     pages = CursorPagination()
     rows = pages.paginate_queryset(visible(request).select_related("owner"), request)
     return pages.get_paginated_response(ServiceSerializer(rows, many=True).data)
@@ -110,7 +115,23 @@ def service(request: Request, slug: str) -> Response:
     one = get_object_or_404(visible(request), slug=slug)
     if request.method == "PATCH":
         changeable(request, Q(pk=one.pk))
-    return Response(_saved(request, one) if request.method == "PATCH" else ServiceSerializer(one).data)
+    return _answer(request, one, _saved) if request.method == "PATCH" else _tagged(one, ServiceSerializer(one).data)
+
+
+def _tagged(one: Service | Probe, data: Any, status: int = 200) -> Response:
+    """An ETag names the version to change from; what else changes a row, such as a run or a pause, makes no new one."""
+    return Response(data, status=status, headers={"ETag": etag(one)})
+
+
+def _answer(request: Request, one: Row, verb: Callable[[Request, Row], Any], status: int = 200) -> Response:
+    """What was saved; or 412 with what stands, where `If-Match` names another version."""
+    try:
+        data = verb(request, one)
+    except StaleEdit as error:
+        current = error.current
+        told = _probe(request, current) if isinstance(current, Probe) else current and ServiceSerializer(current).data
+        return stale(current, told)
+    return _tagged(one, data, status)
 
 
 def _saved(request: Request, one: Service) -> Any:
@@ -122,7 +143,7 @@ def _saved(request: Request, one: Service) -> Any:
         setattr(one, name, value)
     actor, token = actor_of(request)
     try:
-        save_service(service=one, actor=actor, token=token)
+        save_service(service=one, actor=actor, token=token, version=asked_version(request, one))
     except Wrong as wrong:
         raise problem(wrong) from None
     return ServiceSerializer(one).data
@@ -136,7 +157,7 @@ def probes(request: Request, slug: str) -> Response:
     one = get_object_or_404(visible(request), slug=slug)
     if request.method == "POST":
         changeable(request, Q(pk=one.pk))
-        return Response(_saved_probe(request, Probe(service=one)), status=201)
+        return _answer(request, Probe(service=one), _saved_probe, 201)
     pages = CursorPagination()
     rows = pages.paginate_queryset(one.probes.prefetch_related("feeds__kpi__scorecard"), request)
     return pages.get_paginated_response([_probe(request, row) for row in rows or []])
@@ -150,7 +171,7 @@ def probe(request: Request, pk: int) -> Response:
     one = get_object_or_404(Probe.objects.select_related("service").filter(service__in=visible(request)), pk=pk)
     if request.method == "PATCH":
         changeable(request, Q(pk=one.service_id))
-    return Response(_saved_probe(request, one) if request.method == "PATCH" else _probe(request, one))
+    return _answer(request, one, _saved_probe) if request.method == "PATCH" else _tagged(one, _probe(request, one))
 
 
 def _saved_probe(request: Request, one: Probe) -> dict[str, Any]:
@@ -168,7 +189,7 @@ def _saved_probe(request: Request, one: Probe) -> dict[str, Any]:
         feeds = _feeds(data["feeds"], allowed_scorecards(request))
     actor, token = actor_of(request)
     try:
-        save_probe(probe=one, feeds=feeds, actor=actor, token=token, now=timezone.now())
+        save_probe(probe=one, feeds=feeds, actor=actor, token=token, now=timezone.now(), version=asked_version(request, one))
     except Wrong as wrong:
         raise problem(wrong) from None
     return _probe(request, one)

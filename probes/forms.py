@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 from django import forms
 
-from accounts.forms import Styled
+from accounts.forms import Styled, VersionedForm
 from kpis.models import KPI
 from kpis.units import family
 from probes import proposing
 from probes.kinds import kinds
 from probes.models import Probe, Service
-from probes.registering import TAKEN_SLUGS, Wrong, checked_params, headers_of
+from probes.registering import SECRETS, TAKEN_SLUGS, Wrong, checked_params, headers_of
 
 Suggested = Mapping[str, Sequence[KPI]]
 
@@ -69,7 +69,9 @@ class NamingForm(Styled, forms.ModelForm):
         return [part.strip() for part in self.cleaned_data["tags"].split(",") if part.strip()]
 
 
-class ServiceForm(NamingForm):
+class ServiceForm(NamingForm, VersionedForm):
+    """A service that is there, secrets included: these are shown to nobody, not even beside what somebody else saved."""
+
     headers = forms.CharField(
         required=False,
         widget=Unseen(attrs={"rows": 2, "autocomplete": "off", "spellcheck": "false"}),
@@ -79,6 +81,14 @@ class ServiceForm(NamingForm):
 
     database_dsn = secret("Database", "postgres://user:password@host:5432/name, of a role that may only read.")
     redis_url = secret("Redis", "redis://user:password@host:6379")
+
+    @property
+    def shown_fields(self) -> list[str]:
+        return [name for name in super().shown_fields if name not in SECRETS]
+
+    @property
+    def holds_secrets(self) -> bool:
+        return any(self.data.get(self.add_prefix(name)) for name in SECRETS)
 
     def clean_headers(self) -> dict[str, str]:
         try:
@@ -120,6 +130,8 @@ class ProbeForm(Styled, forms.Form):
         for metric, unit in self.kind.METRICS.items():
             self.fields.update(_feed_fields(metric, unit, known, self._fed(metric, suggested)))
         self.initial = {**self.initial, "interval_s": probe.interval_s, "enabled": probe.enabled}
+        if probe.pk is not None:
+            self.fields["version"] = forms.IntegerField(widget=forms.HiddenInput, required=False, initial=probe.version)
         for field in self.fields.values():
             css = "form-select" if isinstance(field.widget, forms.Select) else "form-control"
             if not isinstance(field.widget, forms.CheckboxInput | forms.CheckboxSelectMultiple):
@@ -150,6 +162,10 @@ class ProbeForm(Styled, forms.Form):
         return [self[name] for name in self.fields if not name.startswith(("feed.", "more."))]
 
     @property
+    def shown_fields(self) -> list[str]:
+        return [name for name in self.fields if name != "version"]
+
+    @property
     def has_wrong_settings(self) -> bool:
         return any(field.errors for field in self.settings_fields)
 
@@ -170,6 +186,9 @@ class Lines(forms.CharField):
 
     def prepare_value(self, value: Any) -> Any:
         return "\n".join(value) if isinstance(value, list) else value
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return self.prepare_value(initial or []).split("\n") != str(data or "").splitlines()
 
     def clean(self, value: Any) -> list[str]:
         return [line.strip() for line in str(super().clean(value) or "").splitlines() if line.strip()]

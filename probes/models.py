@@ -79,6 +79,7 @@ class Probe(models.Model):
     claimed_until = models.DateTimeField(null=True, blank=True)
     failures = models.PositiveIntegerField(default=0, help_text="Failed runs in a row.")
     memory = models.JSONField(default=dict, blank=True, help_text="What the kind keeps between runs, such as the last scrape.")
+    version = models.PositiveIntegerField(default=1)
 
     class Meta:
         ordering = ["service_id", "pk"]

@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 
 from accounts import audit
 from accounts.models import User
+from accounts.versions import locked
 from kpis.models import KPI
 from kpis.units import UnitMismatch, factor
 from outgoing.addresses import Refused, checked_url, literal_address, port_of
@@ -36,6 +37,9 @@ TAKEN_SLUGS = frozenset({"actions", "new", "discover", "import", "export"})
 
 SECRETS = ("headers", "database_dsn", "redis_url")
 """Fields that are taken and never given."""
+
+ORDERED = ("params", "interval_s", "enabled", "version")
+"""What people say of a probe that is there."""
 
 FIELDS = ("slug", "name", "base_url", "environment", "owner", "tags", "links", "metrics_url", "health_path")
 
@@ -105,12 +109,15 @@ def check_places(places: Mapping[str, str]) -> None:
 
 
 @transaction.atomic
-def save_service(*, service: Service, actor: User | None, token: str = "") -> Service:
-    """Store a new or changed service. Raises Wrong. Secret headers of another origin are forgotten: give them anew."""
+def save_service(*, service: Service, actor: User | None, token: str = "", version: int | None = None) -> Service:
+    """Store a new service, or a change made from a version (else from the one that was read).
+
+    Raises Wrong and StaleEdit. Secret headers of another origin are forgotten: give them anew.
+    """
     check_service(service)
-    stored = Service.objects.filter(pk=service.pk).first()
+    stored = locked(service, version) if service.pk else None
     before = _figures(stored)
-    service.version = service.version + 1 if before else 1
+    service.version = stored.version + 1 if stored else 1
     if stored and stored.base_url != service.base_url:
         service.confirmed_at, service.confirmed_by, service.confirmed_how = None, None, ""
         if _origin(stored) != _origin(service) and service.headers == stored.headers:
@@ -169,8 +176,14 @@ def feeds_of(rows: Sequence[Mapping[str, str]], *, only: Collection[str] | None 
 
 
 @transaction.atomic
-def save_probe(*, probe: Probe, feeds: Sequence[tuple[str, KPI]], actor: User | None, now: datetime, token: str = "") -> Probe:
-    """Store a standing order with the KPIs that it feeds. A new one is due at once. Raises Wrong."""
+def save_probe(
+    *, probe: Probe, feeds: Sequence[tuple[str, KPI]], actor: User | None, now: datetime, token: str = "",
+    version: int | None = None,
+) -> Probe:  # fmt: skip
+    """Store a standing order with the KPIs that it feeds; a new one is due at once. Raises Wrong.
+
+    A change is made from a version (else from the one that was read): raises StaleEdit.
+    """
     kind = kinds().get(probe.kind)
     if kind is None:
         raise Wrong({"kind": f"There is no kind {probe.kind!r}: {', '.join(kinds())}."})
@@ -181,10 +194,14 @@ def save_probe(*, probe: Probe, feeds: Sequence[tuple[str, KPI]], actor: User | 
         raise Wrong({"interval_s": f"At least {SHORTEST_INTERVAL_S} seconds."})
     for metric, kpi in feeds:
         check_feed(kind.METRICS, metric, kpi)
-    before = _probe_figures(Probe.objects.filter(pk=probe.pk).first())
-    if not before:
+    stored = locked(probe, version) if probe.pk else None
+    before = _probe_figures(stored)
+    if stored:
+        probe.version = stored.version + 1
+        probe.save(update_fields=ORDERED)  # the rest is the engine's, which may have gone on meanwhile
+    else:
         probe.next_run_at = now
-    probe.save()
+        probe.save()
     probe.feeds.all().delete()
     if not probe.enabled:
         stop_waiting(probe.runs.all(), now=now, text="The probe was disabled before this run began.")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpResponse
+from django.forms import BaseForm
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts import conflicts
 from accounts.permissions import Scope, may, require
 from accounts.requests import PageRequest
+from accounts.versions import StaleEdit
 from probes import heartbeat, load_showing, reports
 from probes.claiming import LOAD
 from probes.confirming import FILE, HEADER, refusals, token_of
@@ -49,18 +54,27 @@ def service_list(request: PageRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def service_edit(request: PageRequest, slug: str) -> HttpResponse:
     service = get_object_or_404(Service, slug=slug)
-    form = ServiceForm(request.POST or None, instance=service)
+    form, conflict = ServiceForm(request.POST or None, instance=service), None
     if request.method == "POST" and form.is_valid():
         try:
-            saved = save_service(service=form.filled(), actor=request.user)
+            saved = save_service(service=form.filled(), actor=request.user, version=form.cleaned_data["version"])
+        except StaleEdit as error:
+            if form.holds_secrets:
+                messages.warning(request, "Type the secrets again: they are shown to nobody.")
+            conflict = conflicts.side_by_side(ServiceForm, error.current, request)
+            form = conflicts.again(ServiceForm, error.current, request)
         except Wrong as wrong:
             for field, text in wrong.errors.items():
                 form.add_error(field if field in form.fields else None, text)
         else:
             messages.success(request, f"{saved.name} is saved.")
             return redirect("probes:service-detail", slug=saved.slug)
-    context = {"form": form, "service": Service.objects.get(pk=service.pk)}
-    return render(request, "probes/service_form.html", context, status=422 if form.errors else 200)
+    context = {"form": form, "service": Service.objects.get(pk=service.pk), "conflict": conflict}
+    return render(request, "probes/service_form.html", context, status=_status(form, conflict))
+
+
+def _status(form: BaseForm, conflict: list[dict[str, Any]] | None) -> int:
+    return 409 if conflict is not None else 422 if form.errors else 200
 
 
 @require(Scope.READ)
@@ -108,19 +122,28 @@ def probe_edit(request: PageRequest, pk: int) -> HttpResponse:
 
 
 def _probe_form(request: PageRequest, probe: Probe) -> HttpResponse:
-    form = ProbeForm(request.POST or None, probe=probe)
+    form, conflict = ProbeForm(request.POST or None, probe=probe), None
     if request.method == "POST" and form.is_valid():
         probe.params = form.cleaned_data["params"]
         probe.interval_s, probe.enabled = form.cleaned_data["interval_s"], form.cleaned_data["enabled"]
         try:
-            save_probe(probe=probe, feeds=form.feeds(), actor=request.user, now=timezone.now())
+            version = form.cleaned_data.get("version")
+            save_probe(probe=probe, feeds=form.feeds(), actor=request.user, now=timezone.now(), version=version)
+        except StaleEdit as error:
+            conflict = conflicts.side_by_side(_form_of, error.current, request)
+            form = conflicts.again(_form_of, error.current, request)
         except Wrong as wrong:
             for field, text in wrong.errors.items():
                 form.add_error(field if field in form.fields else None, text)
         else:
             messages.success(request, f"{probe.get_kind_display()}: measured every {probe.interval_s} s.")
             return redirect("probes:service-detail", slug=probe.service.slug)
-    return render(request, "probes/probe_form.html", {"form": form, "probe": probe}, status=422 if form.errors else 200)
+    context = {"form": form, "probe": probe, "conflict": conflict}
+    return render(request, "probes/probe_form.html", context, status=_status(form, conflict))
+
+
+def _form_of(data: QueryDict | None = None, *, instance: Probe) -> ProbeForm:
+    return ProbeForm(data, probe=instance)
 
 
 @require(Scope.PROBES_WRITE)

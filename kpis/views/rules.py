@@ -63,7 +63,7 @@ def rule_edit(request: PageRequest, pk: int) -> HttpResponse:
             _beside(form, bad)
         except StaleEdit as error:
             conflict = conflicts.side_by_side(RuleForm, error.current, request)
-            form = conflicts.again(RuleForm, error.current, request)  # type: ignore[assignment]
+            form = conflicts.again(RuleForm, error.current, request)
         else:
             messages.success(request, "Saved. It watches so from now on.")
             return redirect("kpis:rule-edit", pk=pk)

@@ -186,3 +186,19 @@ def test_a_field_that_is_not_there_is_refused(
     client = api(make_token(people.engineer, ["read", "probes:write"]))
     answer = getattr(client, method)(where.format(probe=one.pk), fields | {"surprise": 1}, format="json")
     assert (answer.status_code, [row["path"] for row in answer.json()["errors"]]) == (400, ["$.surprise"])
+
+
+@pytest.mark.parametrize("what", ["service", "probe"])
+def test_a_change_made_from_an_older_version_is_answered_with_what_stands(engineer: APIClient, what: str) -> None:
+    probe = make_probe(make_service("http://orders.example", slug="orders"))
+    url = "/api/v1/services/orders/" if what == "service" else f"/api/v1/probes/{probe.pk}/"
+    field, first, second = ("environment", "a", "b") if what == "service" else ("interval_s", 90, 120)
+    tag = engineer.get(url)["ETag"]
+
+    def change(value: object, tag: str) -> Any:
+        return engineer.patch(url, {field: value}, format="json", headers={"If-Match": tag})
+
+    done, late = change(first, tag), change(second, tag)
+    assert (done.status_code, done["ETag"] != tag, late.status_code) == (200, True, 412)
+    assert (late.json()["current"][field], late["ETag"]) == (first, done["ETag"])
+    assert change(second, done["ETag"]).status_code == 200

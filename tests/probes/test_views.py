@@ -225,3 +225,33 @@ def test_the_list_takes_the_same_few_queries(as_viewer: Client, how_many: int, d
     as_viewer.get("/services/")
     with django_assert_num_queries(14):
         as_viewer.get("/services/")
+
+
+def test_a_service_form_that_was_overtaken_shows_both_and_saves_nothing(as_engineer: Client) -> None:
+    make_service("http://orders.example", slug="orders", name="Orders")
+    page = "/services/orders/edit/"
+    opened = as_engineer.get(page).context["form"]
+    data = {name: opened[name].value() or "" for name in ("version", *opened.shown_fields)}
+    assert as_engineer.post(page, {**data, "environment": "production"}).status_code == 302
+    answer = as_engineer.post(page, {**data, "name": "Orders 2", "redis_url": "redis://u:s3cret@cache.example"})
+    told = [(row["label"], row["theirs"], row["yours"]) for row in answer.context["conflict"]]
+    assert (answer.status_code, told) == (409, [("Name", "Orders", "Orders 2"), ("Environment", "production", "test")])
+    assert "s3cret" not in answer.content.decode()
+    assert "Type the secrets again" in answer.content.decode()
+    assert Service.objects.get().environment == "production"
+    again = answer.context["form"]["version"].value()
+    assert as_engineer.post(page, {**data, "name": "Orders 2", "version": again}).status_code == 302
+
+
+def test_a_probe_form_that_was_overtaken_shows_both_and_saves_nothing(as_engineer: Client) -> None:
+    probe = make_probe(kind="http", params={"paths": ["/a", "/b"]})
+    page = f"/probes/{probe.pk}/edit/"
+    form = as_engineer.get(page).context["form"]
+    data = {name: form[name].value() for name in form.fields if form[name].value() not in (None, False)}
+    data["params.paths"] = "/a\r\n/b"
+    assert as_engineer.post(page, {**data, "params.timeout_s": "2"}).status_code == 302
+    answer = as_engineer.post(page, {**data, "interval_s": "90"})
+    told = [(row["label"], row["theirs"], row["yours"]) for row in answer.context["conflict"]]
+    assert (answer.status_code, told) == (409, [("Every, seconds", "60", "90"), ("Time-out, s", "2.0", "5.0")])
+    probe.refresh_from_db()
+    assert (probe.interval_s, probe.params["timeout_s"], probe.version) == (60, 2.0, 2)
