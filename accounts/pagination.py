@@ -19,7 +19,7 @@ class CursorPagination(pagination.CursorPagination):
         """A cursor that nobody was given may hold what is no value of the column that the rows are ordered by."""
         try:
             return super().paginate_queryset(queryset, request, view)
-        except (ValueError, ValidationError, DataError) as error:
+        except (ValueError, OverflowError, ValidationError, DataError) as error:
             if self.cursor_query_param not in request.query_params:
                 raise
             raise NotFound(self.invalid_cursor_message) from error

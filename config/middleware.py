@@ -32,7 +32,7 @@ def limit_body(get_response: Respond) -> Respond:
 def mark_nul(get_response: Respond) -> Respond:
     """Read a NUL in an address as U+FFFD, as bytes that are no text are read: PostgreSQL refuses to be asked for a NUL.
 
-    No name holds the one or the other, so a filter finds nothing, and what has to be a day or a number is said to be none.
+    A filter then finds only a text that holds that sign itself, and what has to be a day or a number is said to be none.
     What would write is refused: it might be kept otherwise than it was sent.
     """
 

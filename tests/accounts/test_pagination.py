@@ -6,10 +6,15 @@ from django.test import Client
 from tests.kpis.factories import make_kpi, make_scorecard
 
 pytestmark = [pytest.mark.django_db, pytest.mark.databases]
+ENDS = ["p=0001-01-01T00:00:00%2B14:00", "p=9999-12-31T23:59:59-14:00"]
+"""Of the calendar: in UTC they lie outside of it."""
 
 
-@pytest.mark.parametrize("position", ["p=abc", "p=%00", "p=2026-13-45", "p=" + "9" * 5000, "o=-1"])
-@pytest.mark.parametrize("path", ["activity/", "kpis/", "waivers/", "results/", "kpis/shop/latency/targets/", "scorecards/"])
+@pytest.mark.parametrize("position", ["p=abc", "p=%00", "p=2026-13-45", "p=" + "9" * 5000, "o=-1", *ENDS])
+@pytest.mark.parametrize(
+    "path",
+    ["activity/", "kpis/", "waivers/", "results/", "kpis/shop/latency/reviews/", "kpis/shop/latency/targets/", "scorecards/"],
+)
 def test_a_cursor_that_nobody_was_given_is_refused_or_leads_nowhere(as_admin: Client, path: str, position: str) -> None:
     make_kpi("latency", scorecard=make_scorecard("shop"))
     cursor = base64.b64encode(position.encode()).decode()
