@@ -10,7 +10,7 @@ import msgspec
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from accounts import audit
+from accounts import audit, expected
 from accounts.models import User
 from accounts.versions import figures, shown
 from kpis import commitments, locking
@@ -75,7 +75,8 @@ def read(data: Mapping[str, Any]) -> ScorecardEntry:
     try:
         return msgspec.convert(dict(data), ScorecardEntry, strict=True)
     except msgspec.ValidationError as error:
-        raise ValidationError(f"scorecard: {error}") from error
+        detail, path = expected.split(error)
+        raise ValidationError(f"scorecard{path.removeprefix('$')}: {detail}") from error
 
 
 @transaction.atomic

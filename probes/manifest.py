@@ -12,6 +12,8 @@ import msgspec
 import yaml
 from msgspec import UNSET, UnsetType
 
+from accounts import expected
+
 FORMAT = "milepost-services/1"
 MOST_BYTES = 5_000_000
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -85,8 +87,7 @@ def parse(data: object) -> Manifest:
     try:
         found = msgspec.convert(data, Manifest)
     except msgspec.ValidationError as error:
-        text, _, path = str(error).partition(" - at `")
-        raise Malformed(text, path.rstrip("`") or "$") from None
+        raise Malformed(*expected.split(error)) from None
     seen: set[str] = set()
     for place, entry in enumerate(found.services):
         if entry.slug in seen:

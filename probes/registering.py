@@ -12,7 +12,7 @@ import msgspec
 from django.db import transaction
 from django.db.models import QuerySet
 
-from accounts import audit
+from accounts import audit, expected
 from accounts.models import User
 from accounts.versions import locked
 from kpis.models import KPI
@@ -254,8 +254,8 @@ def checked_params(kind: str, params: Mapping[str, Any]) -> dict[str, Any]:
     try:
         found = msgspec.convert(dict(params), kinds()[kind].Params)
     except msgspec.ValidationError as error:
-        text, _, place = str(error).partition(" - at `$.")
-        raise Wrong({f"params.{place.rstrip('`')}" if place else "params": text}) from None
+        text, place = expected.split(error)
+        raise Wrong({f"params{place.removeprefix('$')}": text}) from None
     return msgspec.to_builtins(found)
 
 

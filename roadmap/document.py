@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 import yaml
 
+from accounts import expected
 from roadmap.limits import DAYS, is_day
 from roadmap.records import AlertRule, Benefit, Cost, LoadProfile, Phase, Record, Risk, Roadmap
 
@@ -52,8 +53,7 @@ def parse(data: object) -> Document:
     try:
         document = msgspec.convert(data, Document, strict=False)
     except msgspec.ValidationError as error:
-        detail, _, path = str(error).partition(" - at `")
-        raise Malformed(detail, path.rstrip("`") or "$") from error
+        raise Malformed(*expected.split(error)) from error
     _check(document)
     return document
 

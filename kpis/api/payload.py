@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from accounts import texts
+from accounts import expected, texts
 from accounts.days import asked
 from kpis.points import MOST_POINTS
 
@@ -197,7 +197,7 @@ def _place(error: Exception, prefix: str = "$") -> tuple[str, str]:
     path, detail = (found["path"] or "$", found["detail"]) if found else ("$", str(error))
     if missing := re.search(r"(?:missing required|unknown) field `([^`]+)`", detail):
         path = f"{path}.{missing[1]}"
-    return prefix + path.removeprefix("$"), detail
+    return prefix + path.removeprefix("$"), expected.in_words(detail)
 
 
 def asked_moments(query: Mapping[str, str], *names: str) -> tuple[dict[str, datetime], list[dict[str, str]]]:

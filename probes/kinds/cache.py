@@ -43,7 +43,12 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         str, Meta(title="Cache", description="For metrics: only the cache of this name; empty: all together.", max_length=80)
     ] = ""
     header: Annotated[
-        str, Meta(title="Header", description="For header: the one that says HIT or MISS.", pattern=r"^[A-Za-z0-9-]{1,60}$")
+        str,
+        Meta(
+            title="Header",
+            description="For header: the one that says HIT or MISS.",
+            pattern=r"^[A-Za-z0-9-]{1,60}$(?#the name of a header, 1 to 60 letters, digits and dashes)",
+        ),
     ] = "X-FastAPI-Cache"
     paths: Annotated[
         Paths, Meta(title="Paths", description="For header: one a line, asked in turn.", min_length=1, max_length=20)

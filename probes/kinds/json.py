@@ -29,7 +29,7 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Meta(
             title="Document",
             description="A path such as /stats, or a full address. Secret headers are sent to the service's own origin only.",
-            pattern=r"^(/|https?://)[^\s#]*$",
+            pattern=r"^(/|https?://)[^\s#]*$(?#a path that begins with /, or an address with http, without spaces and #)",
             max_length=300,
         ),
     ] = "/stats"

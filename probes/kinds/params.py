@@ -10,7 +10,7 @@ from msgspec import Meta
 from kpis.readings import Reading
 from kpis.units import convert, family
 
-Paths = list[Annotated[str, Meta(pattern=r"^/[^\s#]*$", max_length=300)]]
+Paths = list[Annotated[str, Meta(pattern=r"^/[^\s#]*$(?#a path that begins with /, without spaces and #)", max_length=300)]]
 """Paths below a service's base address, asked in turn."""
 
 Unit = Literal[

@@ -70,7 +70,12 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = msgspec.field(default_factory=lambda: ["/"])
     requests: Annotated[int, Meta(title="Requests a run", description="For server_timing.", ge=1, le=50)] = 5
     timing_name: Annotated[
-        str, Meta(title="Name of the entry", description="For server_timing: db in db;dur=12.3.", pattern=r"^[\w.-]{1,40}$")
+        str,
+        Meta(
+            title="Name of the entry",
+            description="For server_timing: db in db;dur=12.3.",
+            pattern=r"^[\w.-]{1,40}$(?#1 to 40 letters, digits, points, dashes and underscores)",
+        ),
     ] = "db"
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from django.core.exceptions import ValidationError
 
+from accounts import expected
 from roadmap.records import Parameter
 
 
@@ -24,4 +25,5 @@ def _check(value: Any, shape: Any, example: str) -> None:
     try:
         msgspec.convert(value, shape)
     except msgspec.ValidationError as error:
-        raise ValidationError(f"{example}: {error}.") from error
+        detail, path = expected.split(error)
+        raise ValidationError(f"{example}. At {path}: {detail}") from error

@@ -145,11 +145,11 @@ def test_a_new_probe_is_due_at_once_with_the_kind_s_defaults() -> None:
     [
         ({"kind": "telepathy"}, "kind", "There is no kind"),
         ({"interval_s": 1}, "interval_s", "At least 5"),
-        ({"params": {"requests": 0}}, "params.requests", ">= 1"),
-        ({"params": {"requests": 501}}, "params.requests", "<= 500"),
-        ({"params": {"users": 6}}, "params.users", "<= 5"),
-        ({"params": {"paths": ["no-slash"]}}, "params.paths[0]", "regex|match"),
-        ({"params": {"paths": []}}, "params.paths", "length"),
+        ({"params": {"requests": 0}}, "params.requests", "at least 1"),
+        ({"params": {"requests": 501}}, "params.requests", "at most 500"),
+        ({"params": {"users": 6}}, "params.users", "at most 5"),
+        ({"params": {"paths": ["no-slash"]}}, "params.paths[0]", "begins with /, without spaces"),
+        ({"params": {"paths": []}}, "params.paths", "at least 1 entry"),
         ({"params": {"surplus": 1}}, "params", "surplus"),
     ],
 )

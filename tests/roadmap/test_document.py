@@ -39,5 +39,5 @@ def test_other_text_is_refused(text: str) -> None:
 
 def test_times_need_a_zone() -> None:
     task = {"key": "t", "title": "T", "state_changed_at": "2026-11-19T10:00:00"}
-    with pytest.raises(Malformed, match="timezone"):
+    with pytest.raises(Malformed, match="time with its offset"):
         document.parse({**HEAD, "phases": [{"number": 1, "name": "A", "week_from": 1, "week_to": 2, "tasks": [task]}]})
