@@ -10,6 +10,9 @@ WIDTH, HEIGHT, MOST_POINTS = 1000.0, 100.0, 240
 SMALL = 22.0
 """A stage narrower than so many per cent cannot carry its name on a phone."""
 
+BAR = 99.2
+"""A stage's bar in per cent of its width: bars do not touch."""
+
 NEAR = 5.0
 """So many times the highest value may a limit be and still be drawn."""
 
@@ -27,6 +30,13 @@ class Span:
     state: str = "done"
     note: str = ""
     idle: bool = False
+    reached: float = math.inf
+    """Where the run has come to."""
+
+    @property
+    def gone(self) -> float:
+        """How much of it has passed, in per cent of its bar."""
+        return round(BAR * max(0.0, min(1.0, (self.reached - self.start) / (self.end - self.start))), 2)
 
     @property
     def x(self) -> float:

@@ -80,14 +80,14 @@ def report(run: Run) -> LoadReport | None:
     whole = float(max(seconds, rows[0][0] + profile.seconds)) if live and not searching else float(seconds)
     last = rows[-1][1] if live else next((row for _, row in reversed(rows) if row["sent"]), rows[-1][1])
     spans = found_spans(rows, whole, live=live) if searching or not live else planned_spans(rows, profile, whole)
-    stages = [row | _readable(row.get("under", {})) for row in run.details.get("stages", [])]
-    before = _before(run)
+    stages = [row | _readable(row.get("under", {})) | {"limits": _limits(run, row)} for row in run.details.get("stages", [])]
+    before = _before(run) if live or run.outcome == Outcome.OK else None
     return LoadReport(
         live=live, sentence=_said_live(last, params) if live else _said(run, stages, params),
         stage=last["label"], place=_place(last, profile, params),
         left=clock(whole - seconds) if live and not searching else "", model=_model(last), rate=last["sent"],
         asked=_asked(last), requests=sum(row["ended"] for _, row in rows), **_now(rows, last, params),
-        checks=_checks(run, rows, last), spans=spans, courses=_courses(rows, whole, params),
+        checks=_checks(run, rows, last, stages), spans=spans, courses=_courses(rows, whole, params),
         now_x=round(seconds / whole * 100, 2) if live else None, times=times(whole), seconds=clock(seconds), whole=clock(whole),
         stages=stages, under=any(row.get("under") for row in stages), next_shards=run.details.get("next_shards"),
         before=before, compared=_compared(stages, before),
@@ -101,6 +101,13 @@ def _readable(under: dict[str, float]) -> dict[str, float | None]:
         "memory_mb": None if memory is None else memory / 1e6, "cpu_pct": None if cpu is None else cpu * 100,
         "connections": under.get("db_connections"), "query_ms": under.get("db_query_time"),
     }  # fmt: skip
+
+
+def _limits(run: Run, row: dict[str, Any]) -> str:
+    """What a stage showed of the limits: nothing where the run says nothing; one that was cut short may still miss them."""
+    if run.outcome in (Outcome.GENERATOR_LIMITED, Outcome.INVALID) or (row["met"] and run.outcome != Outcome.OK):
+        return "unknown"
+    return "held" if row["met"] else "missed"
 
 
 def _place(last: dict[str, Any], profile: Profile, params: Params) -> str:
@@ -151,7 +158,7 @@ def _said(run: Run, stages: Sequence[dict[str, Any]], params: Params) -> str:
     if capacity is not None:
         size = f"{capacity['value']:,g} users" if params.search == "users" else f"{capacity['value']:,g} requests/s"
         return f"It bears {size} within the limits ({limits})."
-    if missed := [row["stage"] for row in stages if not row["met"]]:
+    if missed := [row["stage"] for row in stages if row["limits"] == "missed"]:
         return f"The limits ({limits}) were missed at {', '.join(dict.fromkeys(missed))}."
     if run.outcome != Outcome.OK:
         return f"It asked for {limits}, and did not come to its end."
@@ -166,10 +173,13 @@ def _errors(rows: Sequence[dict[str, Any]]) -> str:
     return " · ".join(f"{name}: {count:,}" for name, count in sorted(counted.items(), key=lambda one: -one[1])[:3])
 
 
-def _checks(run: Run, rows: Rows, last: dict[str, Any]) -> list[Check]:
-    gauges = [row["gauge"] for row in _in_stage(rows, last)] or [last["gauge"]]
+def _checks(run: Run, rows: Rows, last: dict[str, Any], stages: Sequence[dict[str, Any]]) -> list[Check]:
+    """Once it is over, of the last stage that failed most of them, in the figures by which the run was judged."""
     shards, skew = run.details.get("shards", 1), run.details.get("start_skew_ms", 0.0)
-    return checks(_worst(gauges), last["p95"] or 0.0, shards=shards, skew_ms=skew)
+    judged = [(Gauge(**row["gauge"]), row["p95"]) for row in reversed(stages) if row.get("gauge") and row["requests"]]
+    gauges = [row["gauge"] for row in _in_stage(rows, last)] or [last["gauge"]]
+    every = [checks(gauge, p95 or 0.0, shards=shards, skew_ms=skew) for gauge, p95 in judged or [(_worst(gauges), last["p95"])]]
+    return max(every, key=lambda found: sum(not check.holds for check in found))
 
 
 def _worst(gauges: Sequence[dict[str, float]]) -> Gauge:
@@ -212,7 +222,7 @@ def planned_spans(rows: Rows, profile: Profile, whole: float) -> list[Span]:
             "next": f"from {clock(at)}",
         }
         end = min(at + stage.seconds, whole)
-        found.append(Span(stage.label, at, end, whole, state, note[state], stage.idle))
+        found.append(Span(stage.label, at, end, whole, state, note[state], stage.idle, now))
         at += stage.seconds
     return found
 

@@ -172,7 +172,7 @@ def told(results: list[Result], stages: list[Figures], limits: Limits, under: Un
         {
             "stage": one.label, "requests": one.ended, "throughput": round(one.throughput, 1), "met": one.meets(limits),
             "errors_pct": round(one.error_share * 100, 4), **{f"p{p}": _rounded(one.percentile(p)) for p in (50, 95, 99)},
-            "growing": one.growing, "under": under.figures(one.at),
+            "growing": one.growing, "under": under.figures(one.at), "gauge": _gauge(results, one.at),
         }
         for one in stages
     ]  # fmt: skip
@@ -188,6 +188,12 @@ def told(results: list[Result], stages: list[Figures], limits: Limits, under: Un
         details["histogram"] = {"unit": "ms", "values": values, "counts": counts}
         details |= {f"p{p}_ms": round(heaviest.times.percentile(p), 3) for p in (50, 95, 99)}
     return details
+
+
+def _gauge(results: list[Result], at: tuple[int, int]) -> dict[str, float]:
+    """How the generator fared in a stage, as the run is judged by it."""
+    run, stage = at
+    return next(msgspec.to_builtins(total.gauge) for total in results[run].totals if total.stage == stage)
 
 
 def _rounded(ms: float | None) -> float | None:

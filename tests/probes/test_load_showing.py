@@ -96,6 +96,47 @@ def test_no_limit_held_in_a_run_that_did_not_come_to_its_end(outcome: str) -> No
     assert shown(run).sentence == "It asked for p95 under 1,000 ms, errors under 1 %, and did not come to its end."
 
 
+@pytest.mark.parametrize(
+    ("outcome", "met", "limits"),
+    [
+        (Outcome.OK, True, "Held"), (Outcome.OK, False, "Missed"), (Outcome.STOPPED, True, "Not shown"),
+        (Outcome.STOPPED, False, "Missed"), (Outcome.GENERATOR_LIMITED, True, "Not shown"),
+        (Outcome.GENERATOR_LIMITED, False, "Not shown"), (Outcome.INVALID, True, "Not shown"),
+    ],
+)  # fmt: skip
+def test_nothing_held_where_nothing_was_shown(as_viewer: Client, outcome: str, met: bool, limits: str) -> None:
+    figures = {"p50": 50.0, "p95": 80.0, "p99": 120.0, "requests": 40, "throughput": 40.0, "errors_pct": 0.0}
+    run = make_load_run(state=RunState.DONE, outcome=outcome, details={"stages": [figures | {"stage": "50 users", "met": met}]})
+    second(run, 0, 0, "50 users")
+    page = as_viewer.get(f"/runs/{run.pk}/").content.decode()
+    assert [word for word in ("Held</span>", "Missed</span>", "Not shown</span>") if word in page] == [f"{limits}</span>"]
+
+
+def test_a_run_that_is_over_shows_the_gauge_by_which_it_was_judged() -> None:
+    poor = GAUGE | {"achieved": 0.97}
+    rows = [
+        {"stage": "50 users", "met": True, "p95": 80.0, "requests": 400, "gauge": poor},
+        {"stage": "100 users", "met": True, "p95": 80.0, "requests": 40, "gauge": GAUGE},
+    ]
+    run = make_load_run(state=RunState.DONE, outcome=Outcome.GENERATOR_LIMITED, details={"stages": rows})
+    in_its_third_stage(run, gauge=GAUGE | {"achieved": 0.972})
+    assert [(check.name, check.now) for check in shown(run).checks if not check.holds] == [("Achieved over asked", "97.0 %")]
+
+
+def test_the_bar_of_a_stage_is_as_full_as_it_has_come(as_viewer: Client) -> None:
+    run = make_load_run()
+    for number in range(4):
+        second(run, number, 0, "50 users")
+    assert [span.gone for span in shown(run).spans] == [39.68, 0, 0]
+    assert '<rect class="gone" width="39.68%"' in as_viewer.get(f"/runs/{run.pk}/").content.decode()
+
+
+def test_a_run_that_was_asked_to_stop_says_so_at_once(as_viewer: Client) -> None:
+    run = make_load_run(stop_asked_at=timezone.now())
+    page = as_viewer.get(f"/runs/{run.pk}/").content.decode()
+    assert ("Stopping…" in page, 'data-live="1"' in page) == (True, True)
+
+
 def test_the_steps_of_a_search_stand_beside_each_other() -> None:
     run = make_load_run()
     run.probe.params = {"stages": STAGES, "search": "users"}
