@@ -39,6 +39,11 @@ class Axis:
     today: float | None
     raised: bool
 
+    @property
+    def last_week(self) -> int:
+        """Of a long axis not every week is named."""
+        return self.days // 7
+
     def at(self, day: date) -> float:
         """Per cent of the width at which the day begins, held to 0…100."""
         return round(min(100.0, max(0.0, 100 * (day - self.first).days / self.days)), 3)

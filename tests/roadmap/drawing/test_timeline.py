@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from django.template.loader import render_to_string
 
 from roadmap.drawing import timeline
 from roadmap.drawing.timeline import Bar, Mark
@@ -35,7 +36,10 @@ def test_axis_grows_with_a_late_plan_and_not_with_an_old_one(today: date, weeks:
 
 
 def test_axis_of_many_weeks_names_every_nth() -> None:
-    assert [mark.text for mark in timeline.axis(START, 100, today=START).weeks][:3] == ["W1", "W8", "W15"]
+    ruler = timeline.axis(START, 100, today=START)
+    assert [mark.text for mark in ruler.weeks][:3] == ["W1", "W8", "W15"]
+    told = render_to_string("roadmap/_axis.html", {"plan": {"axis": ruler, "today": START}})
+    assert 'aria-label="Weeks 1 to 100"' in told
 
 
 @pytest.mark.parametrize(
