@@ -67,6 +67,12 @@ def test_before_and_after_are_compared(kpi: KPI, as_viewer: Client) -> None:
     assert f'value="{moment}"' in chosen
 
 
+def test_a_change_of_a_share_is_told_as_relative(as_viewer: Client) -> None:
+    hits = make_kpi("hits", scorecard=make_scorecard("plan"), aggregation="mean", unit="%")
+    record_values(hits, [*range(70, 80), *range(40, 50)], until=timezone.now() - timedelta(minutes=1))
+    assert "−40.3 % relative" in as_viewer.get("/scorecards/plan/hits/", {"range": "24h"}).content.decode()
+
+
 def test_a_time_that_is_none_is_said_beside_its_field(kpi: KPI, as_viewer: Client) -> None:
     record_values(kpi, [400.0, 410.0], until=timezone.now())
     told = as_viewer.get(URL, {"at": "yesterday"})
