@@ -16,6 +16,7 @@ from accounts.permissions import Scope, require
 from accounts.requests import PageRequest
 from outgoing.secrets import Unsealed, seal, unseal
 from probes import manifest
+from probes.forms import Unseen
 from probes.importing import Asked, entries_of, load
 from probes.models import Service
 
@@ -27,7 +28,8 @@ class ImportForm(Styled, forms.Form):
     text = forms.CharField(
         required=False,
         label="or its text",
-        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false", "autocomplete": "off"}),
+        widget=Unseen(attrs={"rows": 8, "spellcheck": "false", "autocomplete": "off"}),
+        help_text="It may hold secrets, so it is never shown again: after a mistake, paste it anew.",
     )
 
     def clean(self) -> dict[str, Any]:
@@ -51,7 +53,8 @@ def service_import(request: PageRequest) -> HttpResponse:
     try:
         entries = manifest.read(form.cleaned_data["source"]).services
     except manifest.Malformed as error:
-        form.add_error("file", f"{error.path}: {error}")
+        for path, text in error.errors:
+            form.add_error("file", f"{path}: {text}")
         return _page(request, form)
     receipt = load(entries, asked=Asked(request.user, timezone.now(), overwrite=True), dry_run=True)
     sealed = seal(manifest.as_data(entries))

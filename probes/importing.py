@@ -15,19 +15,22 @@ from msgspec import UNSET
 
 from accounts.models import User
 from probes.kinds import kinds
-from probes.manifest import FeedEntry, ProbeEntry, ServiceEntry
+from probes.manifest import MOST_TOLD, FeedEntry, ProbeEntry, ServiceEntry
 from probes.models import Feed, Probe, Service
-from probes.registering import SECRETS, Order, Wrong, checked_params, feeds_of, save_probe, save_service
+from probes.registering import SECRETS, Order, Wrong, check_feed, checked_params, feeds_of, save_probe, save_service
 
 PLAIN = ("name", "base_url", "environment", "tags", "metrics_url", "health_path")
 
 
 @dataclass
 class Row:
-    """What becomes of one service: `create`, `change`, `keep` (it differs and stays as it is) or `same`; line by line."""
+    """What becomes of one service: `create`, `change`, `keep` (it differs and stays as it is) or `same`; line by line; with how
+    many new probes and feeds of theirs."""
 
     slug: str
     what: str
+    probes: int = 0
+    feeds: int = 0
     lines: list[str] = field(default_factory=list)
 
     def differs(self, lines: Sequence[str], *, saved: bool) -> None:
@@ -72,10 +75,26 @@ def load(entries: Sequence[ServiceEntry], *, asked: Asked, dry_run: bool = False
                 with transaction.atomic():
                     receipt.rows.append(_one(entry, stored.get(entry.slug), asked))
             except Wrong as wrong:
-                receipt.errors += [(f"$.services[{place}].{where}", text) for where, text in wrong.errors.items()]
+                every = wrong.errors | ({} if entry.slug in stored else _wrong_orders(entry, asked))
+                receipt.errors += [(f"$.services[{place}].{where}", text) for where, text in every.items()]
+        receipt.errors = receipt.errors[:MOST_TOLD]
         if dry_run or receipt.errors:
             transaction.set_rollback(True)
     return receipt
+
+
+def _wrong_orders(entry: ServiceEntry, asked: Asked) -> dict[str, str]:
+    """What is wrong with the probes of a new service that cannot be saved: all of it, so that nobody finds it one by one."""
+    service = Service(slug=entry.slug)
+    wrong: dict[str, str] = {}
+    for place, wanted in enumerate([] if entry.probes is UNSET else entry.probes):
+        try:
+            order = _order(wanted, None, service, asked)
+            for metric, kpi in order.feeds:
+                check_feed(kinds()[wanted.kind].METRICS, metric, kpi)
+        except Wrong as found:
+            wrong |= {f"probes[{place}].{where}": text for where, text in found.errors.items()}
+    return wrong
 
 
 def _whole(services: QuerySet[Service]) -> QuerySet[Service]:
@@ -153,6 +172,7 @@ def _probe(wanted: ProbeEntry, probe: Probe | None, service: Service, row: Row, 
     order = _order(wanted, probe, service, asked)
     if probe is None:
         save_probe(probe=order.probe, feeds=order.feeds, actor=asked.actor, now=asked.now, token=asked.token)
+        row.probes, row.feeds = row.probes + 1, row.feeds + len(order.feeds)
         if row.what != "create":
             row.differs([f"{wanted.kind}: a new probe"], saved=True)
         return

@@ -5,8 +5,10 @@ What is left out of a file stays as it is; see docs/services-format.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 import yaml
@@ -16,16 +18,20 @@ from accounts import expected
 
 FORMAT = "milepost-services/1"
 MOST_BYTES = 5_000_000
+MOST_TOLD = 100
+"""Faults that one answer tells."""
+
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Malformed(ValueError):
-    """A file that cannot be understood; `path` says where."""
+    """A file that cannot be understood; `errors` are (path, what is wrong), of which `path` and the text are the first."""
 
-    def __init__(self, text: str, path: str = "$") -> None:
+    def __init__(self, text: str, path: str = "$", more: Iterable[tuple[str, str]] = ()) -> None:
         super().__init__(text)
         self.path = path
+        self.errors = [(path, text), *more]
 
 
 class Record(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -67,33 +73,64 @@ class Manifest(Record):
 
 def read(text: str | bytes) -> Manifest:
     """Parse YAML (of which JSON is a part). Raises Malformed."""
+    return parse(loaded(text))
+
+
+def loaded(text: str | bytes) -> object:
+    """What YAML holds. Raises Malformed."""
     if len(text) > MOST_BYTES:
         raise Malformed(f"the file is longer than {MOST_BYTES // 1_000_000} MB")
     try:
         for token in yaml.scan(text, Loader=LOADER):
             if isinstance(token, yaml.AliasToken):  # a few of them can unfold without end
                 raise Malformed(f"line {token.start_mark.line + 1}: aliases are not taken")
-        data = yaml.load(text, Loader=LOADER)  # noqa: S506 - a safe loader, in C where there is one
+        return yaml.load(text, Loader=LOADER)  # noqa: S506 - a safe loader, in C where there is one
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         if isinstance(error, Malformed):
             raise
         mark = getattr(error, "problem_mark", None)
         raise Malformed(f"it is not YAML{f': line {mark.line + 1}' if mark else ''}") from None
-    return parse(data)
 
 
 def parse(data: object) -> Manifest:
-    """Raises Malformed with the path of the bad field."""
+    """Raises Malformed with the paths of the bad fields, the first `MOST_TOLD` of them."""
     try:
         found = msgspec.convert(data, Manifest)
-    except msgspec.ValidationError as error:
-        raise Malformed(*expected.split(error)) from None
+    except msgspec.ValidationError:
+        (path, text), *more = islice(_faults(data, Manifest, "$"), MOST_TOLD)
+        raise Malformed(text, path, more) from None
     seen: set[str] = set()
     for place, entry in enumerate(found.services):
         if entry.slug in seen:
             raise Malformed(f"{entry.slug} is there twice", f"$.services[{place}].slug")
         seen.add(entry.slug)
     return found
+
+
+def _faults(data: object, kind: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Everything that is wrong with data which is no `kind`, as (path, what), field by field."""
+    try:
+        msgspec.convert(data, kind)
+    except msgspec.ValidationError as error:
+        text, place = expected.split(error)
+        inner = list(islice(_inner(data, kind, path), MOST_TOLD))
+        yield from inner or [(path + place.removeprefix("$"), text)]
+
+
+def _inner(data: object, kind: Any, path: str) -> Iterator[tuple[str, str]]:
+    for one in get_args(kind) if isinstance(kind, UnionType) else [kind]:
+        if get_origin(one) is list and isinstance(data, list):
+            for place, item in enumerate(data):
+                yield from _faults(item, get_args(one)[0], f"{path}[{place}]")
+        elif isinstance(one, type) and issubclass(one, Record) and isinstance(data, dict):
+            known = {field.name: field for field in msgspec.structs.fields(one)}
+            for name, field in known.items():
+                if name in data:
+                    yield from _faults(data[name], field.type, f"{path}.{name}")
+                elif field.required:
+                    yield path, f"The field {name} is missing."
+            for name in data.keys() - known.keys():
+                yield path, f"There is no field {name}."
 
 
 def write(entries: Iterable[ServiceEntry]) -> str:

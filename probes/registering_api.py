@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import Q
@@ -11,11 +12,13 @@ from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.decorators import api_view
+from rest_framework.decorators import api_view, parser_classes
+from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.audit import actor_of
+from accounts.parsing import MOST_TOLD, JSONParser, checked
 from accounts.permissions import Scope, allowed_scorecards, allowed_services, scopes
 from accounts.problems import Problem, invalid
 from accounts.serializers import Strict
@@ -31,10 +34,27 @@ from probes.reach import changeable, unrestricted, visible
 from probes.registering import Wrong, check_headers, check_places
 from probes.running import policy
 
+OPTIONS = ("dry_run", "overwrite")
+ON, OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+
+
+class YamlParser(BaseParser):
+    """A manifest as it is exported."""
+
+    media_type = "application/yaml"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        try:
+            return checked(manifest.loaded(stream.read(manifest.MOST_BYTES + 1)))
+        except manifest.Malformed as error:
+            raise Problem(400, "malformed", "This cannot be read", str(error)) from None
+
 
 class ReceiptRowSerializer(serializers.Serializer[Any]):
     slug = serializers.CharField()
     what = serializers.ChoiceField(choices=["create", "change", "keep", "same"])
+    probes = serializers.IntegerField(help_text="New probes")
+    feeds = serializers.IntegerField(help_text="Feeds of the new probes")
     lines = serializers.ListField(child=serializers.CharField())
 
 
@@ -85,18 +105,20 @@ def look(request: Request) -> Response:
 )  # fmt: skip
 @scopes(per_service=True, POST=Scope.PROBES_WRITE)
 @api_view(["POST"])
+@parser_classes([JSONParser, YamlParser])
 def import_(request: Request) -> Response:
     unrestricted(request)
     actor, token = actor_of(request)
-    asked = Asked(actor, timezone.now(), _is_on(request, "overwrite"), allowed_scorecards(request), token)
+    options = _options(request)
+    asked = Asked(actor, timezone.now(), options["overwrite"], allowed_scorecards(request), token)
     try:
         entries = manifest.parse(request.data).services
     except manifest.Malformed as error:
-        raise invalid([{"path": error.path, "detail": str(error)}]) from None
+        raise _invalid(error.errors) from None
     changeable(request, Q(slug__in=[entry.slug for entry in entries]))
-    receipt = load(entries, asked=asked, dry_run=_is_on(request, "dry_run"))
+    receipt = load(entries, asked=asked, dry_run=options["dry_run"])
     if receipt.errors:
-        raise invalid([{"path": path, "detail": text} for path, text in receipt.errors])
+        raise _invalid(receipt.errors)
     return Response(ReceiptSerializer({"services": receipt.rows}).data)
 
 
@@ -107,8 +129,22 @@ def export(request: Request) -> Response:
     return Response(manifest.as_data(entries_of(visible(request), scorecards=allowed_scorecards(request))))
 
 
-def _is_on(request: Request, name: str) -> bool:
-    return request.query_params.get(name, "").lower() in ("1", "true", "yes", "on")
+def _options(request: Request) -> dict[str, bool]:
+    """Which options are on. Whoever mistypes a dry run must not get a real one: what cannot be read is refused."""
+    asked = request.query_params
+    wrong = [
+        {"path": f"?{name}", "detail": f"There is no such option: {', '.join(OPTIONS)}."} for name in asked if name not in OPTIONS
+    ]
+    wrong += [
+        {"path": f"?{name}", "detail": "Write 1 or 0."} for name in OPTIONS if asked.get(name, "0").lower() not in (*ON, *OFF)
+    ]
+    if wrong:
+        raise invalid(wrong[:MOST_TOLD])
+    return {name: asked.get(name, "0").lower() in ON for name in OPTIONS}
+
+
+def _invalid(errors: Iterable[tuple[str, str]]) -> Problem:
+    return invalid([{"path": path, "detail": text} for path, text in errors])
 
 
 class ActionSerializer(Strict):

@@ -131,6 +131,54 @@ def test_a_bad_file_says_where(text: str, path: str) -> None:
     assert bad.value.path == path
 
 
+def test_every_mistake_of_a_file_is_named() -> None:
+    bad = {"slug": 1, "surprise": 1, "probes": [{"interval_s": "x"}, {"kind": "http", "feeds": [{"metric": "latency"}]}]}
+    with pytest.raises(manifest.Malformed) as found:
+        manifest.parse({"format": manifest.FORMAT, "services": [bad, {"slug": "b", "tags": 1}]})
+    assert [path for path, _ in found.value.errors] == [
+        "$.services[0].slug", "$.services[0].probes[0]", "$.services[0].probes[0].interval_s",
+        "$.services[0].probes[1].feeds[0]", "$.services[0]", "$.services[1].tags",
+    ]  # fmt: skip
+    with pytest.raises(manifest.Malformed) as found:
+        manifest.parse({"format": manifest.FORMAT, "services": [1] * 1000})
+    assert len(found.value.errors) == 100
+
+
+def test_every_mistake_of_a_new_service_is_named() -> None:
+    probes = [{"kind": "nosuch"}, {"kind": "http", "feeds": [{"metric": "latency", "kpi": "mine/none"}]}]
+    receipt = loaded(ORDERS | {"base_url": "ftp://x", "probes": probes})
+    assert [path for path, _ in receipt.errors] == [
+        "$.services[0].base_url", "$.services[0].probes[0].kind", "$.services[0].probes[1].feeds[0].kpi",
+    ]  # fmt: skip
+
+
+def test_a_dry_run_counts_the_probes_and_feeds_that_would_come() -> None:
+    (row,) = loaded(ORDERS, dry_run=True).rows
+    assert (row.probes, row.feeds) == (2, 1)
+
+
+@pytest.mark.parametrize("query", ["dry_run=maybe", "dry_run=", "dryrun=1", "overwrite=2"])
+def test_an_option_that_cannot_be_read_saves_nothing(as_engineer: Client, query: str) -> None:
+    body = {"format": manifest.FORMAT, "services": [ORDERS]}
+    response = as_engineer.post(f"/api/v1/services/import/?{query}", body, content_type="application/json")
+    assert (response.status_code, Service.objects.count()) == (422, 0)
+    assert response.json()["errors"][0]["path"] == f"?{query.partition('=')[0]}"
+
+
+@pytest.mark.parametrize(("text", "status"), [("", 200), ("\na: [", 400)])
+def test_the_api_takes_the_yaml_that_it_gives(as_engineer: Client, text: str, status: int) -> None:
+    entries = manifest.parse({"format": manifest.FORMAT, "services": [ORDERS]}).services
+    data = manifest.write(entries) + text
+    response = as_engineer.post("/api/v1/services/import/?dry_run=1", data, content_type="application/yaml")
+    assert response.status_code == status, response.content
+
+
+def test_a_pasted_file_with_a_mistake_is_not_shown_again(as_engineer: Client) -> None:
+    text = "format: milepost-services/1\nservices: [{slug: a, headers: {A: SEKRETECHO}, surprise: 1}]"
+    response = as_engineer.post("/services/import/", {"text": text})
+    assert (response.status_code, "SEKRETECHO" in response.content.decode()) == (422, False)
+
+
 def test_an_export_reads_back_as_the_same_and_holds_no_secret() -> None:
     loaded(ORDERS)
     text = manifest.write(entries_of(Service.objects.all()))

@@ -27,7 +27,7 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{options['file']}: {error.strerror}") from None
         except manifest.Malformed as error:
-            raise CommandError(f"{error.path}: {error}") from None
+            raise CommandError("\n".join(f"{path}: {text}" for path, text in error.errors)) from None
         asked = Asked(actor=None, now=timezone.now(), overwrite=options["overwrite"])
         self.tell(load(entries, asked=asked, dry_run=options["dry_run"]), dry_run=options["dry_run"])
 
