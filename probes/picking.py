@@ -20,7 +20,7 @@ STATES = {
 
 @dataclass(frozen=True)
 class Choice:
-    """Filters of the services page; what is not known is passed over, so that a mistyped one shows everything."""
+    """Filters of the services page. A state that is not known shows nothing: it is not the same as no filter."""
 
     text: str = ""
     environment: str = ""
@@ -31,7 +31,7 @@ class Choice:
     def of(cls, asked: Mapping[str, str]) -> Self:
         state = asked.get("state", "")
         text, environment, tag = (asked.get(name, "").strip()[:200] for name in ("q", "environment", "tag"))
-        return cls(text, environment, tag, state if state in STATES else "")
+        return cls(text, environment, tag, state[:40])
 
     @property
     def filtered(self) -> bool:
@@ -60,7 +60,13 @@ class Choice:
             return found.exclude(paused_at=None)
         if self.state == "maintenance":
             return found.filter(pk__in=_maintained(found))
-        return found.exclude(confirmed_at=None) if self.state == "confirmed" else found
+        if self.state == "confirmed":
+            return found.exclude(confirmed_at=None)
+        return found if self.state in STATES else found.none()
+
+    @property
+    def unknown_state(self) -> str:
+        return "" if self.state in STATES else self.state
 
 
 def _maintained(services: QuerySet[Service]) -> list[int]:

@@ -243,9 +243,9 @@ def many(listed: QuerySet[Service], total: int, now: datetime) -> str:
     return ", ".join(part for part in parts if not part.startswith("0 ")) + "."
 
 
-def headline(rows: Sequence[ServiceRow]) -> str:
+def headline(rows: Sequence[ServiceRow], *, filtered: bool = False) -> str:
     if not rows:
-        return "No service is registered yet."
+        return "No service fits the filter." if filtered else "No service is registered yet."
     counted = Counter(row.health for row in rows)
     parts = [f"{counted['healthy']} of {len(rows)} service{'s' if len(rows) != 1 else ''} healthy"]
     unseen = counted["silent"] + counted["unknown"] + counted["paused"] + counted["archived"]

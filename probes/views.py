@@ -43,7 +43,9 @@ def service_list(request: PageRequest) -> HttpResponse:
         "page": page,
         "choice": choice,
         "states": STATES,
-        "headline": reports.headline(rows) if total <= PAGE else reports.many(services, total, timezone.now()),
+        "headline": reports.headline(rows, filtered=choice.filtered)
+        if total <= PAGE
+        else reports.many(services, total, timezone.now()),
         "engine": heartbeat.state(now=timezone.now()),
         "environments": Service.objects.filter(archived_at=None).values_list("environment", flat=True).distinct().order_by(),
     }

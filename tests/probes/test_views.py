@@ -255,3 +255,16 @@ def test_a_probe_form_that_was_overtaken_shows_both_and_saves_nothing(as_enginee
     assert (answer.status_code, told) == (409, [("Every, seconds", "60", "90"), ("Time-out, s", "2.0", "5.0")])
     probe.refresh_from_db()
     assert (probe.interval_s, probe.params["timeout_s"], probe.version) == (60, 2.0, 2)
+
+
+@pytest.mark.parametrize(
+    ("query", "headline", "said"),
+    [
+        ("q=zzzz", "No service fits the filter.", "Nothing fits the filter"),
+        ("state=bogus", "No service fits the filter.", "There is no state “bogus”."),
+    ],
+)
+def test_a_filter_that_nothing_fits_is_not_an_empty_house(as_viewer: Client, query: str, headline: str, said: str) -> None:
+    make_service()
+    page = text(as_viewer.get(f"/services/?{query}"))
+    assert (headline in page, said in page, "is registered yet" in page) == (True, True, False)
