@@ -10,6 +10,7 @@ from django import forms
 
 from accounts.forms import Styled
 from kpis import figures, sheets
+from kpis.actual import PERCENTILES
 from kpis.models import KPI
 from kpis.points import LONGEST, MOST_COUNT, Point
 from kpis.standing import SeriesStanding
@@ -43,7 +44,10 @@ class EntryForm(Styled, forms.Form):
             "environment": newest.environment if newest else "",
         }
         super().__init__(*args, auto_id="enter-%s", **kwargs)
-        self.kpi = kpi
+        self.kpi, self.percentile = kpi, kpi.aggregation in PERCENTILES
+        if self.percentile:
+            whole = f"Behind the figure, which is their {kpi.get_aggregation_display()} then; 1 where empty."
+            self.fields["count"].help_text = whole
         unit = kpi.measured_unit
         self.fields["value"].label = f"{'Raw figure' if kpi.is_reduction else 'Figure'}, {unit}"
         self.fields["value"].help_text = f"Such as 1,200 or 0.45; with another unit it becomes {unit}."
@@ -59,7 +63,7 @@ class EntryForm(Styled, forms.Form):
         data = self.cleaned_data
         return Point(
             kpi=self.kpi, subject=data["subject"], environment=data["environment"], at=data["at"], value=data["value"],
-            count=data["count"] or 1, note=data["note"], origin="",
+            count=data["count"] or 1, note=data["note"], origin="", reported=self.percentile and (data["count"] or 1) > 1,
         )  # fmt: skip
 
 

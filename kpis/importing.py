@@ -21,6 +21,7 @@ from kpis.standing import standings
 from kpis.units import convert
 
 MOST_GUESSES = 20
+YES_OR_NO = {"": False, "no": False, "false": False, "0": False, "yes": True, "true": True, "1": True}
 MOST_REPEATS = 5
 TWICE = "Line {} gives another {} for the same time: keep one of them."
 STANDS = "Another figure of it stands at this time: change the value, or take the other one back first."
@@ -92,7 +93,7 @@ def read(text: str, *, scorecard: Scorecard) -> Reading:
         if point is not None:
             key = (point.kpi.pk, point.subject, point.environment, point.at)
             number, first = seen.setdefault(key, (line.number, point))
-            other = [name for name in ("value", "count") if getattr(first, name) != getattr(point, name)]
+            other = [name for name in ("value", "count", "reported") if getattr(first, name) != getattr(point, name)]
             if other:
                 wrong.append(Fault(line.number, other[0], TWICE.format(number, other[0])))
             elif first is not point:
@@ -180,12 +181,12 @@ def _point(line: Line, names: _Names) -> tuple[Point | None, list[Fault]]:
     wrong = [Fault(line.number, name, "It is empty: fill it in, or take the line out.") for name in empty]
     kpi = _kpi(line, names, wrong)
     at, count = _at(line, wrong), _count(line, wrong)
-    value = _value(line, kpi, wrong)
+    value, reported = _value(line, kpi, wrong), _reported(line, wrong)
     if wrong or kpi is None or at is None:
         return None, wrong
     point = Point(
         kpi=kpi, subject=line["subject"], environment=line["environment"], at=at, value=value, count=count,
-        note=line["note"], origin="",
+        note=line["note"], origin="", reported=reported,
     )  # fmt: skip
     return point, wrong
 
@@ -218,6 +219,13 @@ def _count(line: Line, wrong: list[Fault]) -> int:
     if count != int(count) or count < 1:
         wrong.append(Fault(line.number, "count", "A count is a whole number, at least 1."))
     return max(int(count), 1)
+
+
+def _reported(line: Line, wrong: list[Fault]) -> bool:
+    said = line["reported"].lower()
+    if said not in YES_OR_NO:
+        wrong.append(Fault(line.number, "reported", "Write yes where the source gave the percentile ready-made, else nothing."))
+    return YES_OR_NO.get(said, False)
 
 
 def _value(line: Line, kpi: KPI | None, wrong: list[Fault]) -> float:

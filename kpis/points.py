@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from accounts import days
+from kpis.actual import PERCENTILES
 from kpis.models import KPI
 from kpis.readings import Reading
 from kpis.reductions import reduction
@@ -29,6 +30,9 @@ UNBOUNDED = ("cpu",)
 
 SIGNED = ("growth", "score", "money")
 """What can be below nothing."""
+
+NO_PERCENTILE = "one figure over many samples may be their mean, and is no {} unless its source says so"
+INSTEAD = "set it to true where the figure is that percentile, or send the histogram of the samples"
 
 LONGEST = {"subject": 80, "environment": 40, "origin": 80, "note": 300}
 
@@ -52,6 +56,10 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     raw: float | None = None
 
 
+class BareFigure(ValueError):
+    """A figure over many samples that is not known to be the percentile which its KPI is."""
+
+
 class Rejected(ValueError):
     """Points that cannot be stored: (index, field, what is wrong)."""
 
@@ -61,9 +69,9 @@ class Rejected(ValueError):
 
 
 def point_of(reading: Reading, *, kpi: KPI, subject: str, environment: str, origin: str) -> Point:
-    """A reading as a point of a KPI, in the unit that it takes. Raises UnitMismatch."""
+    """A reading as a point of a KPI, in the unit that it takes. Raises UnitMismatch or BareFigure."""
     scale = factor(reading.unit, kpi.measured_unit)
-    return Point(
+    point = Point(
         kpi=kpi,
         subject=subject,
         environment=environment,
@@ -74,6 +82,9 @@ def point_of(reading: Reading, *, kpi: KPI, subject: str, environment: str, orig
         reported=reading.reported,
         origin=origin,
     )
+    if not _says_what_it_is(point):
+        raise BareFigure(NO_PERCENTILE.format(kpi.get_aggregation_display()))
+    return point
 
 
 def reduced(point: Point) -> Point:
@@ -129,7 +140,14 @@ def _plausible(point: Point, latest: datetime, least: float, greatest: float) ->
         and "\0" not in point.subject + point.environment + point.origin + point.note
         and (point.raw is None or point.histogram is None)
         and point.kpi.archived_at is None
+        and _says_what_it_is(point)
     )
+
+
+def _says_what_it_is(point: Point) -> bool:
+    """Whether a figure of a percentile KPI comes with its samples, is one itself, or is said to be the percentile."""
+    told = point.count == 1 or point.histogram is not None or point.reported
+    return told or point.kpi.aggregation not in PERCENTILES
 
 
 def _faults_of(point: Point, latest: datetime, least: float, greatest: float) -> list[tuple[str, str]]:
@@ -151,6 +169,9 @@ def _faults_of(point: Point, latest: datetime, least: float, greatest: float) ->
         found.append(("at", "lies before the year 2000"))
     if not 1 <= point.count <= MOST_COUNT:
         found.append(("count", f"a count is at least 1 and at most {MOST_COUNT:,}"))
+    elif not _says_what_it_is(point):
+        told = NO_PERCENTILE.format(point.kpi.get_aggregation_display())
+        found.append(("reported", f"{told}: {INSTEAD}"))
     if point.raw is not None and point.histogram is not None:
         found.append(("histogram", "a reduction is computed from a single figure"))
     if point.kpi.archived_at is not None:

@@ -7,7 +7,7 @@ import io
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-COLUMNS = ("kpi", "subject", "environment", "at", "value", "count", "unit", "note")
+COLUMNS = ("kpi", "subject", "environment", "at", "value", "count", "unit", "note", "reported")
 NEEDED = ("kpi", "subject", "at", "value")
 ALIASES = {
     "kpi key": "kpi", "key": "kpi", "metric": "kpi", "name": "kpi", "service": "subject", "of what": "subject",

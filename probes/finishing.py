@@ -12,7 +12,7 @@ from django.db import transaction
 from accounts.prepared import Prepared, Slot
 from kpis import locking
 from kpis.models import KPI
-from kpis.points import Point, Rejected, point_of
+from kpis.points import BareFigure, Point, Rejected, point_of
 from kpis.readings import Reading
 from kpis.recording import Conflict, record
 from kpis.units import UnitMismatch
@@ -117,7 +117,7 @@ def _told(claimed: Claim, measured: Measured, fed: Sequence[tuple[str, KPI]]) ->
             point = point_of(
                 reading, kpi=kpi, subject=service.slug, environment=service.environment, origin=f"run:{claimed.run.pk}"
             )
-        except UnitMismatch as error:
+        except (UnitMismatch, BareFigure) as error:
             row["why_not"] = str(error)
         else:
             told.points.append(point)

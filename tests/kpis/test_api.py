@@ -152,6 +152,15 @@ def test_units_and_histograms_are_converted(client_of) -> None:  # type: ignore[
     assert (current.value, current.count) == (pytest.approx(1000, rel=0.004), 100)
 
 
+def test_a_bare_figure_over_many_samples_is_no_percentile(client_of) -> None:  # type: ignore[no-untyped-def]
+    make_kpi("latency", aggregation="p95")
+    answer = post(client_of(), [row(value=190), row(value=200, count=1000)])
+    [error] = answer.json()["errors"]
+    assert (answer.status_code, error["path"], Measurement.objects.count()) == (422, "$[1].reported", 0)
+    assert "no 95th percentile unless its source says so: set it to true" in error["detail"]
+    assert post(client_of(), [row(value=200, count=1000, reported=True)]).status_code == 201
+
+
 def test_a_reduction_takes_the_raw_figure(client_of) -> None:  # type: ignore[no-untyped-def]
     make_kpi("cost", unit="%", direction="higher", aggregation="last", reference=80, reference_unit="USD")
     assert post(client_of(), [row(kpi="cost", value=60, unit="USD"), row(kpi="cost", value=100)]).status_code == 201

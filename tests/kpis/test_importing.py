@@ -46,6 +46,16 @@ def test_rows_come_in_in_the_units_of_their_kpis(card: Scorecard, people: People
     assert {row.origin for row in Measurement.objects.all()} == {entry and entry.origin}
 
 
+def test_a_percentile_of_many_samples_is_said_to_be_one(card: Scorecard, people: People) -> None:
+    make_kpi("p95", scorecard=card, aggregation="p95")
+    head = "kpi,subject,at,value,count,reported\n"
+    assert faults(bring(head + "p95,shop,2026-02-01,200,1000,\np95,shop,2026-02-02,200,9,perhaps\n", card, people)) == [
+        (3, "reported"), (2, "reported"),
+    ]  # fmt: skip
+    assert bring(head + "p95,shop,2026-02-01,200,1000,yes\np95,shop,2026-02-02,200,,\n", card, people).faults == []
+    assert list(Measurement.objects.order_by("at").values_list("reported", flat=True)) == [True, False]
+
+
 @pytest.mark.parametrize(
     ("row", "column", "words"),
     [

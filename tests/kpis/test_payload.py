@@ -152,6 +152,8 @@ SAMPLES = {"value": 5, "count": 3, "histogram": {"values": [4, 5, 6], "counts": 
         ({"value": 5}, {"value": 6}, "value"),
         ({"value": 5}, {"value": 5, "count": 3}, "count"),
         (SAMPLES, {"value": 5, "count": 3}, "histogram"),
+        ({"value": 5}, {"value": 5, "reported": True}, "reported"),
+        ({"value": 5, "reported": True}, {"value": 5, "reported": False}, "reported"),
         (SAMPLES, SAMPLES | {"histogram": {"values": [4, 5], "counts": [1, 2]}}, "histogram"),
     ],
 )

@@ -63,6 +63,13 @@ def test_what_is_wrong_stands_beside_its_field(
     assert f'id="enter-{field}_error"' in answer.content.decode()
 
 
+def test_a_percentile_typed_with_its_samples_is_as_reported(as_manager: Client) -> None:
+    make_kpi("tickets", scorecard=make_scorecard("plan"), aggregation="p95")
+    assert "Behind the figure, which is their 95th percentile then" in as_manager.get(URL).content.decode()
+    as_manager.post(f"{URL}enter/", TYPED | {"count": "9"})
+    assert Measurement.objects.values_list("count", "reported").get() == (9, True)
+
+
 def test_a_reduction_shows_the_raw_figure_and_what_it_makes(as_manager: Client) -> None:
     share = {"unit": "%", "direction": "higher", "aggregation": "last", "reference": 80, "reference_unit": "count"}
     make_kpi("tickets", scorecard=make_scorecard("plan"), **share)

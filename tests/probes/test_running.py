@@ -169,6 +169,14 @@ def test_an_archived_kpi_is_not_fed(service_url: str) -> None:
     assert [row.get("why_not") for row in Run.objects.get().recorded] == [None, "this KPI is archived"]
 
 
+def test_one_figure_of_many_samples_feeds_no_percentile_and_the_others_go_on(service_url: str) -> None:
+    kept, percentile = make_kpi(metric="latency", aggregation="p95"), make_kpi(metric="error_rate", unit="%", aggregation="p95")
+    make_probe(make_service(service_url), feeds={"latency": kept, "error_rate": percentile})
+    running.work()
+    assert Measurement.objects.get().series.kpi == kept
+    assert "no 95th percentile unless its source says so" in Run.objects.get().recorded[1]["why_not"]
+
+
 def test_readings_that_are_refused_are_told_with_their_run_only(service_url: str) -> None:
     good, bad = make_kpi(metric="latency"), make_kpi(metric="latency")
     kept = make_probe(make_service(service_url), feeds={"latency": good})
