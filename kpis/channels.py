@@ -13,6 +13,7 @@ from django.db import transaction
 from accounts import audit
 from accounts.models import User
 from accounts.versions import figures, locked
+from kpis.delivering import policy
 from kpis.models import Channel, Message, MessageState, Route
 from kpis.sending import KINDS
 from kpis.sending.webhook import PREFIX
@@ -31,7 +32,7 @@ def create(
     *, kind: str, config: Mapping[str, Any], fields: Mapping[str, Any], route: Mapping[str, Any], actor: User | None
 ) -> Channel:
     """A channel with its first route. Raises BadConfig."""
-    channel = Channel(kind=kind, config=dict(config), shown=KINDS[kind].check(config)[:200], **fields)
+    channel = Channel(kind=kind, config=dict(config), shown=KINDS[kind].check(config, policy())[:200], **fields)
     channel.save()
     Route.objects.create(channel=channel, **route)
     after = {"kind": kind, "shown": channel.shown} | figures(channel, EDITABLE)
@@ -56,7 +57,7 @@ def change(
         setattr(current, name, value)
     if config is not None:
         current.config = {**current.config, **config}
-        current.shown = KINDS[current.kind].check(current.config)[:200]
+        current.shown = KINDS[current.kind].check(current.config, policy())[:200]
     current.version += 1
     current.save()
     after = figures(current, names) | ({"address": "changed"} if config is not None else {})

@@ -20,7 +20,7 @@ from accounts import audit
 from accounts.models import User
 from kpis.models import Channel, Message, MessageState
 from kpis.sending import KINDS, Envelope, Undelivered
-from outgoing.addresses import AddressPolicy
+from outgoing.addresses import AddressPolicy, Refused
 
 logger = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
@@ -114,10 +114,12 @@ def _send(message: Message, now: datetime) -> None:
         KINDS[message.channel.kind].send(message.channel.config, envelope, policy())
     except Undelivered:
         raise
+    except Refused as refused:
+        raise Undelivered(str(refused), permanent=True) from refused
     except Exception as error:
         logger.exception("sending to the channel %s failed", message.channel_id)
         over = message.attempts >= MOST_ODD
-        raise Undelivered(f"sending failed: {type(error).__name__}", permanent=over) from error
+        raise Undelivered("sending failed here and not at the receiver; the log has the details", permanent=over) from error
 
 
 def _put_off(message: Message, error: Undelivered, now: datetime) -> bool:

@@ -106,6 +106,15 @@ class AddressPolicy:
                 f"{address} is not a public address; an operator can allow it with {self.setting}={allowed_as(address, port)}"
             )
 
+    def judge_written(self, host: str, port: int) -> None:
+        """As `judge`, of a host as somebody typed it, before it is stored. A name is resolved, and judged, at every connection;
+        only a name of ours is known already."""
+        name = host.strip("[]").removesuffix(".").lower()
+        if (address := literal_address(name)) is not None:
+            self.judge(name, address, port)
+        elif (name, port) in self.denied:
+            raise Refused(f"{host}:{port} is a part of Milepost itself")
+
     async def resolve(self, host: str, port: int, resolver: Resolver | None = None) -> list[Address]:
         """Resolve once; every address must be allowed, and only these may be connected to. Raises Refused or OSError."""
         name, resolver = checked_host(host), resolver or self.resolver

@@ -17,7 +17,7 @@ from accounts.models import User
 from accounts.versions import locked
 from kpis.models import KPI
 from kpis.units import UnitMismatch, factor
-from outgoing.addresses import Refused, checked_url, literal_address, port_of
+from outgoing.addresses import Refused, checked_url, port_of
 from probes.addresses import is_full
 from probes.claiming import LOAD
 from probes.kinds import kinds
@@ -66,12 +66,9 @@ def check_url(url: str) -> None:
     Names are resolved, and judged, at every connection.
     """
     parts = checked_url(url)
-    host = (parts.hostname or "").lower()
     if parts.query or parts.fragment:
         raise Refused("the base address has no query and no fragment; paths belong to probes")
-    address = literal_address(host)
-    if address is not None:
-        policy().judge(host, address, port_of(parts))
+    policy().judge_written(parts.hostname or "", port_of(parts))
 
 
 def check_signs(text: str) -> None:

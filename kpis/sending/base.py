@@ -52,8 +52,8 @@ class ChannelKind(Protocol):
 
     LABEL: str
 
-    def check(self, config: Mapping[str, Any]) -> str:
-        """How the channel is shown, without its secrets. Raises BadConfig."""
+    def check(self, config: Mapping[str, Any], policy: AddressPolicy) -> str:
+        """How the channel is shown, without its secrets. Raises BadConfig, also for an address that is never reached."""
 
     def send(self, config: Mapping[str, Any], envelope: Envelope, policy: AddressPolicy) -> None:
         """Send one message within about ten seconds. Raises Undelivered."""

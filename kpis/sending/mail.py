@@ -17,7 +17,8 @@ LABEL = "Mail"
 MOST_RECEIVERS = 50
 
 
-def check(config: Mapping[str, Any]) -> str:
+def check(config: Mapping[str, Any], policy: AddressPolicy) -> str:
+    """The server is the operator's choice, so the address policy has no say here."""
     receivers = list(config.get("to") or [])
     if not receivers:
         raise BadConfig({"to": "Name at least one address."})
@@ -33,7 +34,6 @@ def check(config: Mapping[str, Any]) -> str:
 
 
 def send(config: Mapping[str, Any], envelope: Envelope, policy: AddressPolicy) -> None:
-    """The server is the operator's choice, so the address policy has no say here."""
     mail = EmailMessage(
         subject=" ".join(envelope.title.split()),
         body=envelope.body,

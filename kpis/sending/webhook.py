@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from kpis.sending.base import BadConfig, Envelope, Undelivered, for_good
-from outgoing.addresses import AddressPolicy, Refused, checked_url
+from outgoing.addresses import AddressPolicy, Refused, checked_url, port_of
 from outgoing.http import client, plain
 
 LABEL = "Webhook"
@@ -22,11 +22,13 @@ PREFIX = "whsec_"
 TOTAL_S = 10.0
 
 
-def check(config: Mapping[str, Any]) -> str:
+def check(config: Mapping[str, Any], policy: AddressPolicy) -> str:
     errors = {}
     host = ""
     try:
-        host = checked_url(str(config.get("url", ""))).netloc
+        parts = checked_url(str(config.get("url", "")))
+        policy.judge_written(parts.hostname or "", port_of(parts))
+        host = parts.netloc
     except Refused as refused:
         errors["url"] = str(refused)
     try:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max, OuterRef, Q, Subquery
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
@@ -34,10 +34,13 @@ def channel_list(request: PageRequest) -> HttpResponse:
         waiting=Count("messages", filter=waiting, distinct=True),
         dead=Count("messages", filter=dead, distinct=True),
         last_at=Max("messages__sent_at"),
+        newest=Subquery(Message.objects.filter(channel=OuterRef("pk"), attempts__gt=0).order_by("-pk").values("state")[:1]),
     )
     listed = Message.objects.select_related("channel").defer("channel__config", "body", "event")
     kinds = [(name, kind.LABEL) for name, kind in KINDS.items()]
-    context = {"channels": list(rows), "told": list(listed[:MOST_MESSAGES]), "kinds": kinds}
+    shown = list(rows)
+    carrying = sum(one.enabled and one.newest == MessageState.SENT and bool(one.routes.all()) for one in shown)
+    context = {"channels": shown, "carrying": carrying, "told": list(listed[:MOST_MESSAGES]), "kinds": kinds}
     context["dead"] = list(listed.undelivered().order_by("pk")[:MOST_DEAD])
     return page(request, "kpis/channel_list.html", context)
 

@@ -180,6 +180,7 @@ def test_channel_is_made_tested_changed_and_put_away(as_engineer: Client, receiv
     ("kind", "fields", "words"),
     [
         ("webhook", {"url": "ftp://x"}, "only http and https"),
+        ("webhook", {"url": "http://169.254.169.254/"}, "is never reached"),
         ("webhook", {"url": "https://example.com", "secret": "short"}, "at least 24 bytes"),
         ("mail", {"to": "nobody"}, "is not a mail address"),
         ("chat", {"url": "nonsense"}, "not an address that Apprise knows"),
@@ -191,6 +192,24 @@ def test_what_cannot_work_is_said_beside_the_field(as_engineer: Client, kind: st
     common = {"name": "n", "quiet_zone": "UTC", "quiet_below": "critical", "route-severity": "low"}
     answer = as_engineer.post(f"/alerts/channels/new/{kind}/", common | fields)
     assert (answer.status_code, words in answer.content.decode(), Channel.objects.count()) == (422, True, 0)
+
+
+@pytest.mark.parametrize(
+    ("status", "headline", "state"),
+    [
+        (0, "No channel is known to carry alerts", "Never tried"),
+        (204, "1 channel carries alerts to people", "Ready"),
+        (410, "No channel is known to carry alerts", "Last message not taken"),
+    ],
+)
+def test_a_channel_is_said_to_carry_alerts_once_it_did(
+    as_engineer: Client, channel: Channel, receiver: Receiver, status: int, headline: str, state: str
+) -> None:
+    if status:
+        receiver.status = status
+        as_engineer.post(f"/alerts/channels/{channel.pk}/test/")
+    page = as_engineer.get("/alerts/channels/").content.decode()
+    assert (headline in page, f"{state}</span>" in page) == (True, True)
 
 
 def test_dead_letter_is_seen_and_sent_again(as_engineer: Client, channel: Channel, receiver: Receiver, tell) -> None:  # type: ignore[no-untyped-def]

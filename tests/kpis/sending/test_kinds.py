@@ -6,6 +6,7 @@ import email
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -146,10 +147,38 @@ def test_redirect_leads_nowhere(receiver: Receiver, kind: str) -> None:
     ],
 )
 def test_what_is_shown_of_an_address_holds_no_secret(kind: str, config: dict[str, Any], shown: str) -> None:
-    assert KINDS[kind].check(config) == shown
+    assert KINDS[kind].check(config, CLOSED) == shown
 
 
 @pytest.mark.parametrize("url", ["syslog://", "dbus://", "gnome://", "windows://", "file:///etc/passwd", ""])
 def test_what_speaks_to_the_server_itself_is_refused(url: str) -> None:
     with pytest.raises(BadConfig):
-        KINDS["chat"].check({"url": url})
+        KINDS["chat"].check({"url": url}, CLOSED)
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("169.254.169.254", "is never reached"), ("10.0.0.1", "CHANNEL_ALLOW=10.0.0.1"), ("127.0.0.1:8000", "part of Milepost"),
+        ("milepost.internal:8000", "part of Milepost"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["chat", "webhook"])
+def test_an_address_that_is_never_reached_is_refused_when_it_is_stored(kind: str, place: str, words: str) -> None:
+    own = AddressPolicy.of([], [("127.0.0.1", 8000), ("milepost.internal", 8000)], setting="CHANNEL_ALLOW")
+    url = f"json://{place}/" if kind == "chat" else f"http://{place}/"
+    with pytest.raises(BadConfig, match=words):
+        KINDS[kind].check({"url": url, "secret": new_secret()}, own)
+
+
+@pytest.mark.parametrize(("allowed", "fits"), [("10.0.0.1:514", True), ("10.0.0.2:514", False)])
+def test_a_port_that_is_not_written_is_any_that_an_operator_allowed(allowed: str, fits: bool) -> None:
+    policy = AddressPolicy.of([allowed])
+    with nullcontext() if fits else pytest.raises(BadConfig):
+        KINDS["chat"].check({"url": "rsyslog://10.0.0.1"}, policy)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the library leaves its socket open
+def test_what_a_library_lets_through_is_told_in_words() -> None:
+    with pytest.raises(Undelivered, match="not a public address"):
+        KINDS["chat"].send({"url": "rsyslog://10.0.0.1"}, envelope(), CLOSED)
