@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from outgoing.addresses import AddressPolicy, Refused, checked_host, literal_address
+from outgoing.addresses import AddressPolicy, Refused, checked_host
 from probes.kinds.base import Outcome
 from probes.sources.base import Unread
 
@@ -49,9 +49,7 @@ def dsn_parts(dsn: str) -> dict[str, Any]:
 def check_dsn(dsn: str, policy: AddressPolicy) -> None:
     """Raises Refused for an address that could never be reached; names are judged at every connection."""
     parts = dsn_parts(dsn)
-    address = literal_address(parts["host"])
-    if address is not None:
-        policy.judge(parts["host"], address, parts["port"])
+    policy.judge_written(parts["host"], parts["port"])
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from outgoing import tls
-from outgoing.addresses import AddressPolicy, Refused, checked_host, literal_address
+from outgoing.addresses import AddressPolicy, Refused, checked_host
 from probes.kinds.base import Outcome
 from probes.sources.base import Unread
 
@@ -52,10 +52,7 @@ def url_parts(url: str) -> SplitResult:
 def check_redis_url(url: str, policy: AddressPolicy) -> None:
     """Raises Refused for an address that could never be reached; names are judged at every connection."""
     parts = url_parts(url)
-    host = checked_host(parts.hostname or "")
-    address = literal_address(host)
-    if address is not None:
-        policy.judge(host, address, parts.port or 6379)
+    policy.judge_written(parts.hostname or "", parts.port or 6379)
 
 
 async def lookups(url: str, policy: AddressPolicy) -> Lookups:
