@@ -194,16 +194,22 @@ SECTIONS = {
 }
 
 
+@register.simple_tag
+def nav_count(section: str, count: int, *, oob: bool = False) -> SafeString:
+    """How many wait, as the link of a section says it. With none it is empty but there, so that `oob` finds what it renews."""
+    swapped = mark_safe(' hx-swap-oob="true"') if oob else ""
+    told = format_html('{}<span class="vh"> waiting</span>', count) if count else ""
+    return format_html('<span class="n hot" id="nav-{}"{}>{}</span>', section, swapped, told)
+
+
 @register.simple_tag(takes_context=True)
 def nav_link(
-    context: template.Context, section: str, url: str, name: str, word: str, classes: str = "", count: int = 0
+    context: template.Context, section: str, url: str, name: str, word: str, classes: str = "", count: int | None = None
 ) -> SafeString:
     """A link of the navigation, marked as the current one by the noun that the page's URL name begins with."""
     request = context.get("request")
     match = getattr(request, "resolver_match", None)
     noun = (match.url_name or "").split("-")[0] if match else ""
     current = mark_safe(' aria-current="page"') if SECTIONS.get(noun) == section else ""
-    told = (
-        format_html('<span class="n hot" id="nav-{}">{}<span class="vh"> waiting</span></span>', section, count) if count else ""
-    )
+    told = "" if count is None else nav_count(section, count)
     return format_html('<a href="{}" class="{}"{}>{}{}{}</a>', url, classes, current, icon(name), word, told)

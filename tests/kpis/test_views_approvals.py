@@ -78,6 +78,12 @@ def test_own_proposal_waits_for_others_and_can_be_withdrawn(kpi: KPI, people: Pe
     assert row.decision == Decision.WITHDRAWN
 
 
+def test_the_count_in_the_navigation_is_there_to_be_renewed_where_nothing_waits(as_approver: Client) -> None:
+    assert '<span class="n hot" id="nav-approvals"></span>' in as_approver.get("/approvals/").content.decode()
+    renewed = as_approver.get("/approvals/", headers={"HX-Request": "true", "HX-Target": "approvals"}).content.decode()
+    assert '<span class="n hot" id="nav-approvals" hx-swap-oob="true"></span>' in renewed
+
+
 def test_viewer_reads_and_finds_no_buttons(kpi: KPI, people: People, as_viewer: Client) -> None:
     propose(kpi, people)
     page = as_viewer.get("/approvals/").content.decode()
