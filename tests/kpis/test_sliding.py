@@ -43,7 +43,9 @@ class Sliding(TestCase):
                 if isinstance(what, list):
                     points.append(latency_point(kpi, what, at, origin=origin))
                 else:
-                    points.append(Point(kpi=kpi, subject="orders", at=at, value=what, count=count, origin=origin))
+                    points.append(
+                        Point(kpi=kpi, subject="orders", at=at, value=what, count=count, reported=count > 1, origin=origin)
+                    )
             record(points, now=NOW)
             moved = figure()
             current.renew(Series.objects.select_related("kpi"))
