@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -13,12 +12,7 @@ from kpis import defining, locking
 from kpis.loading import load_scorecard
 from kpis.models import KPI, KpiState
 from tests.kpis.factories import NOW, make_kpi, make_scorecard, record_values
-
-
-def waiting() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
-        return bool(cursor.fetchone()[0])
+from tests.locks import until_it_waits
 
 
 @pytest.mark.postgres
@@ -38,9 +32,7 @@ def test_who_waits_for_a_row_that_is_being_made_holds_no_other() -> None:
         with transaction.atomic():
             KpiState.objects.create(kpi=missing, status="no_data", since=NOW)
             both = pool.submit(lock_both)
-            until = time.monotonic() + 10
-            while not waiting() and time.monotonic() < until:
-                time.sleep(0.01)
+            until_it_waits(both)
             assert KpiState.objects.select_for_update(nowait=True).get(kpi=there).kpi_id == there.pk
         assert both.result(timeout=10) == {there.pk, missing.pk}
 
@@ -66,9 +58,7 @@ def test_a_unit_is_not_changed_beside_a_first_figure_that_is_under_way(by_file: 
         with transaction.atomic():
             locking.states([kpi.pk], now=NOW)
             changed = pool.submit(change)
-            until = time.monotonic() + 10
-            while not waiting() and not changed.done() and time.monotonic() < until:
-                time.sleep(0.01)
+            until_it_waits(changed)
             record_values(kpi, [400])
         with pytest.raises(ValidationError, match="keeps its meaning"):
             changed.result(timeout=10)
