@@ -14,15 +14,13 @@ import msgspec
 import yaml
 from msgspec import UNSET, UnsetType
 
-from accounts import expected
+from accounts import expected, yamls
 
 FORMAT = "milepost-services/1"
-MOST_BYTES = 5_000_000
 MOST_TOLD = 100
 """Faults that one answer tells."""
 
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Malformed(ValueError):
@@ -73,23 +71,10 @@ class Manifest(Record):
 
 def read(text: str | bytes) -> Manifest:
     """Parse YAML (of which JSON is a part). Raises Malformed."""
-    return parse(loaded(text))
-
-
-def loaded(text: str | bytes) -> object:
-    """What YAML holds. Raises Malformed."""
-    if len(text) > MOST_BYTES:
-        raise Malformed(f"the file is longer than {MOST_BYTES // 1_000_000} MB")
     try:
-        for token in yaml.scan(text, Loader=LOADER):
-            if isinstance(token, yaml.AliasToken):  # a few of them can unfold without end
-                raise Malformed(f"line {token.start_mark.line + 1}: aliases are not taken")
-        return yaml.load(text, Loader=LOADER)  # noqa: S506 - a safe loader, in C where there is one
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        if isinstance(error, Malformed):
-            raise
-        mark = getattr(error, "problem_mark", None)
-        raise Malformed(f"it is not YAML{f': line {mark.line + 1}' if mark else ''}") from None
+        return parse(yamls.loaded(text))
+    except yamls.Unreadable as error:
+        raise Malformed(str(error)) from None
 
 
 def parse(data: object) -> Manifest:

@@ -13,12 +13,11 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view, parser_classes
-from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.audit import actor_of
-from accounts.parsing import MOST_TOLD, JSONParser, checked
+from accounts.parsing import JSONParser, YamlParser, switches
 from accounts.permissions import Scope, allowed_scorecards, allowed_services, scopes
 from accounts.problems import Problem, invalid
 from accounts.serializers import Strict
@@ -33,21 +32,6 @@ from probes.models import Service
 from probes.reach import changeable, unrestricted, visible
 from probes.registering import Wrong, check_headers, check_places
 from probes.running import policy
-
-OPTIONS = ("dry_run", "overwrite")
-ON, OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
-
-
-class YamlParser(BaseParser):
-    """A manifest as it is exported."""
-
-    media_type = "application/yaml"
-
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        try:
-            return checked(manifest.loaded(stream.read(manifest.MOST_BYTES + 1)))
-        except manifest.Malformed as error:
-            raise Problem(400, "malformed", "This cannot be read", str(error)) from None
 
 
 class ReceiptRowSerializer(serializers.Serializer[Any]):
@@ -109,7 +93,7 @@ def look(request: Request) -> Response:
 def import_(request: Request) -> Response:
     unrestricted(request)
     actor, token = actor_of(request)
-    options = _options(request)
+    options = switches(request.query_params, "dry_run", "overwrite")
     asked = Asked(actor, timezone.now(), options["overwrite"], allowed_scorecards(request), token)
     try:
         entries = manifest.parse(request.data).services
@@ -127,20 +111,6 @@ def import_(request: Request) -> Response:
 @api_view(["GET"])
 def export(request: Request) -> Response:
     return Response(manifest.as_data(entries_of(visible(request), scorecards=allowed_scorecards(request))))
-
-
-def _options(request: Request) -> dict[str, bool]:
-    """Which options are on. Whoever mistypes a dry run must not get a real one: what cannot be read is refused."""
-    asked = request.query_params
-    wrong = [
-        {"path": f"?{name}", "detail": f"There is no such option: {', '.join(OPTIONS)}."} for name in asked if name not in OPTIONS
-    ]
-    wrong += [
-        {"path": f"?{name}", "detail": "Write 1 or 0."} for name in OPTIONS if asked.get(name, "0").lower() not in (*ON, *OFF)
-    ]
-    if wrong:
-        raise invalid(wrong[:MOST_TOLD])
-    return {name: asked.get(name, "0").lower() in ON for name in OPTIONS}
 
 
 def _invalid(errors: Iterable[tuple[str, str]]) -> Problem:

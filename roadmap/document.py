@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 import yaml
 
-from accounts import expected
+from accounts import expected, yamls
 from roadmap.limits import DAYS, is_day
 from roadmap.records import AlertRule, Benefit, Cost, LoadProfile, Phase, Record, Risk, Roadmap
 
@@ -43,10 +43,9 @@ class Malformed(ValueError):
 def read(text: str | bytes) -> Document:
     """Parse YAML (of which JSON is a part) into a document; raises Malformed."""
     try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise Malformed(f"not YAML: {error}") from error
-    return parse(data)
+        return parse(yamls.loaded(text))
+    except yamls.Unreadable as error:
+        raise Malformed(str(error)) from None
 
 
 def parse(data: object) -> Document:

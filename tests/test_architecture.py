@@ -21,7 +21,7 @@ MAY_IMPORT = {
 }
 PURE = [
     "kpis/alerting.py", "kpis/recurrence.py", "kpis/burning.py",
-    "accounts/days.py", "accounts/differences.py", "accounts/expected.py", "accounts/texts.py",
+    "accounts/days.py", "accounts/differences.py", "accounts/expected.py", "accounts/texts.py", "accounts/yamls.py",
     "kpis/readings.py", "kpis/units.py", "kpis/evaluation.py", "kpis/thresholds.py", "kpis/verdict.py", "kpis/actual.py",
     "kpis/figures.py", "kpis/durations.py", "kpis/reductions.py", "kpis/sheets.py",
     "kpis/drawing.py", "kpis/stats/*.py", "kpis/formats/*.py", "probes/instrument.py", "probes/addresses.py", "probes/kinds/*.py",

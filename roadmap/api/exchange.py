@@ -4,39 +4,24 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any
 
 import msgspec
-import yaml
 from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.decorators import api_view, parser_classes
-from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit
-from accounts.parsing import JSONParser
+from accounts.parsing import JSONParser, YamlParser, switches
 from accounts.permissions import Scope, allowed_scorecards, scopes
 from accounts.problems import Problem
 from roadmap import document, findings, loading
 from roadmap.api.rows import roadmap_or_404
 from roadmap.exporting import export
-
-LARGEST_BYTES = 2_000_000
-
-
-class YamlParser(BaseParser):
-    media_type = "application/yaml"
-
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        try:
-            return yaml.safe_load(stream.read(LARGEST_BYTES))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise Problem(400, "malformed", "This is not YAML", str(error)) from error
 
 
 @extend_schema(responses=OpenApiTypes.OBJECT)
@@ -74,7 +59,7 @@ def import_file(request: Request) -> Response:
     allowed = allowed_scorecards(request)
     if allowed is not None and plan.scorecard.get("slug") not in allowed:
         raise Problem(404, "not-found", "There is no such scorecard")
-    dry_run = request.query_params.get("dry_run", "") in ("1", "true", "yes")
+    dry_run = switches(request.query_params, "dry_run")["dry_run"]
     actor, token = audit.actor_of(request)
     try:
         receipt = loading.load(plan, now=timezone.now(), actor=actor, token=token, dry_run=dry_run)

@@ -206,6 +206,8 @@ def test_export_and_import(as_manager: Client, plan: Roadmap) -> None:
     url = f"{API}/roadmaps/import/"
     dry = as_manager.post(f"{url}?dry_run=1", text, content_type="application/yaml")
     assert (dry.status_code, dry.json()["dry_run"], Roadmap.objects.count()) == (200, True, 0)
+    mistyped = as_manager.post(f"{url}?dryrun=1", text, content_type="application/yaml")
+    assert (mistyped.status_code, Roadmap.objects.count()) == (422, 0)
     made = as_manager.post(url, text, content_type="application/yaml")
     assert (made.status_code, Roadmap.objects.get().starts_on) == (201, START)
     again = as_manager.post(url, as_manager.get(f"{PLAN}/export/?as=json").content, **JSON)
