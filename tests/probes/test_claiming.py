@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from probes import load_parts
 from probes.claiming import LEASE, Claim, _lost, claim, next_time, take_up_again
 from probes.models import Probe, Run, RunState
 from tests.probes.factories import NOW, make_probe, make_run, make_service
@@ -117,7 +118,7 @@ def test_what_is_asked_every_second_reads_no_run_that_is_over() -> None:
         if connection.vendor == "postgresql":  # which reads a table as small as this one from end to end
             cursor.execute("SET LOCAL enable_seqscan TO off")
     queued = Run.objects.filter(probe_id__in=[1, 2], state=RunState.QUEUED, finished_at=None)
-    for question in (_lost(NOW, NOW), queued):
+    for question in (_lost(NOW, NOW), queued, load_parts._waiting(NOW)):
         assert "run_not_done" in question.explain()
 
 
