@@ -4,9 +4,10 @@ Windows keep one old change from hiding a new one; a candidate counts only when 
 segments is significant (as in MongoDB's and Apache Otava's practice).
 
 A slope looks like many small steps to a search that knows levels only. So the same search is made once more on what a
-slope under all steps leaves over (fitted within the segments, as in an analysis of covariance), and of the two readings the
-one counts that explains more for what it assumes: by Schwarz's criterion, in which a step costs as much as three parameters,
-since its place was searched for (Zhang & Siegmund 2007), and the slope one.
+slope under all steps leaves over (fitted within the segments, as in an analysis of covariance), and steps are fitted together
+with the slope, since one against it hides in both. Of the three readings the one counts that explains most for what it
+assumes: by Schwarz's criterion, in which a step costs as much as three parameters, since its place was searched for (Zhang &
+Siegmund 2007), and the slope one.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ WINDOW = 50
 FEWEST_ON_A_SIDE = 10
 SIGNIFICANT = 0.001
 MOST_POINTS = 2000
+
+MOST_STEPS = 20
+"""That are looked for together with a slope."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -64,11 +68,11 @@ def change_points(values: Sequence[float], times: Sequence[float] | None = None)
     array = np.asarray(values[offset:], dtype=np.float64)
     t = np.asarray(range(len(values)) if times is None else times, dtype=np.float64)[offset:]
     cuts = _candidates(array)
-    level = _merge(array, t, cuts, _flat)
-    if not cuts:
-        return []
-    sloped = _with_slope(array, t, cuts)
-    found = min((level, _flat), (sloped, _common_slope), key=lambda one: _cost(array, t, *one))[0]
+    readings: list[tuple[list[ChangePoint], Sloping]] = [(_merge(array, t, cuts, _flat), _flat)]
+    readings += [
+        (_merge(array, t, steps, _common_slope), _common_slope) for steps in (_left_over(array, t, cuts), _steps(array, t))
+    ]
+    found = min(readings, key=lambda one: _cost(array, t, *one))[0]
     return [ChangePoint(point.index + offset, point.before, point.after, point.p) for point in found]
 
 
@@ -79,11 +83,44 @@ def _candidates(array: Floats) -> list[int]:
     return sorted(cuts)
 
 
-def _with_slope(array: Floats, t: Floats, cuts: list[int]) -> list[ChangePoint]:
-    """The steps that stand out of one slope. `cuts`, found without it, part the series well enough for a first fit of it."""
+def _left_over(array: Floats, t: Floats, cuts: list[int]) -> list[int]:
+    """Where levels change in what one slope leaves over; `cuts` were found without it and part the series for a first fit."""
     first = {*cuts, *_candidates(array - _common_slope(array, t, cuts).value * t)}
     kept = [point.index for point in _merge(array, t, sorted(first), _common_slope)]
-    return _merge(array, t, _candidates(array - _common_slope(array, t, kept).value * t), _common_slope)
+    return _candidates(array - _common_slope(array, t, kept).value * t)
+
+
+def _steps(array: Floats, t: Floats) -> list[int]:
+    """Steps that are fitted together with the slope, one after the other as long as they are significant.
+
+    A step against a slope looks like neither alone, so that no fit of the slope before the step finds it.
+    """
+    cuts: list[int] = []
+    while len(cuts) < MOST_STEPS and (best := _best_step(array, t, cuts)) is not None:
+        trial = sorted([*cuts, best])
+        tested = _tested(array, t, trial, _common_slope(array, t, trial))
+        if next(point.p for point in tested if point.index == best) >= SIGNIFICANT:
+            break
+        cuts = trial
+    return cuts
+
+
+def _best_step(array: Floats, t: Floats, cuts: Sequence[int]) -> int | None:
+    """The place of the one step more that takes most from the squares which steps at `cuts` and a slope leave over."""
+    x = np.concatenate([part - part.mean() for part in _segments(t, cuts)])
+    left = np.concatenate([part - part.mean() for part in _segments(array - _common_slope(array, t, cuts).value * t, cuts)])
+    spread = float(x @ x)
+    best, at = 0.0, None
+    for start, end in pairwise([0, *cuts, len(array)]):
+        places = np.arange(start + FEWEST_ON_A_SIDE, end - FEWEST_ON_A_SIDE + 1)
+        if not spread or not len(places):
+            continue
+        behind, tilt = (values[start:end][::-1].cumsum()[::-1][places - start] for values in (left, x))
+        own = (places - start) * (end - places) / (end - start) - tilt**2 / spread  # what of the step is no slope
+        gain = np.where(own > 1e-9, behind**2 / np.maximum(own, 1e-9), 0.0)
+        if gain.max() > best:
+            best, at = float(gain.max()), int(places[gain.argmax()])
+    return at
 
 
 def _split(array: Floats, start: int, end: int) -> set[int]:

@@ -71,6 +71,12 @@ def test_a_step_on_top_of_a_trend_is_found(step: float, slope: float, at: int, s
     assert len(found) <= 3  # rarely noise adds one
 
 
+@given(st.sampled_from([5.0, 10.0]), st.integers(15, 25), st.integers(0, 50))
+def test_a_step_that_a_slope_hides_is_found(step: float, at: int, seed: int) -> None:
+    found = change_points(sloped(-0.5, 0.8, seed, size=40, step=step, at=at))
+    assert any(abs(point.index - at) <= 1 for point in found)
+
+
 def test_a_gap_in_a_line_is_no_step() -> None:
     times = [*range(60), *range(1000, 1060)]
     draw = np.random.default_rng(1).normal(0, 1, 120)
