@@ -80,8 +80,10 @@ def _take_up(stopwatches: Stopwatches, *, until: float) -> int:
     saved = 0
     while stopwatches.under_way and time.monotonic() < until and not _stopping.value:
         ended = _ended(stopwatches)
-        _take_more(stopwatches)
-        saved += finish(ended, now=timezone.now())
+        try:
+            _take_more(stopwatches)
+        finally:  # what was measured is kept, whatever the claim comes to
+            saved += finish(ended, now=timezone.now())
         if not stopwatches.under_way:
             _take_more(stopwatches)
     return saved

@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 from msgspec.structs import replace
 
 from kpis.models import Measurement, Series
 from probes import running
+from probes.claiming import claim
 from probes.models import Probe, Run, RunState
 from tests.kpis.factories import make_kpi
 from tests.probes.factories import NOW, make_probe, make_run, make_service
@@ -141,6 +144,22 @@ def test_a_run_ends_when_it_was_measured_not_when_it_is_saved(service_url: str) 
         ended = [*stopwatches.ended(wait_s=5), *stopwatches.ended(wait_s=0.5)]
     running.finish(ended, now=timezone.now() + timedelta(seconds=9))
     assert Run.objects.get(probe=quick).finished_at < Run.objects.get(probe=slow).finished_at < timezone.now()
+
+
+def test_what_was_measured_is_saved_though_no_more_can_be_claimed(service_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    probe = make_probe(make_service(service_url), params={"requests": 1})
+    claims: list[dict[str, Any]] = []
+
+    def once(**asked: Any) -> Any:
+        claims.append(asked)
+        if len(claims) > 1:
+            raise OperationalError("database is locked")
+        return claim(**asked)
+
+    monkeypatch.setattr(running, "claim", once)
+    with pytest.raises(OperationalError):
+        running.work()
+    assert Run.objects.get(probe=probe).outcome == "ok"
 
 
 def test_one_thread_of_a_process_takes_up_at_a_time(service_url: str) -> None:
