@@ -100,12 +100,13 @@ def judged(result: Result, *, at: datetime, only_2xx: bool = False) -> Measured:
         outcome = Outcome.TIMED_OUT if set(result.errors) == {"timed out"} else Outcome.FAILED
         return Measured(outcome=outcome, error=text, readings=up, details=details)
     errors = Reading(metric="error_rate", value=failed / result.attempts, unit="ratio", at=at, count=result.attempts)
-    if failed > result.attempts - failed:
-        return Measured(outcome=Outcome.OK, reason="most requests failed", readings=[errors, *up], details=details)
     said = asked_in_vain(vain, result.attempts)
-    if good < result.attempts - good:
+    if failed <= result.attempts - failed and 2 * sum(vain.values()) > result.attempts - failed:
         outcome = Outcome.INVALID if vain.keys() <= KEPT_OUT else Outcome.FAILED
         return Measured(outcome=outcome, reason=NOT_SERVED, error=said, readings=up, details=details)
+    if 2 * good < result.attempts:
+        reason = "most requests failed or were not served" if vain else "most requests failed"
+        return Measured(outcome=Outcome.OK, reason=reason, readings=[errors, *up], details=details | {"not_served": said})
     latency = Histogram.from_values(result.times_ms)
     details |= {"not_served": said} | {f"p{percent}_ms": round(latency.percentile(percent), 3) for percent in (50, 95, 99)}
     values, counts = latency.as_counts()
