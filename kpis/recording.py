@@ -255,7 +255,7 @@ def _fresh(points: Sequence[Point], series: Sequence[int], known: Mapping[int, d
     there = storing.stored([one for one in identities if one[1] <= known.get(one[0], EARLIEST)])
     seen: dict[Identity, Point | storing.Kept] = {**there}
     rows: list[Row] = []
-    conflicts, again = [], []
+    conflicts = []
     for index, (identity, point) in enumerate(zip(identities, points, strict=True)):
         if (first := seen.get(identity)) is None:
             seen[identity] = point
@@ -264,29 +264,13 @@ def _fresh(points: Sequence[Point], series: Sequence[int], known: Mapping[int, d
             rows.append(Row(pk, at, origin, point.value, point.count, histogram, reported, point.raw, point.note, now))
         elif field := _contradicted(first, point):
             conflicts.append((index, field, TWICE if isinstance(first, Point) else STORED))
-        elif not isinstance(first, Point):
-            again.append((index, identity, _samples(point)[1]))
-    conflicts += _otherwise_reported(again)
     if conflicts:
         raise Conflict(conflicts)
     return rows
 
 
-def _otherwise_reported(again: Sequence[tuple[int, Identity, bool]]) -> list[tuple[int, str, str]]:
-    """Of points that are stored already, those that were said to be ready-made percentiles then and not now, or the reverse."""
-    if not again:
-        return []
-    series, times, origins = (set(parts) for parts in zip(*(identity for _, identity, _ in again), strict=True))
-    rows = Measurement.objects.filter(series_id__in=series, at__in=times, origin__in=origins)
-    kept = {tuple(identity): said for *identity, said in rows.values_list("series_id", "at", "origin", "reported")}
-    return [(index, "reported", STORED) for index, identity, said in again if kept[identity] != said]
-
-
 def _contradicted(first: Point | storing.Kept, point: Point) -> str:
-    """The field by which a point says something else than the first one of its identity; nothing where it says the same.
-
-    Whether a stored one came ready-made is looked up apart.
-    """
+    """The field by which a point says something else than the first one of its identity; nothing where it says the same."""
     if first.value != point.value:
         return "value"
     if first.count != point.count:
@@ -294,7 +278,8 @@ def _contradicted(first: Point | storing.Kept, point: Point) -> str:
     samples = Histogram.from_bytes(first.histogram) if isinstance(first.histogram, bytes) else first.histogram
     if samples != point.histogram:
         return "histogram"
-    return "reported" if isinstance(first, Point) and first.reported != point.reported else ""
+    said = _samples(first)[1] if isinstance(first, Point) else first.reported
+    return "reported" if said != _samples(point)[1] else ""
 
 
 def _samples(point: Point) -> tuple[bytes | None, bool]:

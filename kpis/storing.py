@@ -112,6 +112,7 @@ class Kept(msgspec.Struct, frozen=True):
     value: float
     count: int
     histogram: bytes | None
+    reported: bool
 
 
 def stored(identities: Sequence[Identity]) -> dict[Identity, Kept]:
@@ -122,7 +123,7 @@ def stored(identities: Sequence[Identity]) -> dict[Identity, Kept]:
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(
-                "SELECT m.series_id, m.at, m.origin, m.value, m.count, m.histogram FROM json_to_recordset(%s)"
+                "SELECT m.series_id, m.at, m.origin, m.value, m.count, m.histogram, m.reported FROM json_to_recordset(%s)"
                 f" AS w(series_id bigint, at timestamptz, origin varchar) JOIN {table} m USING (series_id, at, origin)",
                 [_objects(("series_id", "at", "origin"), identities)],
             )
@@ -132,7 +133,7 @@ def stored(identities: Sequence[Identity]) -> dict[Identity, Kept]:
             part = identities[start : start + IN_ONE]
             places = ", ".join(["(%s, %s, %s)"] * len(part))
             cursor.execute(
-                f"SELECT series_id, at, origin, value, count, histogram FROM {table}"
+                f"SELECT series_id, at, origin, value, count, histogram, reported FROM {table}"
                 f" WHERE (series_id, at, origin) IN (VALUES {places})",
                 [value for pk, at, origin in part for value in (pk, _text(at), origin)],
             )
