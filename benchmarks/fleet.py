@@ -24,6 +24,7 @@ from benchmarks.table import Line
 from kpis.models import KPI, Scorecard
 from outgoing.addresses import checked_url
 from probes import measuring, running
+from probes.addresses import origin
 from probes.models import Feed, Probe, Run, RunState, Service
 from probes.stopwatch import Plan, prepare, run
 
@@ -72,7 +73,10 @@ def fill(url: str) -> None:
         )
         for one in scorecards
     )  # fmt: skip
-    services = Service.objects.bulk_create(Service(slug=f"s-{n}", name=f"Service {n}", base_url=url) for n in range(SERVICES))
+    place = origin(url)
+    services = Service.objects.bulk_create(
+        Service(slug=f"s-{n}", name=f"Service {n}", base_url=url, origin=place) for n in range(SERVICES)
+    )
     params, now = {"requests": 1, "paths": ["/fast"]}, timezone.now()
     probes = Probe.objects.bulk_create(
         Probe(service=one, kind="http", params=params, interval_s=INTERVAL_S, next_run_at=now) for one in services
