@@ -14,6 +14,7 @@ from django.db.models import Prefetch, QuerySet
 from msgspec import UNSET
 
 from accounts.models import User
+from accounts.versions import StaleEdit
 from probes.kinds import kinds
 from probes.manifest import MOST_TOLD, FeedEntry, ProbeEntry, ServiceEntry
 from probes.models import Feed, Probe, Service
@@ -77,6 +78,8 @@ def load(entries: Sequence[ServiceEntry], *, asked: Asked, dry_run: bool = False
             except Wrong as wrong:
                 every = wrong.errors | ({} if entry.slug in stored else _wrong_orders(entry, asked))
                 receipt.errors += [(f"$.services[{place}].{where}", text) for where, text in every.items()]
+            except StaleEdit:
+                receipt.errors.append((f"$.services[{place}]", "It was changed by somebody else meanwhile: import it again."))
         receipt.errors = receipt.errors[:MOST_TOLD]
         if dry_run or receipt.errors:
             transaction.set_rollback(True)

@@ -12,7 +12,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts.models import AuditEntry
-from probes import manifest
+from probes import importing, manifest
 from probes.importing import Asked, Receipt, entries_of, load
 from probes.models import Feed, Probe, Service
 from tests.kpis.factories import make_kpi, make_scorecard
@@ -286,3 +286,17 @@ def test_a_refused_address_is_answered_with_its_reason_and_noted_without_a_passw
         assert (bool(found["refused"]), found["proposal"]) == (True, None)
     entry = AuditEntry.objects.get(action="service.refuse")
     assert (entry.subject, entry.token, "PROBE_ALLOW" in entry.why) == ("http://10.0.0.1", "test", True)
+
+
+def test_an_import_beside_an_edit_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded(ORDERS)
+    read = importing._whole
+
+    def meanwhile(services: Any) -> Any:
+        found = list(read(services))
+        Service.objects.update(version=9)
+        return found
+
+    monkeypatch.setattr(importing, "_whole", meanwhile)
+    receipt = loaded(ORDERS | {"name": "Other"}, overwrite=True)
+    assert receipt.errors == [("$.services[0]", "It was changed by somebody else meanwhile: import it again.")]
