@@ -12,6 +12,7 @@ LONGEST_NAME = 60
 LONGEST_PATH = 300
 """Letters that are told of a place: an answer must not grow with what was sent."""
 
+NO_TEXT = "A name must be a text."
 NUL = "The text holds a NUL, which no database keeps."
 HALVED = "The text holds half of a surrogate pair."
 TOO_DEEP = f"The document is nested more than {DEEPEST} deep."
@@ -27,6 +28,10 @@ def fault(text: str) -> str:
         return NUL
     # JSON can write half of a surrogate pair, and UTF-8 cannot
     return HALVED if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text) else ""
+
+
+def _fault_of_name(name: object) -> str:
+    return fault(name) if isinstance(name, str) else NO_TEXT  # YAML names by numbers and days as well
 
 
 def faults(document: Any, root: str = "$") -> Iterator[tuple[str, str]]:
@@ -47,7 +52,7 @@ def faults(document: Any, root: str = "$") -> Iterator[tuple[str, str]]:
                     raise TooDeep(TOO_DEEP)
                 trail[-1] = name
                 if isinstance(value, dict):
-                    yield from ((_path(root, trail), detail) for key in value if (detail := fault(key)))
+                    yield from ((_path(root, trail), detail) for key in value if (detail := _fault_of_name(key)))
                     levels.append(iter(value.items()))
                 else:
                     levels.append(enumerate(value))

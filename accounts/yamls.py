@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import yaml
 
+from accounts import texts
+
 MOST_BYTES = 5_000_000
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -20,7 +22,14 @@ def loaded(text: str | bytes) -> object:
         for token in yaml.scan(text, Loader=LOADER):
             if isinstance(token, yaml.AliasToken):  # a few of them can unfold without end
                 raise Unreadable(f"line {token.start_mark.line + 1}: aliases are not taken")
-        return yaml.load(text, Loader=LOADER)  # noqa: S506 - a safe loader, in C where there is one
+            if isinstance(token, yaml.TagToken):  # it could make what is no text, list or object of others
+                raise Unreadable(f"line {token.start_mark.line + 1}: tags are not taken")
+        found = yaml.load(text, Loader=LOADER)  # noqa: S506 - a safe loader, in C where there is one
+        if (wrong := next(texts.faults(found), None)) is not None:
+            raise Unreadable(": ".join(wrong))
+        return found
+    except texts.TooDeep as error:
+        raise Unreadable(str(error)) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         if isinstance(error, Unreadable):
             raise

@@ -19,8 +19,12 @@ def test_what_is_read_is_what_stands_there() -> None:
         (BOMB, "line 2: aliases are not taken"),
         ("a: [", "it is not YAML: line 2"),
         (b"\xff\xfe\xff", "it is not YAML"),
+        ("[" * 60 + "]" * 60, "The document is nested more than 50 deep."),
         ("[" * 5000, "it is not YAML"),
-        ("!!python/object/apply:os.getcwd []", "it is not YAML: line 1"),
+        ("!!python/object/apply:os.getcwd []", "line 1: tags are not taken"),
+        ('a:\n- !!set {"x\\0": null}', "line 2: tags are not taken"),
+        ("a: {1: 2}", "$.a: A name must be a text."),
+        ('a: ["x\\0"]', "$.a[0]: The text holds a NUL"),
         ("x" * (yamls.MOST_BYTES + 1), "the file is longer than 5 MB"),
     ],
 )
