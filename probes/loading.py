@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import msgspec
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts import audit
 from accounts.models import User
@@ -94,6 +94,12 @@ def _too_often(service: Service, profile: Profile, now: datetime) -> str:
         f"its load runs may take {SMALL.seconds:g} s together in any {WITHIN.total_seconds() / 60:g} minutes; those of the last "
         f"took {taken_s:.0f} s. Wait, or ask for less than {profile.seconds:g} s."
     )
+
+
+def loaded_lately(service: Service, *, now: datetime) -> bool:
+    """Whether a load run of this service waits, is under way, or counts still for what its address may bear."""
+    lately = Q(finished_at=None) | Q(finished_at__gt=now - WITHIN)
+    return Run.objects.filter(lately, probe__service=service, probe__kind=LOAD).exists()
 
 
 def running_on(service: Service) -> QuerySet[Run]:

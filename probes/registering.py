@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from accounts import audit, expected
 from accounts.models import User
@@ -18,11 +19,11 @@ from accounts.versions import locked
 from kpis.models import KPI
 from kpis.units import UnitMismatch, factor
 from outgoing.addresses import Refused, checked_url, port_of
-from probes.addresses import is_full
+from probes.addresses import is_full, origin
 from probes.claiming import LOAD
 from probes.kinds import kinds
 from probes.kinds.base import Outcome
-from probes.loading import UNASKED
+from probes.loading import UNASKED, loaded_lately
 from probes.models import Feed, Probe, Run, RunState, Service
 from probes.running import policy
 from probes.sources.postgres import check_dsn
@@ -40,6 +41,9 @@ SECRETS = ("headers", "database_dsn", "redis_url")
 
 ORDERED = ("params", "interval_s", "enabled", "version")
 """What people say of a probe that is there."""
+
+CONFIRMED = ("confirmed_at", "confirmed_by", "confirmed_how")
+LOADED_LATELY = "Load runs of the last ten minutes count at its address: change it later."
 
 FIELDS = ("slug", "name", "base_url", "environment", "owner", "tags", "links", "metrics_url", "health_path")
 
@@ -114,12 +118,16 @@ def save_service(*, service: Service, actor: User | None, token: str = "", versi
     check_service(service)
     stored = locked(service, version) if service.pk else None
     before = _figures(stored)
-    service.version = stored.version + 1 if stored else 1
+    changed = [*FIELDS, *SECRETS, "origin", "version"]  # the rest is not of this form, and others may have changed it meanwhile
     if stored and stored.base_url != service.base_url:
+        if origin(service.base_url) != stored.origin and loaded_lately(stored, now=timezone.now()):
+            raise Wrong({"base_url": LOADED_LATELY})
+        changed += CONFIRMED
         service.confirmed_at, service.confirmed_by, service.confirmed_how = None, None, ""
         if _origin(stored) != _origin(service) and service.headers == stored.headers:
             service.headers = {}  # what was meant for one host is not sent to another because somebody changed the address
-    service.save()
+    service.version = stored.version + 1 if stored else 1
+    service.save(update_fields=changed if stored else None)
     action = "service.change" if before else "service.register"
     after = _figures(service) | _renewed(stored, service)
     audit.record(actor=actor, action=action, subject=service, before=before, after=after, token=token)

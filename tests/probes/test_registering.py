@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import timezone
 
 from accounts.models import AuditEntry
+from probes import confirming, fleet
 from probes.models import Feed, Probe, Run, RunState, Service
-from probes.registering import Wrong, check_headers, save_probe, save_service
+from probes.registering import LOADED_LATELY, Wrong, check_headers, save_probe, save_service
 from tests.kpis.factories import make_kpi
-from tests.probes.factories import NOW, make_probe, make_run, make_service
+from tests.probes.factories import NOW, make_load_probe, make_probe, make_run, make_service
 
 pytestmark = pytest.mark.django_db
 
@@ -181,3 +183,30 @@ def test_secret_headers_do_not_follow_to_another_host() -> None:
     assert save_service(service=service, actor=None).headers == {"Authorization": "Bearer x"}
     service.base_url = "http://elsewhere.example"
     assert save_service(service=service, actor=None).headers == {}
+
+
+@pytest.mark.parametrize("act", ["pause", "withdraw"])
+def test_an_edit_leaves_alone_what_others_said_of_the_service_meanwhile(people: Any, act: str) -> None:
+    make_service("http://93.184.216.34:8000", slug="orders", confirmed_at=NOW, confirmed_how="file")
+    edited = Service.objects.get()
+    if act == "pause":
+        fleet.pause(slugs=["orders"], actor=people.engineer, now=NOW, why="moving")
+    else:
+        confirming.withdraw(service=Service.objects.get(), actor=people.administrator)
+    edited.name = "Orders, renamed"
+    save_service(service=edited, actor=people.engineer)
+    found = Service.objects.get()
+    assert found.name == "Orders, renamed"
+    assert (found.paused_at == NOW) if act == "pause" else (found.confirmed_at is None)
+
+
+def test_a_service_stays_at_its_address_while_its_load_counts_there(people: Any) -> None:
+    probe = make_load_probe("http://93.184.216.34:8000")
+    service = probe.service
+    make_run(probe, started_at=timezone.now(), finished_at=timezone.now())
+    service.base_url = "http://93.184.216.35:8000"
+    with pytest.raises(Wrong) as wrong:
+        save_service(service=service, actor=people.engineer)
+    assert wrong.value.errors == {"base_url": LOADED_LATELY}
+    service.base_url = "http://93.184.216.34:8000/v2"
+    assert save_service(service=service, actor=people.engineer).base_url.endswith("/v2")
