@@ -30,8 +30,9 @@ RULE = {"kind": "absent", "kpi": "shop/latency", "service": "theirs", "every_s":
 POINT = {"kpi": "shop/latency", "subject": "theirs", "environment": "test", "at": NOW.isoformat(), "value": 1}
 RESULTS = {"service": "theirs", "results": {"milepost": 1, "samples": [{"name": "latency", "unit": "ms", "value": 1}]}}
 PROBE = {"kind": "http"}
-MOVED = {"name": "Mine", "base_url": "http://orders.example"}
-ENTRY = {"slug": "theirs", **MOVED}
+ADDRESS = "http://orders.example"
+NAMED = {"name": "Mine", "base_url": ADDRESS}
+ENTRY = {"slug": "theirs", **NAMED}
 OTHERS: list[tuple[str, str, Any]] = [
     ("post", "series/{series}/set-aside/", {"why": "x"}), ("post", "series/{aside}/take-back/", {"why": "x"}),
     ("post", "measurements/", [POINT]), ("post", "results/", RESULTS), ("post", "results/{result}/invalidate/", {"why": "x"}),
@@ -42,11 +43,11 @@ OTHERS: list[tuple[str, str, Any]] = [
     ("patch", "rules/{rule}/", {"enabled": False}), ("delete", "rules/{rule}/", None),
     ("post", "silences/", PLAN | {"service": "theirs"}), ("post", "silences/", PLAN | {"everything": True}),
     ("post", "silences/{silence}/end/", None),
-    ("post", "services/", {"slug": "fresh", "name": "New", "base_url": "http://orders.example"}),
+    ("post", "services/", {"slug": "fresh", "name": "New", "base_url": ADDRESS}),
     ("post", "services/discover/", {"base_url": "http://127.0.0.1:9"}),
     ("post", "services/import/?overwrite=1", {"format": "milepost-services/1", "services": [ENTRY]}),
     ("post", "services/actions/", {"action": "pause", "services": ["mine", "theirs"]}),
-    ("post", "services/theirs/confirm/", None), ("patch", "services/theirs/", MOVED),
+    ("post", "services/theirs/confirm/", None), ("patch", "services/theirs/", NAMED),
     ("post", "services/theirs/probes/", PROBE), ("patch", "probes/{probe}/", {"enabled": False}),
     ("post", "probes/{probe}/run/", None), ("post", "runs/{run}/stop/", None),
     ("post", "maintenance/", PLAN | {"service": "theirs"}), ("post", "maintenance/", PLAN | {"tag": "all"}),
@@ -60,7 +61,7 @@ DECIDED = [("post", "waivers/{waiver}/approve/"), ("post", "waivers/{waiver}/rej
 def rows(people: People) -> dict[str, Any]:
     kpi = make_kpi("latency", scorecard=make_scorecard("shop"))
     for subject in ("mine", "theirs"):
-        make_service(slug=subject, tags=["all"])
+        make_service(ADDRESS, slug=subject, tags=["all"])
         record_values(kpi, [700], subject=subject)
     record_values(kpi, [700], subject="theirs", environment="old")
     theirs, by = Service.objects.get(slug="theirs"), people.administrator
