@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -74,3 +75,10 @@ def test_a_series_that_is_switched_off_is_no_part_of_it() -> None:
         record_values(one, [9.0], subject="b")
     Series.objects.filter(subject="b").update(enabled=False)
     assert [[value for _, value in line] for line in sparklines([kpi, merged], now=NOW).values()] == [[1.0], [1.0]]
+
+
+def test_days_stand_in_an_index() -> None:
+    """What makes the table anew on SQLite drops it there."""
+    with connection.cursor() as cursor:
+        found = connection.introspection.get_constraints(cursor, Rollup._meta.db_table)["rollup_days"]
+    assert (found["index"], found["columns"][:2]) == (True, ["series_id", "at"])
