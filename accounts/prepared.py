@@ -101,14 +101,20 @@ def together() -> Iterator[None]:
     savepoint leaves nothing of the transaction around it.
     """
     outermost = not connection.in_atomic_block
-    with transaction.atomic():
-        if connection.vendor != "postgresql":
-            yield
-            return
-        with connection.wrap_database_errors, connection.connection.pipeline():
-            yield
-            if outermost and not connection.needs_rollback:
-                connection.connection.commit()
+    with transaction.atomic(), unwaiting():
+        yield
+        if outermost and connection.vendor == "postgresql" and not connection.needs_rollback:
+            connection.connection.commit()
+
+
+@contextmanager
+def unwaiting() -> Iterator[None]:
+    """The same for a part of a transaction that is open already; within another such part it changes nothing."""
+    if connection.vendor != "postgresql" or connection.connection.pgconn.pipeline_status:
+        yield
+        return
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        yield
 
 
 def _compiled(queryset: models.QuerySet[Any, Any]) -> _Statement:

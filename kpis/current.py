@@ -88,14 +88,15 @@ def ask(kpi_ids: Sequence[int]) -> Callable[[], list[Known]]:
     return lambda: [Known._make((*row[:-1], _histogram(row[-1]))) for row in asked()]
 
 
-def advance(rows: Sequence[Row], kpis: Mapping[int, KPI], known: Mapping[int, datetime]) -> tuple[Moved, Write]:
-    """The current values of the series of new measurements, which are stored already: those that change, and what keeps them.
+def advance(
+    groups: Mapping[int, Sequence[Row]], kpis: Mapping[int, KPI], known: Mapping[int, datetime]
+) -> Callable[[], tuple[Moved, Write]]:
+    """Asks for the windows of the series of new measurements, which are stored already; calling what it returns gives the
+    current values that change, and what keeps them.
 
-    `kpis` is by series, `known` when the newest measurement before was. What came too late to lie in a window changes nothing.
+    Everything is by series: the measurements, their KPIs, and when the newest before was (`known`). What came too late to lie
+    in a window changes nothing.
     """
-    groups: dict[int, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(row.series_id, []).append(row)
     latest = {pk: max(group, key=itemgetter(1, 3)) for pk, group in groups.items()}  # by time and value
     heads = {pk: Head(pk, row.at, row.value, row.samples, row.reported, row.origin) for pk, row in latest.items()}
     late = [pk for pk, head in heads.items() if pk in known and head.at <= known[pk]]
@@ -103,10 +104,25 @@ def advance(rows: Sequence[Row], kpis: Mapping[int, KPI], known: Mapping[int, da
         if heads.pop(pk).at > _window_start(kpis[pk], known[pk]) or kpis[pk].aggregation == "last":
             heads[pk] = Head(pk, known[pk], 0.0, 0, False, "")
     heads |= _heads_at([(pk, known[pk]) for pk in late if pk in heads])
-    moves = [
-        _move(heads[pk], kpis[pk], known[pk], group) for pk, group in groups.items() if _moves_on(group, kpis[pk], known.get(pk))
-    ]
-    return _moved(heads.values(), kpis, sliding.figures(moves))
+    moves = {
+        pk: move
+        for pk, group in groups.items()
+        if _moves_on(group, kpis[pk], known.get(pk)) and (move := _move(heads[pk], kpis[pk], known[pk], group)).overlaps
+    }
+    slid = sliding.ask(moves.values())
+    whole = _ask_figures([head for pk, head in heads.items() if pk not in moves], kpis)
+
+    def moved() -> tuple[Moved, Write]:
+        figures = whole() | slid()
+        left = [head for pk, head in heads.items() if pk not in figures]
+        return _moved(heads.values(), figures | _ask_figures(left, kpis)())
+
+    return moved
+
+
+def read_rollups(kpis: Iterable[KPI]) -> bool:
+    """Whether the windows of some of these KPIs are read from rollups, which then must be written first."""
+    return any(_length(kpi) > RAW_WINDOW and kpi.aggregation != "last" for kpi in kpis)
 
 
 def _moves_on(rows: Sequence[Row], kpi: KPI, before: datetime | None) -> bool:
@@ -134,7 +150,7 @@ def renew(series: Iterable[Series]) -> None:
             CurrentValue.objects.filter(series=row).delete()
         else:
             heads.append(Head(row.pk, found.at, found.value, found.count, found.reported, found.origin))
-    storing.write(_moved(heads, kpis, {})[1])
+    storing.write(_moved(heads, _ask_figures(heads, kpis)())[1])
 
 
 def _heads_at(moments: Sequence[tuple[int, datetime]]) -> dict[int, Head]:
@@ -148,11 +164,9 @@ def _heads_at(moments: Sequence[tuple[int, datetime]]) -> dict[int, Head]:
     return found
 
 
-def _moved(heads: Iterable[Head], kpis: Mapping[int, KPI], known: Mapping[int, Figure]) -> tuple[Moved, Write]:
-    """The figures of heads, and what keeps them; those that are not `known` are read."""
-    ordered = sorted(heads)
-    figures = {**_figures([head for head in ordered if head.series_id not in known], kpis), **known}
-    saved = {head.series_id: (head, figures[head.series_id]) for head in ordered}
+def _moved(heads: Iterable[Head], figures: Mapping[int, Figure]) -> tuple[Moved, Write]:
+    """The figures of heads, and what keeps them."""
+    saved = {head.series_id: (head, figures[head.series_id]) for head in sorted(heads)}
     rows = [
         (pk, head.at, figure.value, figure.count, _bytes(figure), figure.reported, head.origin)
         for pk, (head, figure) in saved.items()
@@ -165,44 +179,49 @@ def _bytes(figure: Figure) -> bytes | None:
     return figure.histogram.to_bytes() if figure.histogram else None
 
 
-def _figures(heads: Sequence[Head], kpis: Mapping[int, KPI]) -> dict[int, Figure]:
-    """The aggregate of each head's window, by series."""
-    found = {}
-    for head in heads:
-        if kpis[head.series_id].aggregation == "last":
-            found[head.series_id] = Figure(head.value, head.samples, None, head.reported)
-    left = [head for head in heads if head.series_id not in found]
-    stretches: dict[int, list[Stretch]] = {}
-    for exact in (True, False):
-        chosen = [head for head in left if (kpis[head.series_id].aggregation in PERCENTILES) == exact]
-        for raw in (True, False):
-            some = [head for head in chosen if (_length(kpis[head.series_id]) <= RAW_WINDOW) == raw]
-            for pk, stretch in _read(some, kpis, exact=exact, raw=raw):
-                stretches.setdefault(pk, []).append(stretch)
+def _ask_figures(heads: Sequence[Head], kpis: Mapping[int, KPI]) -> Callable[[], dict[int, Figure]]:
+    """The aggregate of each head's window, by series; asked now and fetched later."""
+    last = {head.series_id: head for head in heads if kpis[head.series_id].aggregation == "last"}
+    left = [head for head in heads if head.series_id not in last]
+    kinds: dict[tuple[bool, bool], list[Head]] = {}
     for head in left:
-        # A series that is silent for years has no hours left: then its newest measurement is all that is known.
-        alone = [one(head.value, head.samples, head.at, None, head.reported)]
-        parts = sorted(stretches.get(head.series_id, alone), key=lambda stretch: (stretch.at, stretch.last))
-        found[head.series_id] = aggregate(kpis[head.series_id].aggregation, parts)
-    return found
+        kpi = kpis[head.series_id]
+        kinds.setdefault((kpi.aggregation in PERCENTILES, _length(kpi) <= RAW_WINDOW), []).append(head)
+    asked = [_ask_read(some, kpis, exact=exact, raw=raw) for (exact, raw), some in kinds.items()]
+
+    def figures() -> dict[int, Figure]:
+        found = {pk: Figure(head.value, head.samples, None, head.reported) for pk, head in last.items()}
+        stretches: dict[int, list[Stretch]] = {}
+        for rows in asked:
+            for pk, stretch in rows():
+                stretches.setdefault(pk, []).append(stretch)
+        for head in left:
+            # A series that is silent for years has no hours left: then its newest measurement is all that is known.
+            alone = [one(head.value, head.samples, head.at, None, head.reported)]
+            parts = sorted(stretches.get(head.series_id, alone), key=lambda stretch: (stretch.at, stretch.last))
+            found[head.series_id] = aggregate(kpis[head.series_id].aggregation, parts)
+        return found
+
+    return figures
 
 
-def _read(heads: Sequence[Head], kpis: Mapping[int, KPI], *, exact: bool, raw: bool) -> list[tuple[int, Stretch]]:
+def _ask_read(
+    heads: Sequence[Head], kpis: Mapping[int, KPI], *, exact: bool, raw: bool
+) -> Callable[[], list[tuple[int, Stretch]]]:
     """What lies in the windows of series: every row where histograms are needed (`exact`), else sums made by the database."""
     spans = [span for head in heads for span in _spans(head, kpis[head.series_id])]
     if not exact:
-        select = RAW_SUMS if raw else ROLLED_SUMS
-        rows = storing.within(Measurement if raw else Rollup, select, spans, grouped=True)
-        return [
+        sums = storing.ask_within(Measurement if raw else Rollup, RAW_SUMS if raw else ROLLED_SUMS, spans, grouped=True)
+        return lambda: [
             (pk, Stretch(storing.moment(at), points, count, total, plain, low, high, high))
-            for pk, at, points, count, total, plain, low, high in rows
+            for pk, at, points, count, total, plain, low, high in sums()
         ]
     if raw:
-        return sliding.read(spans)
-    rows = storing.within(Rollup, ROLLED, spans)
-    return [
+        return sliding.ask_read(spans)
+    rolled = storing.ask_within(Rollup, ROLLED, spans)
+    return lambda: [
         (pk, Stretch(storing.moment(at), points, count, total, plain, low, high, last, _histogram(data), bool(reported)))
-        for pk, at, points, count, total, plain, low, high, last, data, reported in rows
+        for pk, at, points, count, total, plain, low, high, last, data, reported in rolled()
     ]
 
 

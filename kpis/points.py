@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 import msgspec
 
@@ -56,6 +57,9 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     raw: float | None = None
 
 
+_kpi = attrgetter("kpi")
+
+
 class BareFigure(ValueError):
     """A figure over many samples that is not known to be the percentile which its KPI is."""
 
@@ -95,8 +99,15 @@ def reduced(point: Point) -> Point:
     )
 
 
-def measured(points: Sequence[Point]) -> list[Point]:
+def read_with(points: Iterable[Point]) -> dict[int, KPI]:
+    """The KPIs that points came with, by the identity of the object: one may have been read twice, and changed in between."""
+    return {id(kpi): kpi for kpi in map(_kpi, points)}
+
+
+def measured(points: Sequence[Point]) -> Sequence[Point]:
     """The points with their values, as they are stored."""
+    if not any(kpi.is_reduction for kpi in read_with(points).values()):
+        return points
     return [reduced(point) if point.kpi.is_reduction else point for point in points]
 
 
@@ -105,11 +116,15 @@ def faults(points: Sequence[Point], now: datetime) -> list[tuple[int, str, str]]
     if len(points) > MOST_POINTS:
         return [(MOST_POINTS, "", f"at most {MOST_POINTS:,} measurements at once")]
     latest = now + AHEAD
-    reach = {key: bounds(kpi) for key, kpi in {id(point.kpi): point.kpi for point in points}.items()}
+    kpis = read_with(points)
+    reach = {key: bounds(kpi) for key, kpi in kpis.items()}
+    sound = all(kpi.archived_at is None for kpi in kpis.values()) and all(
+        map(_sound_texts, {(point.subject, point.environment, point.origin, point.note) for point in points})
+    )
     return [
         (index, field, detail)
         for index, point in enumerate(points)
-        if not _plausible(point, latest, *reach[id(point.kpi)])
+        if not (sound and _plausible(point, latest, *reach[id(point.kpi)]))
         for field, detail in _faults_of(point, latest, *reach[id(point.kpi)])
     ]
 
@@ -126,21 +141,27 @@ def bounds(kpi: KPI) -> tuple[float, float]:
 
 
 def _plausible(point: Point, latest: datetime, least: float, greatest: float) -> bool:
-    """Whether nothing is wrong with a point; quick, since of ten thousand nearly all are right."""
+    """Whether nothing is wrong with the figures of a point; quick, since of ten thousand nearly all are right."""
     return (
         least <= point.value <= greatest
-        and point.at.tzinfo is not None
-        and EARLIEST <= point.at <= latest
+        and (at := point.at).tzinfo is not None
+        and EARLIEST <= at <= latest
         and 1 <= point.count <= MOST_COUNT
-        and 1 <= len(point.subject) <= LONGEST["subject"]
-        and not point.subject.isspace()
-        and len(point.environment) <= LONGEST["environment"]
-        and len(point.origin) <= LONGEST["origin"]
-        and len(point.note) <= LONGEST["note"]
-        and "\0" not in point.subject + point.environment + point.origin + point.note
         and (point.raw is None or point.histogram is None)
-        and point.kpi.archived_at is None
         and _says_what_it_is(point)
+    )
+
+
+def _sound_texts(texts: tuple[str, str, str, str]) -> bool:
+    """Whether nothing is wrong with subject, environment, origin and note, which most points of a batch share."""
+    subject, environment, origin, note = texts
+    return (
+        1 <= len(subject) <= LONGEST["subject"]
+        and not subject.isspace()
+        and len(environment) <= LONGEST["environment"]
+        and len(origin) <= LONGEST["origin"]
+        and len(note) <= LONGEST["note"]
+        and "\0" not in subject + environment + origin + note
     )
 
 

@@ -13,13 +13,13 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from accounts.prepared import Prepared, Slot, together
+from accounts.prepared import Prepared, Slot, together, unwaiting
 from kpis import current, locking, rollups, storing
 from kpis.actual import PERCENTILES
 from kpis.commitments import ask_in_force
-from kpis.current import Known
+from kpis.current import Known, Moved
 from kpis.models import KPI, Measurement, Rollup, Series
-from kpis.points import EARLIEST, Point, Rejected, faults, measured
+from kpis.points import EARLIEST, Point, Rejected, faults, measured, read_with
 from kpis.remembering import keep, remember
 from kpis.rollups import Row
 from kpis.standing import figures_of
@@ -123,7 +123,7 @@ def _contradictions(points: Sequence[Point], now: datetime) -> None:
 
     Raises Rejected where they would give their KPIs too many series.
     """
-    keys = [_key(point) for point in points]
+    keys = _keys(points)
     known = {_key_of(one): one for one in current.read({point.kpi.pk for point in points})}
     _keep_few(keys, known)
     ids = {key: known[key].series_id if key in known else -number for number, key in enumerate(dict.fromkeys(keys), start=1)}
@@ -138,8 +138,8 @@ def _take_back(rows: Sequence[Row], now: datetime) -> None:
 
 def _write(points: Sequence[Point], now: datetime, then: Then | None) -> tuple[Receipt, list[Row]]:
     """Store points in one transaction; what was new, as rows too."""
-    kpis = dict(sorted({point.kpi.id: point.kpi for point in points}.items()))
-    keys, ids = [_key(point) for point in points], list(kpis)
+    kpis = dict(sorted({kpi.pk: kpi for kpi in read_with(points).values()}.items()))
+    keys, ids = _keys(points), list(kpis)
     quick = then is None and len(points) < storing.COPY_FROM  # what others do in here may want to see its errors at once
     with together() if quick else transaction.atomic():
         questions: list[locking.Ask] = [
@@ -147,28 +147,45 @@ def _write(points: Sequence[Point], now: datetime, then: Then | None) -> tuple[R
             partial(ask_in_force, ids, now),
             partial(_DEFINED.ask, kpis=ids),
         ]
-        states, (there, targets, defined) = locking.behind(ids, questions, now=now)
+        with unwaiting():
+            states, (there, targets, defined) = locking.behind(ids, questions, now=now)
         known = _series(there, keys)
         kpis = _as_now(kpis, defined)
         _keep_meaning(points, kpis)
         newest = _newest(known.values())
         rows = _fresh(points, [known[key].series_id for key in keys], newest, now)
         if rows:
-            by_series = {known[key].series_id: kpis[key[0]] for key in set(keys)}
-            sampled = {pk: PERCENTILES[kpi.aggregation] for pk, kpi in by_series.items() if kpi.aggregation in PERCENTILES}
-            storing.write(Write(Measurement, rollups.ROW_NAMES, rows), rollups.adding(rows, sampled=sampled))
-            moved, figures = current.advance(rows, by_series, newest)
-            stand = [one.renewed(*moved[one.series_id]) if one.series_id in moved else one for one in known.values()]
-            keep(list(kpis.values()), states, figures_of(stand), targets, now=now, besides=[figures])
+            of = {known[key].series_id: kpis[key[0]] for key in set(keys)}
+            storing.write(Write(Measurement, rollups.ROW_NAMES, rows))
+            with unwaiting():
+                moved, writes = _followed(rollups.by_series(rows), of, newest)
+                stand = [one.renewed(*moved[one.series_id]) if one.series_id in moved else one for one in known.values()]
+                keep(list(kpis.values()), states, figures_of(stand), targets, now=now, besides=writes)
         receipt = Receipt(len(rows), len(points) - len(rows))
         if then:
             then(receipt)
     return receipt, rows
 
 
+def _followed(
+    groups: Mapping[int, Sequence[Row]], kpis: Mapping[int, KPI], newest: Mapping[int, datetime]
+) -> tuple[Moved, list[Write]]:
+    """The current values that new measurements change, and what is still to be written for them; all is by series."""
+    sampled = {pk: PERCENTILES[kpi.aggregation] for pk, kpi in kpis.items() if kpi.aggregation in PERCENTILES}
+    added = rollups.adding(rollups.parts(groups, sampled))
+    if current.read_rollups(kpis.values()):
+        storing.write(added())
+        moved, figures = current.advance(groups, kpis, newest)()
+        return moved, [figures]
+    advanced = current.advance(groups, kpis, newest)
+    rolled = added()
+    moved, figures = advanced()
+    return moved, [rolled, figures]
+
+
 def _keep_few(keys: Sequence[Key], known: Mapping[Key, Known]) -> None:
     """Raise Rejected for points that would give their KPI too many series. `known` are those that their KPIs have."""
-    fresh = {key for key in keys if key not in known or (known[key].enabled and known[key].at is None)}
+    fresh = {key for key in set(keys) if key not in known or (known[key].enabled and known[key].at is None)}
     if not fresh:
         return
     size = Counter(key[0] for key in (*fresh, *(key for key, one in known.items() if one.enabled and one.at is not None)))
@@ -177,8 +194,8 @@ def _keep_few(keys: Sequence[Key], known: Mapping[Key, Known]) -> None:
         raise Rejected([(index, "subject", f"{told}, and set strays aside") for index in wrong])
 
 
-def _key(point: Point) -> Key:
-    return (point.kpi.id, point.subject, point.environment)
+def _keys(points: Iterable[Point]) -> list[Key]:
+    return [(point.kpi.id, point.subject, point.environment) for point in points]
 
 
 def _key_of(series: Known) -> Key:
@@ -211,7 +228,7 @@ def _as_now(kpis: Mapping[int, KPI], defined: Iterable[tuple[Any, ...]]) -> dict
 
 def _keep_meaning(points: Sequence[Point], kpis: Mapping[int, KPI]) -> None:
     """Raise Rejected for figures in a unit, or against a reference, that their KPI left before the first one was stored."""
-    read = {id(point.kpi): point.kpi for point in points}.values()
+    read = read_with(points).values()
     left = {kpi.id for kpi in read if any(getattr(kpis[kpi.id], name) != getattr(kpi, name) for name in MEANING)}
     if left:
         told = "its KPI took another unit or reference meanwhile: send it anew"
@@ -253,20 +270,30 @@ def _fresh(points: Sequence[Point], series: Sequence[int], known: Mapping[int, d
     ]
     # What is newer than the newest stored measurement of its series cannot be stored yet.
     there = storing.stored([one for one in identities if one[1] <= known.get(one[0], EARLIEST)])
+    fresh: Iterable[tuple[Identity, Point]] = zip(identities, points, strict=True)
+    if there or len(set(identities)) < len(identities):
+        fresh = _unlike(identities, points, there)
+    return [
+        Row(pk, at, origin, point.value, point.count, *_samples(point), point.raw, point.note, now)
+        for (pk, at, origin), point in fresh
+    ]
+
+
+def _unlike(
+    identities: Sequence[Identity], points: Sequence[Point], there: Mapping[Identity, storing.Kept]
+) -> Iterable[tuple[Identity, Point]]:
+    """The first point of each identity that is not `there`. Raises Conflict where others say something else."""
     seen: dict[Identity, Point | storing.Kept] = {**there}
-    rows: list[Row] = []
+    fresh: dict[Identity, Point] = {}
     conflicts = []
     for index, (identity, point) in enumerate(zip(identities, points, strict=True)):
-        if (first := seen.get(identity)) is None:
-            seen[identity] = point
-            pk, at, origin = identity
-            histogram, reported = _samples(point)
-            rows.append(Row(pk, at, origin, point.value, point.count, histogram, reported, point.raw, point.note, now))
+        if (first := seen.setdefault(identity, point)) is point:
+            fresh[identity] = point
         elif field := _contradicted(first, point):
             conflicts.append((index, field, TWICE if isinstance(first, Point) else STORED))
     if conflicts:
         raise Conflict(conflicts)
-    return rows
+    return fresh.items()
 
 
 def _contradicted(first: Point | storing.Kept, point: Point) -> str:

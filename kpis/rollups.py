@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from operator import attrgetter, itemgetter, mul
+from operator import attrgetter, mul
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
@@ -104,21 +104,22 @@ SUMMED = len(Sums._fields) - len(Read._fields)
 """So many fields of sums come before those that are read of a histogram."""
 
 
-class _Part(NamedTuple):
-    """The sums of one bucket, and its histogram while more may come to it: what is read of that is read at last."""
+class Part(NamedTuple):
+    """The sums of one bucket, and its histogram while more may come to it: what is read of that is read at last.
+
+    `percent` says which percentile is that of the series; there a bare value is a sample.
+    """
 
     sums: Sums
     histogram: Histogram | None
+    percent: float | None
 
-    def with_stored(self, histogram: bytes | None) -> _Part:
-        if self.histogram is None or histogram is None:
-            return self
-        return _Part(self.sums, Histogram.merge([Histogram.from_bytes(histogram), self.histogram]))
-
-    def whole(self, sampled: Mapping[int, float]) -> Sums:
+    def whole(self, stored: bytes | None = None) -> Sums:
+        """With what is read of its histogram, that of the bucket which is `stored` included."""
         if self.histogram is None:
             return self.sums
-        return Sums._make((*self.sums[:SUMMED], *Read.of(self.histogram, sampled.get(self.sums.series_id))))
+        merged = self.histogram if stored is None else Histogram.merge([Histogram.from_bytes(stored), self.histogram])
+        return Sums._make((*self.sums[:SUMMED], *Read.of(merged, self.percent)))
 
 
 _at, _value = attrgetter("at"), attrgetter("value")
@@ -128,26 +129,31 @@ FIELDS = ["points", "count", "total", "plain_total", "low", "high", "last", "las
 """The fields of models that the tuples above stand for, in their order."""
 
 
-def summed(rows: Iterable[Row], *, sampled: Mapping[int, float]) -> list[Sums]:
+def summed(rows: Iterable[Row], sampled: Mapping[int, float]) -> list[Sums]:
     """Measurements by hour and by day. `sampled` says which percentile is that of a series; there a bare value is a sample."""
-    return [part.whole(sampled) for part in _parts(rows, sampled)]
+    return [part.whole() for part in parts(by_series(rows), sampled)]
 
 
-def _parts(rows: Iterable[Row], sampled: Mapping[int, float]) -> list[_Part]:
-    series: dict[int, list[Row]] = {}
+def by_series(rows: Iterable[Row]) -> dict[int, list[Row]]:
+    groups: dict[int, list[Row]] = {}
     for row in rows:
-        series.setdefault(row.series_id, []).append(row)
-    days: dict[tuple[int, datetime], list[_Part]] = {}
+        groups.setdefault(row.series_id, []).append(row)
+    return groups
+
+
+def parts(groups: Mapping[int, Sequence[Row]], sampled: Mapping[int, float]) -> list[Part]:
+    """The same of measurements by series, to which what is stored may come."""
+    days: dict[tuple[int, datetime], list[Part]] = {}
     result = []
-    for series_id, group in series.items():
+    for series_id, group in groups.items():
         for at, rows_of_hour in _hours(group):
-            hour = _hour(rows_of_hour, at, are_samples=series_id in sampled)
+            hour = _hour(rows_of_hour, at, sampled.get(series_id))
             result.append(hour)
             days.setdefault((series_id, at.replace(hour=0)), []).append(hour)
     return result + [_day(at, hours) for (_, at), hours in days.items()]
 
 
-def _hours(rows: Iterable[Row]) -> Iterator[tuple[datetime, list[Row]]]:
+def _hours(rows: Sequence[Row]) -> Iterator[tuple[datetime, list[Row]]]:
     """The rows of one series by hour, both in the order of time."""
     ordered, first = sorted(rows, key=_at), 0
     while first < len(ordered):
@@ -157,31 +163,31 @@ def _hours(rows: Iterable[Row]) -> Iterator[tuple[datetime, list[Row]]]:
         first = end
 
 
-def _hour(rows: Sequence[Row], at: datetime, *, are_samples: bool) -> _Part:
+def _hour(rows: Sequence[Row], at: datetime, percent: float | None) -> Part:
     values, samples = [row.value for row in rows], [row.samples for row in rows]
     last = bisect_left(rows, rows[-1].at, key=_at)
     newest = max(rows[last:], key=_value)  # of the same moment the highest: one rule for any order of arrival
-    parts = [Histogram.from_bytes(row.histogram) for row in rows if row.histogram is not None]
-    if are_samples:
-        parts.append(Histogram.from_values([row.value for row in rows if row.histogram is None and not row.reported]))
+    histograms = [Histogram.from_bytes(row.histogram) for row in rows if row.histogram is not None]
+    if percent is not None:
+        histograms.append(Histogram.from_values([row.value for row in rows if row.histogram is None and not row.reported]))
     sums = Sums(
         newest.series_id, "hour", at, len(rows), sum(samples), sum(map(mul, values, samples)), sum(values), min(values),
         max(values), newest.value, newest.at, any(row.reported for row in rows),
     )  # fmt: skip
-    return _Part(sums, _merged(parts))
+    return Part(sums, _merged(histograms), percent)
 
 
-def _day(at: datetime, parts: Sequence[_Part]) -> _Part:
-    hours = [sums for sums, _ in parts]
+def _day(at: datetime, parts: Sequence[Part]) -> Part:
+    hours = [part.sums for part in parts]
     if len(hours) == 1:
-        return _Part(hours[0]._replace(resolution="day", at=at), parts[0].histogram)
+        return parts[0]._replace(sums=hours[0]._replace(resolution="day", at=at))
     newest = max(hours, key=lambda sums: (sums.last_at, sums.last))
     sums = Sums(
         newest.series_id, "day", at, sum(one.points for one in hours), sum(one.samples for one in hours),
         sum(one.total for one in hours), sum(one.plain_total for one in hours), min(one.low for one in hours),
         max(one.high for one in hours), newest.last, newest.last_at, any(one.reported for one in hours),
     )  # fmt: skip
-    return _Part(sums, _merged([histogram for _, histogram in parts if histogram is not None]))
+    return Part(sums, _merged([part.histogram for part in parts if part.histogram is not None]), parts[0].percent)
 
 
 def _merged(histograms: Sequence[Histogram]) -> Histogram | None:
@@ -190,22 +196,25 @@ def _merged(histograms: Sequence[Histogram]) -> Histogram | None:
     return Histogram.merge(full) if full else None
 
 
-def adding(rows: Iterable[Row], *, sampled: Mapping[int, float]) -> Write:
-    """What adds new measurements to their buckets. The caller holds the locks of their KPIs.
+def adding(parts: Iterable[Part]) -> Callable[[], Write]:
+    """Asks what is in the buckets of new measurements; calling what it returns gives what adds their `parts` there.
 
-    Sums and extremes are added up by the database; histograms are merged here.
+    The caller holds the locks of their KPIs. Sums and extremes are added up by the database; histograms are merged here.
     """
-    parts = _parts(rows, sampled)
-    known = _histograms([sums for sums, histogram in parts if histogram is not None])
-    merged = sorted((part.with_stored(known.get(part.sums[:3])).whole(sampled) for part in parts), key=itemgetter(0, 1, 2))
-    return storing.upserting(Rollup, UNIQUE + FIELDS, merged, unique=UNIQUE, changes=_added())
+    ordered = sorted(parts, key=lambda part: part.sums[:3])
+    spans = [
+        storing.Span(part.sums.series_id, part.sums.at - MOMENT, part.sums.at, part.sums.resolution)
+        for part in ordered
+        if part.histogram is not None
+    ]
+    stored = storing.ask_within(Rollup, "m.resolution, m.at, m.histogram", spans)
 
+    def merged() -> Write:
+        known = {(pk, name, storing.moment(at)): bytes(data) for pk, name, at, data in stored() if data is not None}
+        sums = [part.whole(known.get(part.sums[:3])) for part in ordered]
+        return storing.upserting(Rollup, UNIQUE + FIELDS, sums, unique=UNIQUE, changes=_added())
 
-def _histograms(parts: Sequence[Sums]) -> dict[tuple[int, str, datetime], bytes]:
-    """The stored histograms of the buckets of some parts."""
-    spans = [storing.Span(part.series_id, part.at - MOMENT, part.at, part.resolution) for part in parts]
-    rows = storing.within(Rollup, "m.resolution, m.at, m.histogram", spans)
-    return {(pk, resolution, storing.moment(at)): bytes(data) for pk, resolution, at, data in rows if data is not None}
+    return merged
 
 
 def _added() -> dict[str, str]:
@@ -237,7 +246,7 @@ def rebuild(series: Series, *, since: datetime | None = None) -> int:
     with transaction.atomic():
         written = 0
         for day in _by_day(series, start):
-            sums = summed(day, sampled=_sampled(series))
+            sums = summed(day, _sampled(series))
             anew = {name: f"excluded.{name}" for name in FIELDS}
             storing.write(storing.upserting(Rollup, UNIQUE + FIELDS, sums, unique=UNIQUE, changes=anew))
             written += len(sums)
@@ -251,7 +260,7 @@ def differences(series: Series, *, since: datetime | None = None) -> list[str]:
     rows = Rollup.objects.filter(series=series)
     stored = {(rollup.resolution, rollup.at): rollup for rollup in (rows.filter(at__gte=start) if start else rows)}
     for day in _by_day(series, start):
-        for fresh in summed(day, sampled=_sampled(series)):
+        for fresh in summed(day, _sampled(series)):
             rollup, name = stored.pop((fresh.resolution, fresh.at), None), f"{fresh.resolution} {fresh.at:%Y-%m-%d %H:%M}"
             if rollup is None:
                 found.append(f"{name}: missing")

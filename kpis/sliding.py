@@ -6,9 +6,9 @@ nothing drifts: the histogram is the one that reading the whole window would giv
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from accounts.prepared import Prepared, Slot
 from kpis import storing
@@ -35,37 +35,54 @@ class Move(NamedTuple):
     end: datetime
     came: Sequence[Stretch]
 
+    @property
+    def overlaps(self) -> bool:
+        """Whether the window still holds some of what it held, and what came last has its samples."""
+        return self.start < self.before and bool(exact(self.came[-1:]))
+
 
 _STORED = Prepared(lambda: CurrentValue.objects.filter(pk__any_of=Slot("series")).values_list("pk", "histogram"))
 
 
-def figures(moves: Sequence[Move]) -> dict[int, Figure]:
-    """The figures of windows after their moves, by series; without those that must be read as a whole."""
-    near = {move.series_id: move for move in moves if move.start < move.before and exact(move.came[-1:])}
+def ask(moves: Iterable[Move]) -> Callable[[], dict[int, Figure]]:
+    """Asks for what windows that overlap held; calling what it returns gives their figures after the moves, by series.
+
+    Those whose stored histogram is not that of the window are left out: they must be read as a whole.
+    """
+    near = {move.series_id: move for move in moves}
     if not near:
-        return {}
-    left: dict[int, list[Stretch]] = {pk: [] for pk in near}
+        return dict
     stored = _STORED.ask(series=list(near))
-    for pk, stretch in read([Span(pk, move.since, move.start) for pk, move in near.items()]):
-        left[pk].append(stretch)
-    merged = {}
-    for pk, data in stored():
-        came = [stretch for stretch in near[pk].came if stretch.at > near[pk].start]
-        try:
-            kept = Histogram.from_bytes(data).without(of_samples(left[pk])) if data is not None else None
-        except ValueError:  # it is not the histogram of what is stored
-            kept = None
-        if kept is not None:
-            merged[pk] = Histogram.merge([kept, of_samples(came)])
-    ends = _ends([pk for pk, found in merged.items() if found.at_an_end(near[pk].percent)], near)
-    return {pk: _figure(found, near[pk], ends.get(pk)) for pk, found in merged.items()}
+    gone = ask_read([Span(pk, move.since, move.start) for pk, move in near.items()])
+
+    def moved() -> dict[int, Figure]:
+        left: dict[int, list[Stretch]] = {pk: [] for pk in near}
+        for pk, stretch in gone():
+            left[pk].append(stretch)
+        merged = {pk: found for pk, data in stored() if (found := _merged(near[pk], data, left[pk])) is not None}
+        ends = _ends([pk for pk, found in merged.items() if found.at_an_end(near[pk].percent)], near)
+        return {pk: _figure(found, near[pk], ends.get(pk)) for pk, found in merged.items()}
+
+    return moved
 
 
-def read(spans: Sequence[Span]) -> list[tuple[int, Stretch]]:
-    """The measurements of stretches of series, each as it is."""
-    return [
+def _merged(move: Move, data: Any, left: Sequence[Stretch]) -> Histogram | None:
+    """The histogram of a window after its move; nothing where the stored one does not hold what left."""
+    if data is None:
+        return None
+    try:
+        kept = Histogram.from_bytes(data).without(of_samples(left))
+    except ValueError:
+        return None
+    return Histogram.merge([kept, of_samples([stretch for stretch in move.came if stretch.at > move.start])])
+
+
+def ask_read(spans: Sequence[Span]) -> Callable[[], list[tuple[int, Stretch]]]:
+    """The measurements of stretches of series, each as it is; asked now and fetched later."""
+    asked = storing.ask_within(Measurement, RAW, spans)
+    return lambda: [
         (pk, one(value, count, storing.moment(at), Histogram.from_bytes(data) if data is not None else None, bool(reported)))
-        for pk, at, value, count, data, reported in storing.within(Measurement, RAW, spans)
+        for pk, at, value, count, data, reported in asked()
     ]
 
 

@@ -5,7 +5,7 @@ Rows are tuples in the order of the fields that are named; values are what the f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, NamedTuple
@@ -83,27 +83,36 @@ def upserting(
 
 def within(model: type[Model], select: str, spans: Sequence[Span], *, grouped: bool = False) -> list[tuple[Any, ...]]:
     """`SELECT series_id, …` over the rows `m` of a model that lie in spans; `grouped` makes one row of those of a span."""
+    return ask_within(model, select, spans, grouped=grouped)()
+
+
+def ask_within(
+    model: type[Model], select: str, spans: Sequence[Span], *, grouped: bool = False
+) -> Callable[[], list[tuple[Any, ...]]]:
+    """The same, asked now and fetched later: what is asked in a row waits but once (`accounts.prepared.unwaiting`)."""
     if not spans:
-        return []
+        return list
     resolved, table = any(span.resolution for span in spans), _table(model)
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            resolution, tail = " AND m.resolution = w.resolution" if resolved else "", "GROUP BY m.series_id" if grouped else ""
-            cursor.execute(
-                "SELECT w.series_id, found.* FROM json_to_recordset(%s)"
-                " AS w(series_id bigint, after timestamptz, until timestamptz, resolution varchar)"
-                f" CROSS JOIN LATERAL (SELECT {select} FROM {table} m WHERE m.series_id = w.series_id"
-                f" AND m.at > w.after AND m.at <= w.until{resolution} {tail} OFFSET 0) found",
-                [_objects(Span._fields, spans)],
-            )
-        else:  # a cross join is not turned round: each span is looked up by the index
-            resolution, tail = " AND m.resolution = w.value ->> 3" if resolved else "", "GROUP BY w.key" if grouped else ""
-            cursor.execute(
-                f"SELECT m.series_id, {select} FROM json_each(%s) w CROSS JOIN {table} m WHERE m.series_id = w.value ->> 0"
-                f" AND m.at > w.value ->> 1 AND m.at <= w.value ->> 2{resolution} {tail}",
-                [_json([(pk, _text(after), _text(until), *rest) for pk, after, until, *rest in spans])],
-            )
-        return list(cursor.fetchall())
+    cursor = connection.cursor()
+    if connection.vendor == "postgresql":
+        resolution, tail = " AND m.resolution = w.resolution" if resolved else "", "GROUP BY m.series_id" if grouped else ""
+        cursor.execute(
+            "SELECT w.series_id, found.* FROM json_to_recordset(%s)"
+            " AS w(series_id bigint, after timestamptz, until timestamptz, resolution varchar)"
+            f" CROSS JOIN LATERAL (SELECT {select} FROM {table} m WHERE m.series_id = w.series_id"
+            f" AND m.at > w.after AND m.at <= w.until{resolution} {tail} OFFSET 0) found",
+            [_objects(Span._fields, spans)],
+        )
+        return cursor.fetchall
+    # A cross join is not turned round: each span is looked up by the index.
+    resolution, tail = " AND m.resolution = w.value ->> 3" if resolved else "", "GROUP BY w.key" if grouped else ""
+    cursor.execute(
+        f"SELECT m.series_id, {select} FROM json_each(%s) w CROSS JOIN {table} m WHERE m.series_id = w.value ->> 0"
+        f" AND m.at > w.value ->> 1 AND m.at <= w.value ->> 2{resolution} {tail}",
+        [_json([(pk, _text(after), _text(until), *rest) for pk, after, until, *rest in spans])],
+    )
+    rows = cursor.fetchall()
+    return lambda: rows
 
 
 class Kept(msgspec.Struct, frozen=True):

@@ -98,8 +98,8 @@ class Histogram:
     def _of_few(cls, values: Sequence[float] | Floats, counts: Sequence[int] | Ints) -> Histogram:
         _check(
             alike=len(values) == len(counts),
-            values=all(0 <= value < math.inf for value in values),
-            counts=all(count >= 0 for count in counts),
+            values=not len(values) or (min(values) >= 0 and max(values) < math.inf and not math.isnan(sum(values))),
+            counts=not len(counts) or min(counts) >= 0,
         )
         summed: dict[int, int] = {}
         for value, count in zip(values, counts, strict=True):

@@ -14,7 +14,7 @@ from hypothesis.extra.django import TestCase
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import ApiToken, User
-from accounts.prepared import Prepared, Slot, together
+from accounts.prepared import Prepared, Slot, together, unwaiting
 
 pytestmark = [pytest.mark.django_db, pytest.mark.databases]
 
@@ -93,6 +93,21 @@ def test_what_fails_together_leaves_nothing() -> None:
         User.objects.create_user("two")
         transaction.set_rollback(True)
     assert names() == []
+
+
+@pytest.mark.postgres
+def test_a_part_within_another_ends_with_that() -> None:
+    def waits() -> bool:
+        return not connection.connection.pgconn.pipeline_status
+
+    with together():
+        with unwaiting():
+            assert not waits()
+        assert not waits()
+    with transaction.atomic():
+        with unwaiting():
+            assert not waits()
+        assert waits()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -23,7 +23,7 @@ def measured(second: int, values: list[float]) -> Measurement:
 
 def rolled(rows: list[Measurement], resolution: str) -> list[Stretch]:
     sent = [rollups.Row(1, row.at, row.origin, row.value, row.count, row.histogram, row.reported, None, "", NOW) for row in rows]
-    sums = [dict(zip(rollups.Sums._fields, one, strict=True)) for one in rollups.summed(sent, sampled={1: 95})]
+    sums = [dict(zip(rollups.Sums._fields, one, strict=True)) for one in rollups.summed(sent, {1: 95})]
     found = [Rollup(count=one.pop("samples"), **one) for one in sums if one["resolution"] == resolution]
     return sorted((rollups.stretch_of_rollup(row) for row in found), key=lambda stretch: stretch.at)
 

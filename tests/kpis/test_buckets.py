@@ -36,9 +36,7 @@ def test_a_course_of_rollups_is_that_of_their_merged_histograms(aggregation: str
     kpi = KPI(aggregation=aggregation, across=across, across_subject="s2", direction="lower")
     sampled = {pk: PERCENTILES[aggregation] for pk in ORIGINS if aggregation in PERCENTILES}
     hours = [
-        one
-        for one in rollups.summed([row(*moment, *one) for moment, one in sent.items()], sampled=sampled)
-        if one.resolution == "hour"
+        one for one in rollups.summed([row(*moment, *one) for moment, one in sent.items()], sampled) if one.resolution == "hour"
     ]
     hours.sort(key=lambda one: (one.at, one.series_id))
     rows = [

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kpis import points, recording, rollups
+from kpis import current, points, recording, rollups
 from kpis.models import KPI, CurrentValue, KpiState, Measurement, Rollup, Series
 from kpis.points import Point, Rejected, point_of
 from kpis.readings import Reading
@@ -170,6 +170,27 @@ def test_long_window_is_read_from_hourly_rollups() -> None:
     kpi = make_kpi(aggregation="mean", window_s=86400 * 30)
     record_values(kpi, [10, 20, 30], step_s=86400)
     assert CurrentValue.objects.get().value == 20
+
+
+def test_a_large_batch_leaves_what_reading_everything_anew_gives() -> None:
+    """Means and percentiles, of windows that are read from measurements and from rollups, all in one batch."""
+    kinds = [(how, window_s) for how in ("mean", "p95", "last") for window_s in (600, 86400 * 2)]
+    kpis = [make_kpi(aggregation=how, window_s=window_s) for how, window_s in kinds]
+    for batch in range(3):
+        at = NOW - timedelta(hours=4 - batch)
+        record(
+            [
+                point(kpi=kpi, subject=subject, value=(7 * batch + 3 * minute) % 11, at=at - timedelta(minutes=minute))
+                for kpi in kpis
+                for subject in "ab"
+                for minute in range(30)
+            ],
+            now=NOW,
+        )
+        kept = list(CurrentValue.objects.order_by("pk").values())
+        current.renew(Series.objects.select_related("kpi"))
+        assert list(CurrentValue.objects.order_by("pk").values()) == kept
+    assert [rollups.differences(series) for series in Series.objects.select_related("kpi")] == [[]] * 12
 
 
 def test_status_is_remembered() -> None:
