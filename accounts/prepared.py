@@ -77,7 +77,7 @@ class Prepared(Generic[Row]):
         return self.ask(**values)()
 
     def ask(self, **values: Any) -> Callable[[], list[Row]]:
-        """Send it, and let the answer be fetched later: what is asked in `together` in a row waits but once."""
+        """Send it, and let the answer be fetched later: what is asked in `together` or `unwaiting` in a row waits but once."""
         statement = self._statements.get(connection.vendor)
         if statement is None:
             statement = self._statements[connection.vendor] = _compiled(self._build())
@@ -96,23 +96,37 @@ class Prepared(Generic[Row]):
 def together() -> Iterator[None]:
     """A transaction whose statements do not wait for each other's answers: they wait where one is fetched, or at its end.
 
-    On PostgreSQL only, and not for COPY; an error shows where something is waited for. The pipeline stands within the
-    transaction and commits it: the other way round, the driver asks the server twice whether one is open, and what fails in a
-    savepoint leaves nothing of the transaction around it.
+    On PostgreSQL only, and not for COPY. An error shows where something is waited for; how many rows a statement changed is not
+    known, so that `update()` says nothing and `save()` of a row that is there fails. The pipeline stands within the transaction
+    and commits it: the other way round, the driver asks the server twice whether one is open, and what fails in a savepoint
+    leaves nothing of the transaction around it.
     """
     outermost = not connection.in_atomic_block
-    with transaction.atomic(), unwaiting():
-        yield
-        if outermost and connection.vendor == "postgresql" and not connection.needs_rollback:
-            connection.connection.commit()
+    with transaction.atomic():
+        if connection.vendor != "postgresql":
+            yield
+            return
+        with _pipeline():
+            yield
+            if outermost and not connection.needs_rollback:
+                connection.connection.commit()
 
 
 @contextmanager
 def unwaiting() -> Iterator[None]:
-    """The same for a part of a transaction that is open already; within another such part it changes nothing."""
+    """A part of an open transaction in which statements do not wait, as in `together`, within which it changes nothing.
+
+    Its errors show at its end at the latest, and leave nothing of the transaction.
+    """
     if connection.vendor != "postgresql" or connection.connection.pgconn.pipeline_status:
         yield
         return
+    with _pipeline():
+        yield
+
+
+@contextmanager
+def _pipeline() -> Iterator[None]:
     with connection.wrap_database_errors, connection.connection.pipeline():
         yield
 

@@ -31,7 +31,8 @@ SENDERS, ROWS, ROUNDS, ROUND_S = 2, 1000, 5, 2.0
 SERIES = 50
 """A sender writes for so many series at once, 20 minutes of each: a service that pushes ten KPIs of five instances."""
 
-VALUES = [random.uniform(50, 150) for _ in range(1000)]
+VALUES = [random.uniform(50, 150) for _ in range(ROWS)]
+"""What senders draw their figures from."""
 
 OURS, PEERS = "config.wsgi", "benchmarks.peer_wsgi"
 

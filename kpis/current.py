@@ -120,7 +120,7 @@ def advance(
     return moved
 
 
-def read_rollups(kpis: Iterable[KPI]) -> bool:
+def reads_rollups(kpis: Iterable[KPI]) -> bool:
     """Whether the windows of some of these KPIs are read from rollups, which then must be written first."""
     return any(_length(kpi) > RAW_WINDOW and kpi.aggregation != "last" for kpi in kpis)
 

@@ -13,9 +13,9 @@ from accounts.models import User
 from accounts.spreadsheets import cell
 from kpis import figures, sheets
 from kpis.entering import Entry, bring_in
+from kpis.identity import Conflict
 from kpis.models import KPI, Scorecard
 from kpis.points import Point, Rejected
-from kpis.recording import Conflict
 from kpis.sheets import Fault, Line
 from kpis.standing import standings
 from kpis.units import convert

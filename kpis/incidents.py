@@ -145,7 +145,8 @@ def _moves(incident: Incident, wanted: Step, sight: Sight) -> list[_Move]:
         incident.delete()
         return []
     still_due = incident.transitions.filter(state=State.RESOLVED, outbox__in=(Outbox.DUE, Outbox.HELD))
-    untold = still_due.update(outbox=Outbox.QUIET)
+    if untold := still_due.exists():  # how many were updated is not known where statements do not wait
+        still_due.update(outbox=Outbox.QUIET)
     other = _differs(incident, sight)
     was = State.ACKNOWLEDGED if untold and incident.acknowledged_at and not other else State.FIRING
     note = "Past its limit again within the recover window: the same incident."

@@ -57,9 +57,6 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     raw: float | None = None
 
 
-_kpi = attrgetter("kpi")
-
-
 class BareFigure(ValueError):
     """A figure over many samples that is not known to be the percentile which its KPI is."""
 
@@ -101,7 +98,7 @@ def reduced(point: Point) -> Point:
 
 def read_with(points: Iterable[Point]) -> dict[int, KPI]:
     """The KPIs that points came with, by the identity of the object: one may have been read twice, and changed in between."""
-    return {id(kpi): kpi for kpi in map(_kpi, points)}
+    return {id(kpi): kpi for kpi in map(attrgetter("kpi"), points)}
 
 
 def measured(points: Sequence[Point]) -> Sequence[Point]:

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -18,12 +18,12 @@ from kpis import current, locking, rollups, storing
 from kpis.actual import PERCENTILES
 from kpis.commitments import ask_in_force
 from kpis.current import Known, Moved
+from kpis.identity import Conflict, fresh
 from kpis.models import KPI, Measurement, Rollup, Series
-from kpis.points import EARLIEST, Point, Rejected, faults, measured, read_with
+from kpis.points import Point, Rejected, faults, measured, read_with
 from kpis.remembering import keep, remember
 from kpis.rollups import Row
 from kpis.standing import figures_of
-from kpis.stats.histogram import Histogram
 from kpis.storing import Write
 
 PART = 500
@@ -34,9 +34,6 @@ POLITE_FROM = 100
 
 LONGEST_PAUSE_S = 0.05
 
-STORED = "another one is stored already for this KPI, subject, environment, time and sender"
-TWICE = "this KPI, subject, environment and time come twice in this batch, and say different things"
-
 MOST_SERIES = 2_000
 """Of one KPI, which count and hold figures: more are no services, but something that changes with every measurement."""
 
@@ -44,7 +41,6 @@ MEANING = ("unit", "reference", "reference_unit")
 """What a point's value was computed with."""
 
 Key = tuple[int, str, str]
-Identity = tuple[int, datetime, str]
 
 
 DEFINED = (
@@ -65,18 +61,6 @@ class Receipt:
 
     def __add__(self, other: Receipt) -> Receipt:
         return Receipt(self.stored + other.stored, self.ignored + other.ignored)
-
-
-class Conflict(ValueError):
-    """A measurement with the same identity says something else, stored or in the same batch: (index, field, what is wrong)."""
-
-    def __init__(self, errors: list[tuple[int, str, str]]) -> None:
-        super().__init__(f"{len(errors)} of the measurements say something else than others of the same stream, time and sender")
-        self.errors = errors
-
-    @property
-    def indices(self) -> list[int]:
-        return [index for index, _, _ in self.errors]
 
 
 Then = Callable[[Receipt], object]
@@ -127,7 +111,7 @@ def _contradictions(points: Sequence[Point], now: datetime) -> None:
     known = {_key_of(one): one for one in current.read({point.kpi.pk for point in points})}
     _keep_few(keys, known)
     ids = {key: known[key].series_id if key in known else -number for number, key in enumerate(dict.fromkeys(keys), start=1)}
-    _fresh(points, [ids[key] for key in keys], _newest(known.values()), now)
+    fresh(points, [ids[key] for key in keys], _newest(known.values()), now)
 
 
 def _take_back(rows: Sequence[Row], now: datetime) -> None:
@@ -153,7 +137,7 @@ def _write(points: Sequence[Point], now: datetime, then: Then | None) -> tuple[R
         kpis = _as_now(kpis, defined)
         _keep_meaning(points, kpis)
         newest = _newest(known.values())
-        rows = _fresh(points, [known[key].series_id for key in keys], newest, now)
+        rows = fresh(points, [known[key].series_id for key in keys], newest, now)
         if rows:
             of = {known[key].series_id: kpis[key[0]] for key in set(keys)}
             storing.write(Write(Measurement, rollups.ROW_NAMES, rows))
@@ -173,7 +157,7 @@ def _followed(
     """The current values that new measurements change, and what is still to be written for them; all is by series."""
     sampled = {pk: PERCENTILES[kpi.aggregation] for pk, kpi in kpis.items() if kpi.aggregation in PERCENTILES}
     added = rollups.adding(rollups.parts(groups, sampled))
-    if current.read_rollups(kpis.values()):
+    if current.reads_rollups(kpis.values()):
         storing.write(added())
         moved, figures = current.advance(groups, kpis, newest)()
         return moved, [figures]
@@ -185,11 +169,11 @@ def _followed(
 
 def _keep_few(keys: Sequence[Key], known: Mapping[Key, Known]) -> None:
     """Raise Rejected for points that would give their KPI too many series. `known` are those that their KPIs have."""
-    fresh = {key for key in set(keys) if key not in known or (known[key].enabled and known[key].at is None)}
-    if not fresh:
+    unseen = {key for key in set(keys) if key not in known or (known[key].enabled and known[key].at is None)}
+    if not unseen:
         return
-    size = Counter(key[0] for key in (*fresh, *(key for key, one in known.items() if one.enabled and one.at is not None)))
-    if wrong := [index for index, key in enumerate(keys) if key in fresh and size[key[0]] > MOST_SERIES]:
+    size = Counter(key[0] for key in (*unseen, *(key for key, one in known.items() if one.enabled and one.at is not None)))
+    if wrong := [index for index, key in enumerate(keys) if key in unseen and size[key[0]] > MOST_SERIES]:
         told = f"its KPI would have more than {MOST_SERIES:,} series: name services, not what is new with every measurement"
         raise Rejected([(index, "subject", f"{told}, and set strays aside") for index in wrong])
 
@@ -260,60 +244,3 @@ def _remove(measurements: QuerySet[Measurement], now: datetime) -> int:
         current.renew(touched)
         remember([series.kpi for series in touched], now=now)
     return len(rows)
-
-
-def _fresh(points: Sequence[Point], series: Sequence[int], known: Mapping[int, datetime], now: datetime) -> list[Row]:
-    """Points that are not stored yet, as rows. Raises Conflict where an identity is there with another figure."""
-    identities = [
-        (pk, at if (at := point.at).tzinfo is UTC else at.astimezone(UTC), point.origin)
-        for pk, point in zip(series, points, strict=True)
-    ]
-    # What is newer than the newest stored measurement of its series cannot be stored yet.
-    there = storing.stored([one for one in identities if one[1] <= known.get(one[0], EARLIEST)])
-    fresh: Iterable[tuple[Identity, Point]] = zip(identities, points, strict=True)
-    if there or len(set(identities)) < len(identities):
-        fresh = _unlike(identities, points, there)
-    return [
-        Row(pk, at, origin, point.value, point.count, *_samples(point), point.raw, point.note, now)
-        for (pk, at, origin), point in fresh
-    ]
-
-
-def _unlike(
-    identities: Sequence[Identity], points: Sequence[Point], there: Mapping[Identity, storing.Kept]
-) -> Iterable[tuple[Identity, Point]]:
-    """The first point of each identity that is not `there`. Raises Conflict where others say something else."""
-    seen: dict[Identity, Point | storing.Kept] = {**there}
-    fresh: dict[Identity, Point] = {}
-    conflicts = []
-    for index, (identity, point) in enumerate(zip(identities, points, strict=True)):
-        if (first := seen.setdefault(identity, point)) is point:
-            fresh[identity] = point
-        elif field := _contradicted(first, point):
-            conflicts.append((index, field, TWICE if isinstance(first, Point) else STORED))
-    if conflicts:
-        raise Conflict(conflicts)
-    return fresh.items()
-
-
-def _contradicted(first: Point | storing.Kept, point: Point) -> str:
-    """The field by which a point says something else than the first one of its identity; nothing where it says the same."""
-    if first.value != point.value:
-        return "value"
-    if first.count != point.count:
-        return "count"
-    samples = Histogram.from_bytes(first.histogram) if isinstance(first.histogram, bytes) else first.histogram
-    if samples != point.histogram:
-        return "histogram"
-    said = _samples(first)[1] if isinstance(first, Point) else first.reported
-    return "reported" if said != _samples(point)[1] else ""
-
-
-def _samples(point: Point) -> tuple[bytes | None, bool]:
-    """The samples as they are kept, and whether the figure is a percentile that came ready-made.
-
-    One below nothing can only be that: a histogram holds none.
-    """
-    if point.histogram is not None:
-        return point.histogram.to_bytes(), point.reported
-    return None, point.reported or (point.value < 0 and point.kpi.aggregation in PERCENTILES)

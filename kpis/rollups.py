@@ -135,6 +135,7 @@ def summed(rows: Iterable[Row], sampled: Mapping[int, float]) -> list[Sums]:
 
 
 def by_series(rows: Iterable[Row]) -> dict[int, list[Row]]:
+    """Measurements by the id of their series."""
     groups: dict[int, list[Row]] = {}
     for row in rows:
         groups.setdefault(row.series_id, []).append(row)
@@ -142,7 +143,7 @@ def by_series(rows: Iterable[Row]) -> dict[int, list[Row]]:
 
 
 def parts(groups: Mapping[int, Sequence[Row]], sampled: Mapping[int, float]) -> list[Part]:
-    """The same of measurements by series, to which what is stored may come."""
+    """The sums of measurements by series, to whose histograms what is stored may come; first the hours, then the days."""
     days: dict[tuple[int, datetime], list[Part]] = {}
     result = []
     for series_id, group in groups.items():
@@ -177,17 +178,17 @@ def _hour(rows: Sequence[Row], at: datetime, percent: float | None) -> Part:
     return Part(sums, _merged(histograms), percent)
 
 
-def _day(at: datetime, parts: Sequence[Part]) -> Part:
-    hours = [part.sums for part in parts]
+def _day(at: datetime, of_hours: Sequence[Part]) -> Part:
+    hours = [part.sums for part in of_hours]
     if len(hours) == 1:
-        return parts[0]._replace(sums=hours[0]._replace(resolution="day", at=at))
+        return of_hours[0]._replace(sums=hours[0]._replace(resolution="day", at=at))
     newest = max(hours, key=lambda sums: (sums.last_at, sums.last))
     sums = Sums(
         newest.series_id, "day", at, sum(one.points for one in hours), sum(one.samples for one in hours),
         sum(one.total for one in hours), sum(one.plain_total for one in hours), min(one.low for one in hours),
         max(one.high for one in hours), newest.last, newest.last_at, any(one.reported for one in hours),
     )  # fmt: skip
-    return Part(sums, _merged([part.histogram for part in parts if part.histogram is not None]), parts[0].percent)
+    return Part(sums, _merged([part.histogram for part in of_hours if part.histogram is not None]), of_hours[0].percent)
 
 
 def _merged(histograms: Sequence[Histogram]) -> Histogram | None:
@@ -196,12 +197,12 @@ def _merged(histograms: Sequence[Histogram]) -> Histogram | None:
     return Histogram.merge(full) if full else None
 
 
-def adding(parts: Iterable[Part]) -> Callable[[], Write]:
-    """Asks what is in the buckets of new measurements; calling what it returns gives what adds their `parts` there.
+def adding(new: Iterable[Part]) -> Callable[[], Write]:
+    """Asks what is in the buckets of new measurements; calling what it returns gives what adds their parts there.
 
     The caller holds the locks of their KPIs. Sums and extremes are added up by the database; histograms are merged here.
     """
-    ordered = sorted(parts, key=lambda part: part.sums[:3])
+    ordered = sorted(new, key=lambda part: part.sums[:3])
     spans = [
         storing.Span(part.sums.series_id, part.sums.at - MOMENT, part.sums.at, part.sums.resolution)
         for part in ordered

@@ -81,7 +81,7 @@ ELSE m.last END"""
 """`buckets.figure` in SQL."""
 
 WORST = """
-SELECT kpi_id, EPOCH, worst FROM (
+SELECT kpi_id, extract(epoch FROM at)::bigint, worst FROM (
   SELECT s.kpi_id, m.at, s.ci, s.sign * MAX(s.sign * FIGURE) AS worst
   FROM (
     SELECT s.id, s.kpi_id, k.aggregation, CASE k.direction WHEN 'lower' THEN 1 ELSE -1 END AS sign,
@@ -89,9 +89,9 @@ SELECT kpi_id, EPOCH, worst FROM (
     FROM kpis_kpi k
     JOIN kpis_series s ON s.kpi_id = k.id AND s.enabled AND (k.across <> 'named' OR s.subject = k.across_subject)
     LEFT JOIN kpis_currentvalue c ON c.series_id = s.id
-    WHERE k.id IDS LIMIT 1000000
+    WHERE k.id = ANY(%s::bigint[]) LIMIT 1000000
   ) s
-  JOIN kpis_rollup m INDEXED ON m.series_id = s.id AND m.resolution = 'RESOLUTION' AND m.at >= %s
+  JOIN kpis_rollup m ON m.series_id = s.id AND m.resolution = 'RESOLUTION' AND m.at >= %s
   GROUP BY s.kpi_id, s.sign, m.at, s.ci
 ) found ORDER BY at, ci""".replace("FIGURE", FIGURE)
 """The worst series of each bucket, what CI sent after the others. The limit is none: it keeps what is said of a series from
@@ -113,13 +113,25 @@ def _rows(kpi_ids: Sequence[int], start: datetime, resolution: str) -> list[tupl
     if not kpi_ids:
         return []
     sql, ids = WORST.replace("RESOLUTION", resolution), list(kpi_ids)
-    if connection.vendor == "postgresql":
-        sql = sql.replace("EPOCH", "extract(epoch FROM at)::bigint").replace("IDS", "= ANY(%s::bigint[])").replace("INDEXED", "")
-    else:  # its planner prefers the unique index, and reads every row after it
-        sql = sql.replace("EPOCH", "CAST(strftime('%%s', at) AS integer)").replace("IDS", "IN (SELECT value FROM json_each(%s))")
-        sql = sql.replace("LEAST", "MIN").replace("GREATEST", "MAX")
-        sql = sql.replace("INDEXED", "INDEXED BY rollup_days" if resolution == "day" else "")
+    on_sqlite = connection.vendor == "sqlite"
     with connection.cursor() as cursor:
-        given = ids if connection.vendor == "postgresql" else json.dumps(ids)
-        cursor.execute(sql, [given, connection.ops.adapt_datetimefield_value(start)])
+        cursor.execute(
+            _on_sqlite(sql, days=resolution == "day") if on_sqlite else sql,
+            [json.dumps(ids) if on_sqlite else ids, connection.ops.adapt_datetimefield_value(start)],
+        )
         return list(cursor.fetchall())
+
+
+def _on_sqlite(sql: str, *, days: bool) -> str:
+    """In its words. Days are read out of their index, which must be there: the planner prefers the unique one, and would read
+    every row after it."""
+    words = {
+        "extract(epoch FROM at)::bigint": "CAST(strftime('%%s', at) AS integer)",
+        "= ANY(%s::bigint[])": "IN (SELECT value FROM json_each(%s))",
+        "LEAST": "MIN",
+        "GREATEST": "MAX",
+        "kpis_rollup m": "kpis_rollup m INDEXED BY rollup_days" if days else "kpis_rollup m",
+    }
+    for theirs, its in words.items():
+        sql = sql.replace(theirs, its)
+    return sql

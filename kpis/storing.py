@@ -93,8 +93,8 @@ def ask_within(
     if not spans:
         return list
     resolved, table = any(span.resolution for span in spans), _table(model)
-    cursor = connection.cursor()
     if connection.vendor == "postgresql":
+        cursor = connection.cursor()
         resolution, tail = " AND m.resolution = w.resolution" if resolved else "", "GROUP BY m.series_id" if grouped else ""
         cursor.execute(
             "SELECT w.series_id, found.* FROM json_to_recordset(%s)"
@@ -103,16 +103,22 @@ def ask_within(
             f" AND m.at > w.after AND m.at <= w.until{resolution} {tail} OFFSET 0) found",
             [_objects(Span._fields, spans)],
         )
-        return cursor.fetchall
+
+        def rows() -> list[tuple[Any, ...]]:
+            with cursor:
+                return list(cursor.fetchall())
+
+        return rows
     # A cross join is not turned round: each span is looked up by the index.
     resolution, tail = " AND m.resolution = w.value ->> 3" if resolved else "", "GROUP BY w.key" if grouped else ""
-    cursor.execute(
-        f"SELECT m.series_id, {select} FROM json_each(%s) w CROSS JOIN {table} m WHERE m.series_id = w.value ->> 0"
-        f" AND m.at > w.value ->> 1 AND m.at <= w.value ->> 2{resolution} {tail}",
-        [_json([(pk, _text(after), _text(until), *rest) for pk, after, until, *rest in spans])],
-    )
-    rows = cursor.fetchall()
-    return lambda: rows
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT m.series_id, {select} FROM json_each(%s) w CROSS JOIN {table} m WHERE m.series_id = w.value ->> 0"
+            f" AND m.at > w.value ->> 1 AND m.at <= w.value ->> 2{resolution} {tail}",
+            [_json([(pk, _text(after), _text(until), *rest) for pk, after, until, *rest in spans])],
+        )
+        found = list(cursor.fetchall())
+    return lambda: found
 
 
 class Kept(msgspec.Struct, frozen=True):

@@ -11,10 +11,11 @@ from django.db import transaction
 
 from accounts.prepared import Prepared, Slot
 from kpis import locking
+from kpis.identity import Conflict
 from kpis.models import KPI
 from kpis.points import BareFigure, Point, Rejected, point_of
 from kpis.readings import Reading
-from kpis.recording import Conflict, record
+from kpis.recording import record
 from kpis.units import UnitMismatch
 from probes import maintenance
 from probes.claiming import LOAD, Claim, backs_off

@@ -22,9 +22,10 @@ from accounts.permissions import Scope, allowed_services, scopes
 from accounts.problems import Problem, invalid
 from kpis.api import payload
 from kpis.api.lookup import Lookup
+from kpis.identity import Conflict
 from kpis.models import KPI, IngestReceipt
 from kpis.points import EARLIEST, Point, Rejected, faults, measured
-from kpis.recording import Conflict, Receipt, Then, record
+from kpis.recording import Receipt, Then, record
 from kpis.stats.histogram import Histogram
 from kpis.units import UnitMismatch, factor
 

@@ -98,7 +98,7 @@ class Histogram:
     def _of_few(cls, values: Sequence[float] | Floats, counts: Sequence[int] | Ints) -> Histogram:
         _check(
             alike=len(values) == len(counts),
-            values=not len(values) or (min(values) >= 0 and max(values) < math.inf and not math.isnan(sum(values))),
+            values=not len(values) or (min(values) >= 0 and max(values) < math.inf and not any(map(math.isnan, values))),
             counts=not len(counts) or min(counts) >= 0,
         )
         summed: dict[int, int] = {}

@@ -12,9 +12,9 @@ from accounts.audit import actor_of
 from accounts.permissions import ENTER, Scope, may, require
 from kpis import entering
 from kpis.entry_forms import EntryForm, TakeBackForm
+from kpis.identity import Conflict
 from kpis.models import KPI, Measurement
 from kpis.points import Rejected
-from kpis.recording import Conflict
 from kpis.report import report
 from kpis.views import kpis
 from kpis.views.pages import page

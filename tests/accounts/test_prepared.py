@@ -131,6 +131,16 @@ def test_what_fails_within_a_transaction_leaves_the_rest_of_it() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_what_fails_together_within_another_leaves_the_rest_of_it() -> None:
+    with together():
+        User.objects.create_user("first")
+        with pytest.raises(IntegrityError):
+            twice("one")
+        User.objects.create_user("last")
+    assert names() == ["first", "last"]
+
+
+@pytest.mark.django_db(transaction=True)
 def test_what_waits_for_the_commit_runs_after_it() -> None:
     told: list[list[str]] = []
 

@@ -7,9 +7,9 @@ from django.db import connection
 
 from accounts.models import AuditEntry, User
 from kpis import entering
+from kpis.identity import Conflict
 from kpis.models import KPI, CurrentValue, Measurement, Rollup
 from kpis.points import Point, Rejected
-from kpis.recording import Conflict
 from tests.factories import People
 from tests.kpis.factories import NOW, make_kpi, make_scorecard
 

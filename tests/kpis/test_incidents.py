@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import pytest
@@ -15,7 +15,7 @@ from kpis.incidents import Sight
 from kpis.models import KPI, Incident, KpiState, Transition
 from kpis.models.alerts import place
 from kpis.points import Point
-from kpis.recording import record
+from kpis.recording import Receipt, record
 from kpis.remembering import remember_changes
 from tests.factories import People
 from tests.kpis.factories import NOW, make_kpi, make_target
@@ -226,6 +226,23 @@ def test_another_subject_within_the_recover_window_is_told(people: People) -> No
     found = Incident.objects.get()
     assert (found.state, found.subject, found.value) == ("firing", "b", 900)
     assert life()[-2:] == [("resolved", "a", 50, "quiet"), ("firing", "b", 900, "due")]
+
+
+@pytest.mark.parametrize(("points", "then"), [(1, None), (1, lambda receipt: None), (100, None)])
+def test_what_fires_again_after_its_end_was_told_is_told_again(
+    points: int, then: Callable[[Receipt], None] | None, people: People
+) -> None:
+    """Whichever way the figures are written."""
+    kpi = connections(recover_s=300)
+    see(kpi, [120])
+    incidents.acknowledge(incident=Incident.objects.get(), actor=people.engineer, now=NOW)
+    ended = see(kpi, [10, 10], start=NOW + timedelta(minutes=1), step_s=400)
+    Transition.objects.filter(outbox="due").update(outbox="routed")
+    at = ended + timedelta(minutes=1)
+    times = [at - timedelta(microseconds=number) for number in range(points)]
+    record([Point(kpi=kpi, subject="orders", at=one, value=130, origin="run:9") for one in times], now=at, then=then)
+    assert states() == ["firing", "acknowledged", "resolved", "firing"]
+    assert Transition.objects.get(number=4).outbox == "due"
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ import pytest
 from django.db import connection
 
 from kpis import rollups
+from kpis.identity import Conflict
 from kpis.models import KPI, CurrentValue, Measurement, Series
 from kpis.points import Point
-from kpis.recording import PART, Conflict, Receipt, record
+from kpis.recording import PART, Receipt, record
 from tests.kpis.factories import NOW, make_kpi
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]

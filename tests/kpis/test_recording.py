@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from django.db import IntegrityError, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +11,7 @@ from kpis import current, points, recording, rollups
 from kpis.models import KPI, CurrentValue, KpiState, Measurement, Rollup, Series
 from kpis.points import Point, Rejected, point_of
 from kpis.readings import Reading
-from kpis.recording import Conflict, record, withdraw
+from kpis.recording import record, withdraw
 from kpis.stats.histogram import Histogram
 from kpis.units import UnitMismatch
 from tests.kpis.factories import NOW, latency_point, make_kpi, make_target, record_values
@@ -22,28 +21,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.databases]
 
 def point(**fields: Any) -> Point:
     return Point(**({"subject": "orders", "at": NOW, "value": 1.0, "origin": "run:1"} | fields))
-
-
-def test_same_value_again_is_ignored_and_counted() -> None:
-    kpi = make_kpi()
-    first = record([point(kpi=kpi), point(kpi=kpi, at=NOW - timedelta(minutes=1))], now=NOW)
-    again = record([point(kpi=kpi), point(kpi=kpi, origin="run:2")], now=NOW)
-    assert (first.stored, first.ignored, again.stored, again.ignored) == (2, 0, 1, 1)
-
-
-def test_the_database_itself_holds_the_identity() -> None:
-    record([point(kpi=make_kpi())], now=NOW)
-    with pytest.raises(IntegrityError), transaction.atomic():
-        Measurement.objects.create(series=Series.objects.get(), at=NOW, origin="run:1", value=2.0)
-
-
-def test_another_value_refuses_the_whole_batch() -> None:
-    kpi = make_kpi()
-    record([point(kpi=kpi)], now=NOW)
-    with pytest.raises(Conflict) as caught:
-        record([point(kpi=kpi, origin="run:2"), point(kpi=kpi, value=2.0)], now=NOW)
-    assert caught.value.indices == [1]
-    assert Measurement.objects.count() == 1
 
 
 @pytest.mark.parametrize(
@@ -173,20 +150,14 @@ def test_long_window_is_read_from_hourly_rollups() -> None:
 
 
 def test_a_large_batch_leaves_what_reading_everything_anew_gives() -> None:
-    """Means and percentiles, of windows that are read from measurements and from rollups, all in one batch."""
+    """Means and percentiles, of windows that are read from measurements and from rollups, new and late and again, in a batch."""
     kinds = [(how, window_s) for how in ("mean", "p95", "last") for window_s in (600, 86400 * 2)]
     kpis = [make_kpi(aggregation=how, window_s=window_s) for how, window_s in kinds]
-    for batch in range(3):
-        at = NOW - timedelta(hours=4 - batch)
-        record(
-            [
-                point(kpi=kpi, subject=subject, value=(7 * batch + 3 * minute) % 11, at=at - timedelta(minutes=minute))
-                for kpi in kpis
-                for subject in "ab"
-                for minute in range(30)
-            ],
-            now=NOW,
-        )
+    for number, ago in enumerate((240, 180, 175, 190)):
+        times = [NOW - timedelta(minutes=ago + minute) for minute in range(30)]
+        figures = [(at, at.minute * 7 % 11, f"run:{number % 2}") for at in times]
+        batch = [(kpi, subject, *figure) for kpi in kpis for subject in "ab" for figure in figures]
+        record([point(kpi=kpi, subject=of, at=at, value=value, origin=by) for kpi, of, at, value, by in batch], now=NOW)
         kept = list(CurrentValue.objects.order_by("pk").values())
         current.renew(Series.objects.select_related("kpi"))
         assert list(CurrentValue.objects.order_by("pk").values()) == kept

@@ -8,9 +8,10 @@ from django.db import connection
 from django.utils import timezone
 
 from kpis import rollups
+from kpis.identity import Conflict
 from kpis.models import KPI, CurrentValue, Measurement, Rollup, Series
 from kpis.points import Point
-from kpis.recording import Conflict, Receipt, record
+from kpis.recording import Receipt, record
 from kpis.retention import prune
 from kpis.stats.histogram import Histogram
 from kpis.stats.packed import unpack

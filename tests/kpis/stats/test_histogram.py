@@ -43,7 +43,7 @@ def test_error_is_at_most_a_fifth_of_a_percent() -> None:
     assert RELATIVE_ERROR <= 0.002
 
 
-@pytest.mark.parametrize("values", [[-1.0], [float("nan")], [float("inf")]])
+@pytest.mark.parametrize("values", [[-1.0], [float("nan")], [1.0, float("nan")], [float("nan"), 1.0], [1.0, float("inf")]])
 def test_what_is_no_measurable_amount_is_refused(values: list[float]) -> None:
     with pytest.raises(ValueError, match="not negative"):
         Histogram.from_values(values)

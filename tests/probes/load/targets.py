@@ -95,7 +95,7 @@ class Target(asyncio.Protocol):
     def slow_body(self) -> None:
         self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")
         for step in range(10):
-            self.loop.call_later(0.01 * (step + 1), self.transport.write, b"x")
+            self.later(10 * (step + 1), b"x")
 
     def endless(self) -> None:
         self.transport.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
