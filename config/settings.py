@@ -1,6 +1,7 @@
 """The one settings file: everything comes from the environment, and the defaults run on SQLite alone."""
 
 import os
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -157,6 +158,7 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": dj_database_url.parse(env_text("DATABASE_URL") or f"sqlite:///{VAR_DIR / 'milepost.sqlite3'}")}
+DATABASES["default"]["CONN_MAX_AGE"] = 60
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"].setdefault("OPTIONS", {}).update(
         {
@@ -166,7 +168,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         }
     )
 elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
-    DATABASES["default"].update({"ENGINE": "config.postgresql", "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True})
+    DATABASES["default"].update({"ENGINE": "config.postgresql", "CONN_HEALTH_CHECKS": True})
     # Statements are prepared after some uses; a pooler that gives every transaction another connection cannot keep them.
     if env_bool("PREPARED_STATEMENTS", True):
         DATABASES["default"].setdefault("OPTIONS", {}).update({"server_side_binding": True, "prepare_threshold": 5})
@@ -226,6 +228,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_REDIRECT_STDOUTS = False
+CELERY_DB_REUSE_MAX = sys.maxsize  # else every task closes its connection before and after; see config/celery.py
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 
