@@ -27,7 +27,8 @@ def split(error: Exception) -> tuple[str, str]:
 def in_words(detail: str) -> str:
     """A message without its path; one that is ours already stays. A pattern says what it wants in a comment, `(?#…)`."""
     if found := re.fullmatch(r"Expected `([^`]+)`, got `([^`]+)`", detail):
-        return f"Write {_types(found[1])}, not {_types(found[2])}."
+        fraction = found[2] == "float" and "int" in found[1].split(" | ")
+        return f"Write {_types(found[1])}, not {'one with a point' if fraction else _types(found[2])}."
     if found := re.fullmatch(r"Expected `(str|array)` of length (>=|<=|>|<)? ?(\d+)", detail):
         one, many = ("letter", "letters") if found[1] == "str" else ("entry", "entries")
         return f"Write {SIZES.get(found[2], 'exactly')} {found[3]} {one if found[3] == '1' else many}."

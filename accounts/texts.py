@@ -66,9 +66,10 @@ def faults(document: Any, root: str = "$") -> Iterator[tuple[str, str]]:
 def _path(root: str, trail: Iterable[str | int]) -> str:
     """The trail, without what stands for the whole document, as letters that every answer can hold."""
     names = list(trail)[1:]
-    steps = (f"[{name}]" if isinstance(name, int) else f".{_cut(name, LONGEST_NAME)}" for name in names)
-    return _cut(root + "".join(steps), LONGEST_PATH).encode("utf-8", "replace").decode()
+    steps = (f"[{name}]" if isinstance(name, int) else f".{cut(name, LONGEST_NAME)}" for name in names)
+    return cut(root + "".join(steps), LONGEST_PATH).encode("utf-8", "replace").decode()
 
 
-def _cut(text: str, longest: int) -> str:
+def cut(text: str, longest: int) -> str:
+    """What was sent, at most so much of it: an answer stays short whatever came."""
     return text if len(text) <= longest else text[:longest] + "…"

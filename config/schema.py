@@ -3,8 +3,41 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
+
+PROBLEM = {
+    "description": "What went wrong (RFC 9457): a problem document, with the place of everything that is wrong.",
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+PROBLEM_SHAPE = {
+    "type": "object",
+    "required": ["type", "title", "status"],
+    "properties": {
+        "type": {"type": "string", "description": "urn:milepost:problem:…; each kind keeps its name."},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["path", "detail"],
+                "properties": {"path": {"type": "string"}, "detail": {"type": "string"}},
+            },
+        },
+    },
+}
+
+
+def tell_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Say of every operation how it refuses."""
+    result["components"]["schemas"]["Problem"] = PROBLEM_SHAPE
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            operation["responses"]["default"] = PROBLEM
+    return result
 
 
 class Schema(AutoSchema):

@@ -13,8 +13,12 @@ from rest_framework.request import Request
 from accounts.permissions import allowed_scorecards, allowed_services
 from accounts.prepared import Prepared, Slot
 from accounts.problems import invalid
+from accounts.texts import cut
 from kpis.models import KPI, Scorecard
 from kpis.models.scorecards import KpiQuerySet
+
+LONGEST_KEY = 120
+"""Of one that there is not, as it is told back."""
 
 _KEYED = Prepared(lambda: KPI.objects.active().select_related("scorecard").filter(key__any_of=Slot("keys")))
 
@@ -89,7 +93,7 @@ class Lookup:
         if not found and (gone := self._named(self.archived, name)):
             return {"detail": f"{gone[0].scorecard.slug}/{gone[0].key} is archived, or its scorecard is: restore it first."}
         if not found:
-            return {"detail": f"There is no KPI {name!r}."}
+            return {"detail": f"There is no KPI {cut(name, LONGEST_KEY)!r}."}
         candidates = sorted(f"{kpi.scorecard.slug}/{kpi.key}" for kpi in found)
         return {"detail": f"{name!r} is ambiguous; write one of {', '.join(candidates)}.", "candidates": candidates}
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
+from rest_framework import serializers
 from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -33,11 +34,12 @@ MOST_BYTES = 20_000_000
 LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
 NO_TIME = (".at", "Write an ISO 8601 time with its offset, such as 2026-03-01T12:00:00Z.")
 Errors = list[dict[str, Any]]
+STORED = inline_serializer("Stored", {"stored": serializers.IntegerField(), "ignored": serializers.IntegerField()})
 
 
 @extend_schema(
-    request={"application/json": OpenApiTypes.OBJECT, "application/x-ndjson": OpenApiTypes.STR},
-    responses={201: OpenApiTypes.OBJECT, 200: OpenApiTypes.OBJECT},
+    request={"application/json": payload.DESCRIBED, "application/x-ndjson": OpenApiTypes.STR},
+    responses={201: STORED, 200: STORED},
     parameters=[OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)],
 )
 @scopes(per_service=True, POST=Scope.RESULTS_WRITE)

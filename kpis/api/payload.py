@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ MOST_ERRORS = 100
 """That one answer tells."""
 
 MOST_BUCKETS = 20_000
+MOST_DIGITS = 1000
 MOST_VALUE = 1e100
 """Of a histogram's values: in no unit do they pass what a float holds."""
 
@@ -49,6 +51,19 @@ class MeasurementIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class _Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     measurements: list[MeasurementIn]
+
+
+def _described() -> dict[str, Any]:
+    """The body as OpenAPI describes it."""
+    _, shapes = msgspec.json.schema_components([MeasurementIn], ref_template="{name}")
+    row = shapes["MeasurementIn"]
+    row["properties"]["histogram"] = {"anyOf": [shapes["HistogramIn"], {"type": "null"}]}
+    rows = {"type": "array", "items": row, "maxItems": MOST_POINTS}
+    enveloped = {"type": "object", "properties": {"measurements": rows}, "required": ["measurements"]}
+    return {"oneOf": [rows, enveloped]}
+
+
+DESCRIBED = _described()
 
 
 class Malformed(ValueError):
@@ -147,11 +162,16 @@ def _bounded(rows: int, prefix: str) -> None:
 
 
 def _loosely(body: bytes, error: Exception) -> Any:
-    """Python's reader takes NaN, Infinity and broken text, so that they can be refused with their place."""
+    """Python's reader takes NaN, Infinity and broken text, so that they can be refused with their place; and no whole number of
+    thousands of digits, which becomes one that is refused as well."""
     try:
-        return json.loads(body)
+        return json.loads(body, parse_int=_whole)
     except (ValueError, RecursionError):
-        raise Malformed(str(error)) from error
+        raise Malformed("Send UTF-8." if isinstance(error, UnicodeDecodeError) else str(error)) from error
+
+
+def _whole(digits: str) -> int | float:
+    return int(digits) if len(digits) < MOST_DIGITS else math.inf
 
 
 def _one_by_one(listed: Sequence[Any], prefix: str) -> Batch:

@@ -26,6 +26,7 @@ class Row(msgspec.Struct, forbid_unknown_fields=True):
         ({}, Row, ("The field name is missing.", "$")),
         ({"name": "a", "colour": 1}, Row, ("There is no field colour.", "$")),
         ([], Row, ("Write an object of fields, not a list.", "$")),
+        (1.5, int | None, ("Write a whole number or nothing, not one with a point.", "$")),
         ([], str | None, ("Write text or nothing, not a list.", "$")),
         (0, Annotated[int, msgspec.Meta(ge=1)], ("Write a whole number, at least 1.", "$")),
         (3.0, Annotated[float, msgspec.Meta(lt=2)], ("Write a number, less than 2.", "$")),
