@@ -7,6 +7,7 @@ from typing import Any
 
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from drf_spectacular.authentication import SessionScheme
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -104,6 +105,12 @@ class BearerScheme(OpenApiAuthenticationExtension):
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         return {"type": "http", "scheme": "bearer"}
+
+
+class PersonScheme(SessionScheme):
+    """The same for somebody who is logged in."""
+
+    target_class = "accounts.authentication.SessionAuthentication"
 
 
 @extend_schema(methods=["GET"], responses=TokenSerializer(many=True), summary="My tokens, without their secrets")

@@ -1,8 +1,9 @@
-"""`Authorization: Bearer <token>` for the API."""
+"""Who calls the API: `Authorization: Bearer <token>`, or somebody who is logged in."""
 
 from __future__ import annotations
 
 from django.utils import timezone
+from rest_framework import authentication
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
@@ -26,3 +27,13 @@ class TokenAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="milepost"'
+
+
+class SessionAuthentication(authentication.SessionAuthentication):
+    """Somebody who is logged in. Their token against forgery is a header, or a field of a form.
+
+    The framework looks for that field in what it parses of any body, which then is read when the view comes to read it.
+    """
+
+    def enforce_csrf(self, request: Request) -> None:
+        super().enforce_csrf(request._request)  # type: ignore[arg-type]

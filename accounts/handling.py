@@ -12,7 +12,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from accounts.problems import MEDIA_TYPE, Problem, document, paths
+from accounts.problems import MEDIA_TYPE, Problem, document, invalid, paths
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -29,7 +29,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, Problem):
         body = error.document
     elif isinstance(error, exceptions.ValidationError):
-        body = document(error.status_code, "validation", "Not valid", "See errors for each place.", paths(error.detail))
+        error = invalid(paths(error.detail))
+        body = error.document
     else:
         title = HTTPStatus(error.status_code).phrase
         body = document(error.status_code, title.lower().replace(" ", "-"), title, str(error.detail))

@@ -27,7 +27,7 @@ LOCAL, LATER = "2027-07-01T02:00:00", "2027-07-01T03:00Z"
 def test_a_time_without_its_offset_is_refused(as_admin: Any, place: str, body: dict[str, Any], field: str) -> None:
     answer = as_admin.post(f"/api/v1/{place}", body, content_type="application/json")
     assert (answer.status_code, answer.json()["errors"]) == (
-        400, [{"path": f"$.{field}", "detail": "Write a time with its offset, such as 2026-03-01T12:00:00Z."}],
+        422, [{"path": f"$.{field}", "detail": "Write a time with its offset, such as 2026-03-01T12:00:00Z."}],
     )  # fmt: skip
 
 

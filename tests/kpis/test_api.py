@@ -54,6 +54,18 @@ def test_array_envelope_and_lines_are_the_same(client_of) -> None:  # type: igno
     assert Measurement.objects.filter(series__kpi=kpi).count() == 3
 
 
+def test_somebody_who_is_logged_in_is_told_the_same_places_and_needs_the_token_against_forgery() -> None:
+    make_kpi("latency")
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(person("engineer"))
+    assert post(browser, [row()]).status_code == 403
+    browser.get("/")
+    forgery = {"X-CSRFToken": browser.cookies["csrftoken"].value}
+    refused = post(browser, [row(), row(value=float("nan"))], **forgery)
+    assert (refused.status_code, refused.json()["errors"][0]["path"]) == (422, "$[1].value")
+    assert post(browser, [row()], **forgery).json() == {"stored": 1, "ignored": 0}
+
+
 @pytest.mark.parametrize(
     ("fields", "path"),
     [

@@ -57,7 +57,7 @@ def test_a_scorecard_and_a_kpi_are_made(as_manager: Client, people: People) -> N
 def test_the_path_of_what_is_wrong(as_manager: Client, fields: dict[str, Any], path: str) -> None:
     make_kpi("there", scorecard=make_scorecard("plan"))
     answer = as_manager.post(f"{API}/kpis/", NEW | fields, **JSON)
-    assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
+    assert (answer.status_code, answer["Content-Type"]) == (422, "application/problem+json")
     assert path in paths(answer)
     assert KPI.objects.count() == 1
 
@@ -83,7 +83,7 @@ def test_a_stale_edit_is_refused_with_what_stands(as_manager: Client, speed: KPI
 def test_measured_units_stay(as_manager: Client, speed: KPI) -> None:
     record_values(speed, [1.0], until=timezone.now())
     answer = as_manager.patch(SPEED, {"unit": "s", "direction": "higher", "name": "New"}, **JSON)
-    assert (answer.status_code, sorted(paths(answer))) == (400, ["$.direction", "$.unit"])
+    assert (answer.status_code, sorted(paths(answer))) == (422, ["$.direction", "$.unit"])
     assert as_manager.delete(SPEED).status_code == 409
     assert KPI.objects.get().name == "speed"
 
@@ -107,7 +107,7 @@ def test_an_archived_scorecard_takes_its_kpis_along(as_manager: Client, speed: K
     assert as_manager.post(f"{API}/scorecards/plan/archive/", {}, **JSON).status_code == 200
     assert as_manager.get(f"{API}/scorecards/").json()["results"] == []
     assert as_manager.get(f"{API}/kpis/").json()["results"] == []
-    assert as_manager.post(f"{API}/kpis/", NEW, **JSON).status_code == 400
+    assert as_manager.post(f"{API}/kpis/", NEW, **JSON).status_code == 422
     restored = as_manager.post(f"{API}/scorecards/plan/restore/", {}, **JSON).json()
     assert (restored["archived_at"], restored["version"]) == (None, 3)
 
@@ -144,7 +144,7 @@ def test_a_token_needs_its_scope_and_stays_with_its_scorecards(
     assert api(make_token(people.manager, ["read"])).patch(SPEED, {"name": "New"}, format="json").status_code == 403
     client = api(make_token(people.manager, ["read", "plan:write"], scorecards=["other"]))
     assert client.patch(SPEED, {"name": "New"}, format="json").status_code == 404
-    assert client.post(f"{API}/kpis/", NEW, format="json").status_code == 400
+    assert client.post(f"{API}/kpis/", NEW, format="json").status_code == 422
     assert client.post(f"{API}/scorecards/", {"name": "More"}, format="json").status_code == 403
     assert client.post(f"{API}/kpis/", NEW | {"scorecard": "other"}, format="json").status_code == 201
     assert AuditEntry.objects.get(action="kpi.create").token == "test"

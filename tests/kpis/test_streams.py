@@ -72,7 +72,7 @@ def test_a_reason_is_needed_and_an_archived_kpi_stays(kpi: KPI, people: People, 
     stray = Series.objects.get(subject="typo")
     with pytest.raises(Refused, match="Say why"):
         streams.set_aside(series=stray, actor=people.manager, why=" ", now=timezone.now())
-    assert as_manager.post(f"{API}series/{stray.pk}/set-aside/").status_code == 400
+    assert as_manager.post(f"{API}series/{stray.pk}/set-aside/").status_code == 422
     defining.archive(row=kpi, actor=people.manager, now=timezone.now())
     with pytest.raises(Refused, match="archived"):
         streams.set_aside(series=stray, actor=people.manager, why="w", now=timezone.now())
