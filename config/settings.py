@@ -302,7 +302,8 @@ LOGGING = {
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
-    "loggers": {"django.request": {"level": "ERROR"}},
+    "filters": {"database_away": {"()": "config.logs.DatabaseAway"}},
+    "loggers": {"django.request": {"level": "ERROR"}, "celery.app.trace": {"filters": ["database_away"]}},
 }
 
 # Addresses inside a private network that probes may reach, as host-or-CIDR[:port]; see docs for the policy.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter
@@ -36,6 +37,10 @@ NO_PERCENTILE = "one figure over many samples may be their mean, and is no {} un
 INSTEAD = "set it to true where the figure is that percentile, or send the histogram of the samples"
 
 LONGEST = {"subject": 80, "environment": 40, "origin": 80, "note": 300}
+
+NAMES = ("subject", "environment")
+UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Controls, and what turns the direction of writing round: a name with one looks like another name, or spoils its line."""
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,7 +163,8 @@ def _sound_texts(texts: tuple[str, str, str, str]) -> bool:
         and len(environment) <= LONGEST["environment"]
         and len(origin) <= LONGEST["origin"]
         and len(note) <= LONGEST["note"]
-        and "\0" not in subject + environment + origin + note
+        and not UNSEEN.search(subject + environment)
+        and "\0" not in origin + note
     )
 
 
@@ -200,4 +206,6 @@ def _faults_of(point: Point, latest: datetime, least: float, greatest: float) ->
         text = getattr(point, name)
         if len(text) > longest or "\0" in text:
             found.append((name, f"at most {longest} characters, none of them NUL"))
+        elif name in NAMES and text.strip() and UNSEEN.search(text):
+            found.append((name, "holds a control character, or one that turns the direction of writing round"))
     return found

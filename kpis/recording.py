@@ -20,14 +20,12 @@ from kpis.commitments import ask_in_force
 from kpis.current import Known, Moved
 from kpis.identity import Conflict, fresh
 from kpis.models import KPI, Measurement, Rollup, Series
+from kpis.parts import parts
 from kpis.points import Point, Rejected, faults, measured, read_with
 from kpis.remembering import keep, remember
 from kpis.rollups import Row
 from kpis.standing import figures_of
 from kpis.storing import Write
-
-PART = 1000
-"""Points in one transaction on SQLite, where a writer keeps all others waiting: it lasts about 25 ms, and shall never 50."""
 
 POLITE_FROM = 100
 """Who stores more points than these at once on SQLite lets others write for as long as it wrote itself."""
@@ -75,29 +73,31 @@ def record(points: Sequence[Point], *, now: datetime, then: Then | None = None) 
     points = measured(points)
     if errors := faults(points, now):
         raise Rejected(errors)
-    if connection.vendor == "sqlite" and len(points) > POLITE_FROM and not connection.in_atomic_block:
-        return _in_parts(points, now, then)
+    if connection.vendor == "sqlite" and not connection.in_atomic_block:
+        pieces = parts(points)
+        if len(pieces) > 1 or len(points) > POLITE_FROM:
+            return _in_parts(pieces, now, then)
     return _write(points, now, then)[0]
 
 
-def _in_parts(points: Sequence[Point], now: datetime, then: Then | None) -> Receipt:
-    """Store points in short transactions, with a pause after each in which others can write.
+def _in_parts(pieces: Sequence[Sequence[Point]], now: datetime, then: Then | None) -> Receipt:
+    """Store parts of a batch in short transactions, with a pause after each in which others can write.
 
     What contradicts stored values is found before the first. Should a later part be refused after all, for what others did
     meanwhile, what was stored is taken out again; where the process dies, the same batch sent again completes it.
     """
-    _contradictions(points, now)
-    total = Receipt(0, 0)
+    _contradictions([point for piece in pieces for point in piece], now)
+    total, start = Receipt(0, 0), 0
     rows: list[Row] = []
-    for start in range(0, len(points), PART):
-        began, earlier, last = time.monotonic(), total, start + PART >= len(points)
-        finish = (lambda receipt, before=earlier: then(before + receipt)) if then and last else None
+    for piece in pieces:
+        began, earlier = time.monotonic(), total
+        finish = (lambda receipt, before=earlier: then(before + receipt)) if then and piece is pieces[-1] else None
         try:
-            receipt, new = _write(points[start : start + PART], now, finish)
+            receipt, new = _write(piece, now, finish)
         except (Conflict, Rejected) as error:
             _take_back(rows, now)
             raise type(error)([(start + index, field, detail) for index, field, detail in error.errors]) from error
-        total, rows = total + receipt, rows + new
+        total, start, rows = total + receipt, start + len(piece), rows + new
         time.sleep(min(time.monotonic() - began, LONGEST_PAUSE_S))
     return total
 

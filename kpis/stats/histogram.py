@@ -166,6 +166,11 @@ class Histogram:
         return self._count
 
     @property
+    def size(self) -> int:
+        """How many buckets hold something."""
+        return len(self._indices)
+
+    @property
     def ends(self) -> tuple[float, float]:
         """Midpoints of the buckets of the lowest and the highest sample: percentiles 0 and 100. Raises IndexError when empty."""
         return midpoint(self._indices[0]), midpoint(self._indices[-1])

@@ -12,7 +12,6 @@ from django.utils import timezone
 from accounts import tokens
 from accounts.models import User
 from kpis.models import CurrentValue, Measurement
-from kpis.recording import PART
 from tests.kpis.factories import make_kpi, make_scorecard, make_target, record_values
 
 pytestmark = [pytest.mark.django_db, pytest.mark.databases]
@@ -143,7 +142,7 @@ def test_of_two_bodies_with_one_key_at_once_only_one_is_stored(client_of) -> Non
     """The second one comes when a part of the first one is stored."""
     make_kpi("latency")
     client, now, late = client_of(), timezone.now(), list[int]()
-    many = [row(at=(now - timedelta(seconds=i)).isoformat()) for i in range(2 * PART)]
+    many = [row(at=(now - timedelta(seconds=i)).isoformat()) for i in range(4000)]
 
     def meanwhile(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         if not late and connection.in_atomic_block and 'FROM "kpis_series"' in sql:

@@ -34,6 +34,8 @@ def point(**fields: Any) -> Point:
         ({"count": 0}, "count"),
         ({"count": -1}, "count"),
         ({"subject": ""}, "subject"),
+        ({"subject": "orders\u202esredro"}, "subject"),
+        ({"environment": "live\n"}, "environment"),
     ],
 )
 def test_bad_point_is_refused_with_its_place_and_nothing_is_stored(fields: dict[str, Any], field: str) -> None:

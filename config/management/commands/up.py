@@ -108,7 +108,7 @@ def engine_programs() -> list[Program]:
     """The embedded engine, or with Redis its parts as processes of their own (see the Procfile)."""
     if not settings.REDIS_URL:
         return [Program("engine", [sys.executable, "manage.py", "engine"])]
-    celery = [sys.executable, "-m", "celery", "-A", "config"]
+    celery = [sys.executable, "-m", "celery", "-q", "-A", "config"]
     quiet = ["--loglevel", "WARNING"]
     return [
         Program("worker", [*celery, "worker", "-Q", "probes", "-n", "probes@%h", "-c", "2", *quiet]),
