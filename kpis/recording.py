@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
 
 from accounts.prepared import Prepared, Slot, together, unwaiting
 from kpis import current, locking, rollups, storing
@@ -19,10 +18,11 @@ from kpis.actual import PERCENTILES
 from kpis.commitments import ask_in_force
 from kpis.current import Known, Moved
 from kpis.identity import Conflict, fresh
-from kpis.models import KPI, Measurement, Rollup, Series
+from kpis.models import KPI, Measurement, Series
 from kpis.parts import parts
 from kpis.points import Point, Rejected, faults, measured, read_with
-from kpis.remembering import keep, remember
+from kpis.remembering import keep
+from kpis.removing import remove
 from kpis.rollups import Row
 from kpis.standing import figures_of
 from kpis.storing import Write
@@ -117,7 +117,7 @@ def _contradictions(points: Sequence[Point], now: datetime) -> None:
 def _take_back(rows: Sequence[Row], now: datetime) -> None:
     """Take out what an earlier part of a batch has stored."""
     ours = Measurement.objects.filter(recorded_at=now, series_id__in={row.series_id for row in rows})
-    _remove(ours.filter(origin__in={row.origin for row in rows}), now)
+    remove(ours.filter(origin__in={row.origin for row in rows}), now=now)
 
 
 def _write(points: Sequence[Point], now: datetime, then: Then | None) -> tuple[Receipt, list[Row]]:
@@ -222,25 +222,6 @@ def _keep_meaning(points: Sequence[Point], kpis: Mapping[int, KPI]) -> None:
 def withdraw(*, origin: str, now: datetime) -> int:
     """Take the measurements of one origin out again (an invalidated CI result); returns how many there were.
 
-    What is left is rolled up anew, so that no aggregate remembers them.
+    No aggregate remembers them.
     """
-    return _remove(Measurement.objects.filter(origin=origin), now)
-
-
-def _remove(measurements: QuerySet[Measurement], now: datetime) -> int:
-    with transaction.atomic():
-        kpis = set(measurements.order_by().values_list("series__kpi_id", flat=True))
-        locking.states(kpis, now=now)
-        rows = list(measurements.filter(series__kpi_id__in=kpis))  # as they stand now that nobody else can take them out
-        times: dict[int, list[datetime]] = {}
-        for row in rows:
-            times.setdefault(row.series_id, []).append(row.at)
-        touched = list(Series.objects.filter(pk__in=times).select_related("kpi").order_by("pk"))
-        Measurement.objects.filter(pk__in=[row.pk for row in rows]).delete()
-        for series in touched:
-            starts = {rollups.bucket(at, resolution) for at in times[series.pk] for resolution in rollups.SPANS}
-            Rollup.objects.filter(series=series, at__in=starts).delete()
-            rollups.rebuild(series, since=min(times[series.pk]))
-        current.renew(touched)
-        remember([series.kpi for series in touched], now=now)
-    return len(rows)
+    return remove(Measurement.objects.filter(origin=origin), now=now)

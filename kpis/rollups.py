@@ -16,7 +16,8 @@ from kpis.models import Measurement, Rollup, Series
 from kpis.stats.histogram import Histogram
 from kpis.storing import Write
 
-SPANS = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
+DAY = timedelta(days=1)
+SPANS = {"hour": timedelta(hours=1), "day": DAY}
 MOMENT = timedelta(microseconds=1)
 """The smallest step between two times."""
 
@@ -232,13 +233,14 @@ def _added() -> dict[str, str]:
     }
 
 
-def _sampled(series: Series) -> dict[int, float]:
+def sampled(series: Series) -> dict[int, float]:
+    """Which percentile is that of a series, as `parts` and `summed` take it."""
     percent = PERCENTILES.get(series.kpi.aggregation)
     return {} if percent is None else {series.pk: percent}
 
 
-def rebuild(series: Series, *, since: datetime | None = None) -> int:
-    """Make the rollups of one series anew from its raw measurements; from the day of `since` on, where given.
+def rebuild(series: Series, *, since: datetime | None = None, until: datetime | None = None) -> int:
+    """Make the rollups of one series anew from its raw measurements; from the day of `since` on and before `until`, where given.
 
     Buckets whose raw measurements were pruned away are kept. Returns how many rollups were written. The caller holds the lock
     of its KPI.
@@ -246,8 +248,8 @@ def rebuild(series: Series, *, since: datetime | None = None) -> int:
     start = bucket(since, "day") if since else None
     with transaction.atomic():
         written = 0
-        for day in _by_day(series, start):
-            sums = summed(day, _sampled(series))
+        for day in _by_day(series, start, until):
+            sums = summed(day, sampled(series))
             anew = {name: f"excluded.{name}" for name in FIELDS}
             storing.write(storing.upserting(Rollup, UNIQUE + FIELDS, sums, unique=UNIQUE, changes=anew))
             written += len(sums)
@@ -261,7 +263,7 @@ def differences(series: Series, *, since: datetime | None = None) -> list[str]:
     rows = Rollup.objects.filter(series=series)
     stored = {(rollup.resolution, rollup.at): rollup for rollup in (rows.filter(at__gte=start) if start else rows)}
     for day in _by_day(series, start):
-        for fresh in summed(day, _sampled(series)):
+        for fresh in summed(day, sampled(series)):
             rollup, name = stored.pop((fresh.resolution, fresh.at), None), f"{fresh.resolution} {fresh.at:%Y-%m-%d %H:%M}"
             if rollup is None:
                 found.append(f"{name}: missing")
@@ -282,11 +284,13 @@ def _same(name: str, mine: Any, theirs: Any) -> bool:
     return bool(mine == theirs)
 
 
-def _by_day(series: Series, start: datetime | None) -> Iterator[list[Row]]:
+def _by_day(series: Series, start: datetime | None, end: datetime | None = None) -> Iterator[list[Row]]:
     """Raw measurements, one UTC day at a time, so that memory stays bounded."""
     rows = series.measurements.order_by("at")
     if start is not None:
         rows = rows.filter(at__gte=start)
+    if end is not None:
+        rows = rows.filter(at__lt=end)
     day: list[Row] = []
     for row in map(Row._make, rows.values_list(*ROW_NAMES).iterator(chunk_size=2000)):
         if day and bucket(day[0].at, "day") != bucket(row.at, "day"):
