@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from accounts.texts import LONGEST_NAME, cut
+
 # family → unit → how many base units one of it is
 FAMILIES: dict[str, dict[str, float]] = {
     "time": {"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3, "min": 6e4, "h": 3.6e6},
@@ -26,7 +28,7 @@ def family(unit: str) -> str:
     try:
         return _FAMILY_OF[unit]
     except KeyError:
-        raise UnitMismatch(f"{unit!r} is not a unit: use one of {', '.join(UNITS)}") from None
+        raise UnitMismatch(f"{cut(unit, LONGEST_NAME)!r} is not a unit: use one of {', '.join(UNITS)}") from None
 
 
 def factor(from_unit: str, to_unit: str) -> float:

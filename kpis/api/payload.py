@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,15 +14,18 @@ import msgspec
 
 from accounts import expected, texts
 from accounts.days import asked
-from kpis.points import MOST_POINTS
+from kpis import points
+from kpis.points import LONGEST, MOST_COUNT, MOST_POINTS
 
 MOST_ERRORS = 100
 """That one answer tells."""
 
 MOST_BUCKETS = 20_000
-MOST_DIGITS = 1000
+MOST_DIGITS = 300
 MOST_VALUE = 1e100
 """Of a histogram's values: in no unit do they pass what a float holds."""
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _PLACE = re.compile(r"(?P<detail>.*?)(?: - at `(?P<path>\$[^`]*)`)?$", re.DOTALL)
 
@@ -53,14 +56,29 @@ class _Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     measurements: list[MeasurementIn]
 
 
+BOUNDS: dict[str, dict[str, Any]] = {
+    "subject": {"minLength": 1, "maxLength": LONGEST["subject"]},
+    "environment": {"maxLength": LONGEST["environment"]},
+    "at": {"format": "date-time", "description": "With its offset; from the year 2000 to a minute from now."},
+    "value": {"minimum": -points.MOST_VALUE, "maximum": points.MOST_VALUE},
+}
+"""What `kpis.points` holds fields to."""
+
+
 def _described() -> dict[str, Any]:
     """The body as OpenAPI describes it."""
     _, shapes = msgspec.json.schema_components([MeasurementIn], ref_template="{name}")
-    row = shapes["MeasurementIn"]
-    row["properties"]["histogram"] = {"anyOf": [shapes["HistogramIn"], {"type": "null"}]}
+    row, histogram = shapes["MeasurementIn"], shapes["HistogramIn"]
+    for name, bounds in BOUNDS.items():
+        row["properties"][name] |= bounds
+    count = {"type": "integer", "minimum": 1, "maximum": MOST_COUNT}
+    row["properties"]["count"] = {"anyOf": [count, {"type": "null"}]}
+    row["properties"]["histogram"] = {"anyOf": [histogram, {"type": "null"}]}
+    histogram["properties"]["values"]["items"]["minimum"] = 0
+    histogram["properties"]["counts"]["items"] |= {"minimum": 1, "maximum": 2**53 - 1}
     rows = {"type": "array", "items": row, "maxItems": MOST_POINTS}
     enveloped = {"type": "object", "properties": {"measurements": rows}, "required": ["measurements"]}
-    return {"oneOf": [rows, enveloped]}
+    return {"oneOf": [rows, enveloped | {"additionalProperties": False}]}
 
 
 DESCRIBED = _described()
@@ -111,12 +129,10 @@ _ROW = msgspec.json.Decoder(MeasurementIn)
 
 def read(body: bytes, *, lines: bool) -> Batch:
     """Decode a request's body. Raises Malformed, or Faulty where what is wrong is not one of the rows."""
-    body = body.strip()
-    if not body:
+    body = body.removeprefix(codecs.BOM_UTF8)
+    if not body.strip():
         raise Malformed("The body is empty.")
-    if lines:
-        return _lines(body)
-    return _document(body)
+    return _lines(body) if lines else _document(body.strip())
 
 
 def _document(body: bytes) -> Batch:
@@ -124,8 +140,8 @@ def _document(body: bytes) -> Batch:
     prefix = "$.measurements" if enveloped else "$"
     try:
         rows = _ENVELOPE.decode(body).measurements if enveloped else _ROWS.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        loose = _loosely(body, error)
+    except UNREADABLE:
+        loose = _loosely(body)
     else:
         _bounded(len(rows), prefix)
         return Batch(rows, prefix, range(len(rows)))
@@ -142,18 +158,18 @@ def _lines(body: bytes) -> Batch:
     _bounded(len(texts), "$")
     try:
         return Batch([_ROW.decode(line) for _, line in texts], "$", range(len(texts)))
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return _one_by_one([_line(number, line) for number, line in texts], "$")
 
 
 def _line(number: int, line: bytes) -> Any:
     try:
         return msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE:
         try:
-            return _loosely(line, error)
+            return _loosely(line)
         except Malformed as malformed:
-            raise Malformed(f"Line {number}: {malformed}") from error
+            raise Malformed(f"Line {number}: {malformed}") from malformed
 
 
 def _bounded(rows: int, prefix: str) -> None:
@@ -161,17 +177,21 @@ def _bounded(rows: int, prefix: str) -> None:
         raise Faulty([(f"{prefix}[{MOST_POINTS}]", f"At most {MOST_POINTS:,} measurements at once.")])
 
 
-def _loosely(body: bytes, error: Exception) -> Any:
-    """Python's reader takes NaN, Infinity and broken text, so that they can be refused with their place; and no whole number of
-    thousands of digits, which becomes one that is refused as well."""
+def _loosely(body: bytes) -> Any:
+    """Python's reader takes NaN, Infinity and halves of characters, so that they can be refused with their place."""
     try:
-        return json.loads(body, parse_int=_whole)
-    except (ValueError, RecursionError):
-        raise Malformed("Send UTF-8." if isinstance(error, UnicodeDecodeError) else str(error)) from error
+        return json.loads(body.decode(), parse_int=_whole)
+    except UnicodeDecodeError as error:
+        raise Malformed("Send UTF-8.") from error
+    except RecursionError as error:
+        raise Malformed(texts.TOO_DEEP) from error
+    except ValueError as error:
+        raise Malformed(f"This is no JSON: {error}") from error
 
 
-def _whole(digits: str) -> int | float:
-    return int(digits) if len(digits) < MOST_DIGITS else math.inf
+def _whole(digits: str) -> int:
+    """As much of a whole number as passes whatever is taken: Python refuses to read thousands of digits."""
+    return int(digits[:MOST_DIGITS])
 
 
 def _one_by_one(listed: Sequence[Any], prefix: str) -> Batch:
@@ -216,8 +236,9 @@ def _place(error: Exception, prefix: str = "$") -> tuple[str, str]:
     found = _PLACE.match(str(error))
     path, detail = (found["path"] or "$", found["detail"]) if found else ("$", str(error))
     if missing := re.search(r"(?:missing required|unknown) field `([^`]+)`", detail):
-        path = f"{path}.{missing[1]}"
-    return prefix + path.removeprefix("$"), expected.in_words(detail)
+        name = texts.cut(missing[1], texts.LONGEST_NAME)
+        path, detail = f"{path}.{name}", detail.replace(missing[1], name)
+    return texts.cut(prefix + path.removeprefix("$"), texts.LONGEST_PATH), expected.in_words(detail)
 
 
 def asked_moments(query: Mapping[str, str], *names: str) -> tuple[dict[str, datetime], list[dict[str, str]]]:

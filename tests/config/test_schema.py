@@ -23,5 +23,5 @@ def test_every_operation_tells_how_it_refuses(schema: Any) -> None:
 def test_a_batch_is_described_to_its_fields(schema: Any) -> None:
     body = schema["paths"]["/api/v1/measurements/"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     rows, enveloped = body["oneOf"]
-    assert rows == enveloped["properties"]["measurements"]
+    assert (enveloped["required"], enveloped["additionalProperties"]) == (["measurements"], False)
     assert (rows["maxItems"], rows["items"]["required"]) == (10_000, ["kpi", "subject", "at", "value"])

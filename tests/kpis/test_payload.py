@@ -7,15 +7,18 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from jsonschema import Draft202012Validator
 from rest_framework.test import APIClient
 
+from accounts.texts import TOO_DEEP
+from kpis.api import payload
 from kpis.history import history
 from kpis.models import KPI, Measurement, Rollup, Series
 from tests.factories import People
 from tests.kpis.factories import make_kpi, make_scorecard
 
 pytestmark = [pytest.mark.django_db, pytest.mark.databases]
-Post = Callable[[str, list[Any]], Any]
+Post = Callable[..., Any]
 SHAPES = {"array": "$", "envelope": "$.measurements", "lines": "$"}
 
 
@@ -27,12 +30,12 @@ def post(people: People, api: Callable[[str], APIClient], make_token: Callable[.
     for slug in ("one", "two"):
         make_kpi("twice", scorecard=make_scorecard(slug))
 
-    def send(shape: str, rows: list[Any]) -> Any:
-        texts = [one if isinstance(one, str) else json.dumps(one) for one in rows]
+    def send(shape: str, rows: list[Any], *, encoding: str = "utf-8") -> Any:
+        texts = [one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in rows]
         listed = f"[{','.join(texts)}]"
         body = {"array": listed, "envelope": f'{{"measurements":{listed}}}', "lines": "\n\n".join(texts)}[shape]
         kind = "application/x-ndjson" if shape == "lines" else "application/json"
-        return client.generic("POST", "/api/v1/measurements/", body, content_type=kind)
+        return client.generic("POST", "/api/v1/measurements/", body.encode(encoding), content_type=kind)
 
     return send
 
@@ -204,6 +207,53 @@ def test_a_clock_may_run_a_minute_ahead(post: Post, seconds: int) -> None:
 
 def test_a_line_that_is_none_is_told_by_its_number(post: Post) -> None:
     assert "Line 3" in post("lines", [row(1), "{", row(2)]).json()["detail"]
+    assert "Line 5" in post("lines", ["", row(1), "{"]).json()["detail"]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("endless", ["[" * 100_000, '{"kpi":' * 100_000])
+def test_what_is_nested_without_end_is_not_read(post: Post, shape: str, endless: str) -> None:
+    answer = post(shape, [row(1), endless])
+    assert (answer.status_code, TOO_DEEP in answer.json()["detail"]) == (400, True)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_an_answer_stays_short_whatever_was_sent(post: Post, shape: str) -> None:
+    long = "x" * 100_000
+    answer = post(shape, [row(**{long: 1}), row(unit=long), row(kpi=long), row(at=long), row(value=long), row(subject=long)])
+    assert (answer.status_code, len(answer.json()["errors"]), len(answer.content) < 3_000) == (422, 6, True)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"colour": 1}, {"subject": ""}, {"subject": "x" * 81}, {"environment": "x" * 41}, {"value": 1e101}, {"count": 0},
+        {"count": 10**13}, {"value": "1"}, {"histogram": {"values": [1], "counts": [0]}},
+        {"histogram": {"values": [-1], "counts": [1]}},
+    ],
+)  # fmt: skip
+def test_what_the_description_refuses_the_api_refuses(post: Post, fields: dict[str, Any]) -> None:
+    described = Draft202012Validator(payload.DESCRIBED)
+    assert described.is_valid([row()])
+    assert not described.is_valid([row(**fields)])
+    assert post("array", [row(**fields)]).status_code == 422
+
+
+def test_what_cannot_be_read_is_told_whatever_is_wrong_before_it(post: Post) -> None:
+    assert "no JSON" in post("array", [row(colour="red"), "{"]).json()["detail"]
+
+
+def test_a_whole_number_without_end_is_told_to_be_too_many(post: Post) -> None:
+    assert (
+        post("array", [text(count="9" * 5000)]).json()["errors"][0]["detail"]
+        == "a count is at least 1 and at most 1,000,000,000,000"
+    )
+
+
+@pytest.mark.parametrize(("encoding", "status"), [("utf-8-sig", 201), ("utf-16", 400), ("latin-1", 400)])
+def test_the_body_is_utf_8_with_a_mark_or_without(post: Post, encoding: str, status: int) -> None:
+    for shape in SHAPES:
+        assert post(shape, [row(subject="größe")], encoding=encoding).status_code == status
 
 
 def test_the_hour_that_comes_twice_is_two_hours(post: Post) -> None:
