@@ -8,7 +8,7 @@ from typing import Any
 from drf_spectacular.openapi import AutoSchema
 
 PROBLEM = {
-    "description": "What went wrong (RFC 9457): a problem document, with the place of everything that is wrong.",
+    "description": "A problem document (RFC 9457); where something that was sent is not valid, its places, at most 100.",
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
 PROBLEM_SHAPE = {
@@ -19,12 +19,17 @@ PROBLEM_SHAPE = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
+        "scope": {"type": "string", "description": "The scope that is missing."},
         "errors": {
             "type": "array",
             "items": {
                 "type": "object",
                 "required": ["path", "detail"],
-                "properties": {"path": {"type": "string"}, "detail": {"type": "string"}},
+                "properties": {
+                    "path": {"type": "string"},
+                    "detail": {"type": "string"},
+                    "candidates": {"type": "array", "items": {"type": "string"}, "description": "Of a name that means several."},
+                },
             },
         },
     },

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from kpis.actual import PERCENTILES
-from kpis.points import EARLIEST, Point
-from kpis.rollups import Row
+from kpis.points import EARLIEST, Point, Rejected
+from kpis.retention import raw_from
+from kpis.rollups import Row, bucket, pruned
 from kpis.stats.histogram import Histogram
 from kpis.storing import Identity, Kept, stored
 
 STORED = "another one is stored already for this KPI, subject, environment, time and sender"
 TWICE = "this KPI, subject, environment and time come twice in this batch, and say different things"
+FORGOTTEN = "is of a day whose measurements are not kept one by one any more: whether it was stored before cannot be told"
 
 
 class Conflict(ValueError):
@@ -28,11 +30,15 @@ class Conflict(ValueError):
 
 
 def fresh(points: Sequence[Point], series: Sequence[int], known: Mapping[int, datetime], now: datetime) -> list[Row]:
-    """Points that are not stored yet, as rows. Raises Conflict where an identity is there with another figure."""
+    """Points that are not stored yet, as rows.
+
+    Raises Conflict where an identity is there with another figure, Rejected where it is forgotten what was there.
+    """
     identities = [
         (pk, at if (at := point.at).tzinfo is UTC else at.astimezone(UTC), point.origin)
         for pk, point in zip(series, points, strict=True)
     ]
+    _refuse_forgotten(identities, now)
     # What is newer than the newest stored measurement of its series cannot be stored yet.
     there = stored([one for one in identities if one[1] <= known.get(one[0], EARLIEST)])
     new: Iterable[tuple[Identity, Point]] = zip(identities, points, strict=True)
@@ -42,6 +48,14 @@ def fresh(points: Sequence[Point], series: Sequence[int], known: Mapping[int, da
         Row(pk, at, origin, point.value, point.count, *_samples(point), point.raw, point.note, now)
         for (pk, at, origin), point in new
     ]
+
+
+def _refuse_forgotten(identities: Sequence[Identity], now: datetime) -> None:
+    """Raise Rejected for what lies in days whose measurements were pruned away: the same ones again would count twice."""
+    edge = raw_from(now)
+    old = {index: (pk, bucket(at, "day")) for index, (pk, at, _) in enumerate(identities) if at < edge}
+    if old and (gone := pruned(set(old.values()))):
+        raise Rejected([(index, "at", FORGOTTEN) for index, day in old.items() if day in gone])
 
 
 def _unlike(

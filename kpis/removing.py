@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -24,20 +24,13 @@ def remove(measurements: QuerySet[Measurement], *, now: datetime) -> int:
         found = list(measurements.filter(series__kpi_id__in=kpis).values_list("pk", *rollups.ROW_NAMES))
         groups = rollups.by_series(Row._make(row) for _, *row in found)
         touched = list(Series.objects.filter(pk__in=groups).select_related("kpi").order_by("pk"))
-        pruned = {series.pk: _pruned(series, groups[series.pk]) for series in touched}
+        pruned = rollups.pruned({(row.series_id, rollups.bucket(row.at, "day")) for group in groups.values() for row in group})
         Measurement.objects.filter(pk__in=[pk for pk, *_ in found]).delete()
         for series in touched:
-            _take_out(series, groups[series.pk], pruned[series.pk])
+            _take_out(series, groups[series.pk], {day for pk, day in pruned if pk == series.pk})
         current.renew(touched)
         remember([series.kpi for series in touched], now=now)
     return len(found)
-
-
-def _pruned(series: Series, rows: Iterable[Row]) -> set[datetime]:
-    """Of the days of measurements, those that had others which were pruned away: their rollup counts more than are there."""
-    days = {rollups.bucket(row.at, "day") for row in rows}
-    counted = Rollup.objects.filter(series=series, resolution="day", at__in=days).values_list("at", "points")
-    return {day for day, points in counted if points > series.measurements.filter(at__gte=day, at__lt=day + rollups.DAY).count()}
 
 
 def _take_out(series: Series, rows: Sequence[Row], pruned: set[datetime]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter, mul
 from typing import Any, NamedTuple
@@ -237,6 +237,18 @@ def sampled(series: Series) -> dict[int, float]:
     """Which percentile is that of a series, as `parts` and `summed` take it."""
     percent = PERCENTILES.get(series.kpi.aggregation)
     return {} if percent is None else {series.pk: percent}
+
+
+def pruned(days: Collection[tuple[int, datetime]]) -> set[tuple[int, datetime]]:
+    """Of days of series, those whose measurements are not all there any more: their rollup counts more than there are."""
+    spans = [storing.Span(pk, day - MOMENT, day) for pk, day in days]
+    rolled = storing.within(Rollup, "m.at, m.points", [span._replace(resolution="day") for span in spans])
+    if not rolled:
+        return set()
+    wide = [span._replace(after=span.until - MOMENT, until=span.until + DAY - MOMENT) for span in spans]
+    found = storing.within(Measurement, "MIN(m.at), COUNT(*)", wide, grouped=True)
+    there = {(pk, bucket(storing.moment(first), "day")): points for pk, first, points in found}
+    return {day for pk, at, points in rolled if points > there.get(day := (pk, storing.moment(at)), 0)}
 
 
 def rebuild(series: Series, *, since: datetime | None = None, until: datetime | None = None) -> int:

@@ -97,8 +97,11 @@ def _once(request: Request, key: str, digest: str, points: list[Point], prefix: 
         waits = IngestReceipt.objects.filter(pk=taken.pk, stored=None)
 
         def keep(told: Receipt) -> None:
-            nonlocal answered
+            nonlocal answered, taken
             answered = waits.update(stored=told.stored, ignored=told.ignored)
+            if not answered and not IngestReceipt.objects.filter(pk=taken.pk).exists():  # the same body was refused meanwhile
+                said = {"stored": told.stored, "ignored": told.ignored}
+                taken, answered = IngestReceipt.objects.create(user=user, key=key, payload_sha256=digest, **said), 1
 
         try:
             _record(points, prefix, keep)

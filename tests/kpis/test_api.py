@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts import tokens
 from accounts.models import User
-from kpis.models import CurrentValue, Measurement
+from kpis.models import CurrentValue, IngestReceipt, Measurement
 from tests.kpis.factories import make_kpi, make_scorecard, make_target, record_values
 
 pytestmark = [pytest.mark.django_db, pytest.mark.databases]
@@ -153,6 +153,21 @@ def test_of_two_bodies_with_one_key_at_once_only_one_is_stored(client_of) -> Non
     with connection.execute_wrapper(meanwhile):
         assert post(client, many, **{"Idempotency-Key": "k"}).status_code == 201
     assert (late, Measurement.objects.filter(series__subject="other").count()) == ([422], 0)
+
+
+def test_a_key_that_its_twin_freed_meanwhile_is_taken_again(client_of) -> None:  # type: ignore[no-untyped-def]
+    """The same body came twice, and one was refused while the other was stored."""
+    make_kpi("latency")
+    client, rows = client_of(), [row()]
+
+    def freed(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith("UPDATE") and "ingestreceipt" in sql:
+            IngestReceipt.objects.all().delete()
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(freed):
+        assert post(client, rows, **{"Idempotency-Key": "k"}).status_code == 201
+    assert (post(client, rows, **{"Idempotency-Key": "k"}).status_code, Measurement.objects.count()) == (200, 1)
 
 
 def test_units_and_histograms_are_converted(client_of) -> None:  # type: ignore[no-untyped-def]

@@ -9,9 +9,10 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from kpis.identity import STORED, TWICE, Conflict
-from kpis.models import Measurement, Series
-from kpis.points import Point
+from kpis.models import Measurement, Rollup, Series
+from kpis.points import Point, Rejected
 from kpis.recording import record
+from kpis.retention import prune
 from tests.kpis.factories import NOW, make_kpi
 
 pytestmark = [pytest.mark.django_db, pytest.mark.databases]
@@ -56,3 +57,16 @@ def test_each_contradiction_is_told_with_what_it_contradicts() -> None:
     with pytest.raises(Conflict) as caught:
         record([point(kpi=kpi, value=2.0), point(**new), point(**new, count=3), point(**new)], now=NOW)
     assert caught.value.errors == [(0, "value", STORED), (2, "count", TWICE)]
+
+
+def test_what_was_pruned_is_not_counted_again() -> None:
+    kpi, old = make_kpi(), NOW - timedelta(days=200)
+    batch = [point(kpi=kpi, at=old + timedelta(minutes=minute)) for minute in range(3)]
+    record([*batch, point(kpi=kpi)], now=NOW)
+    prune(now=NOW)
+    with pytest.raises(Rejected) as caught:
+        record([point(kpi=kpi, origin="run:2"), *batch], now=NOW)
+    assert [(index, field) for index, field, _ in caught.value.errors] == [(1, "at"), (2, "at"), (3, "at")]
+    before = [point(kpi=kpi, at=old - timedelta(days=1)), point(kpi=kpi, at=old, subject="other")]
+    assert record(before, now=NOW).stored == 2
+    assert set(Rollup.objects.filter(resolution="day", at__lt=NOW - timedelta(days=9)).values_list("points", flat=True)) == {1, 3}
