@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -73,15 +74,16 @@ STREAM = ("pk", "kpi_id", "subject", "environment", "current__origin")
 FIGURE = """CASE
 WHEN m.percentile IS NOT NULL THEN CASE WHEN m.points = m.count AND m.count = m.sample_count
   THEN LEAST(GREATEST(m.percentile, m.low), m.high) ELSE m.percentile END
-WHEN s.aggregation = 'mean' THEN CASE WHEN m.count > 0 THEN m.total / m.count ELSE m.plain_total / m.points END
-WHEN s.aggregation = 'sum' THEN m.plain_total
-WHEN s.aggregation = 'min' THEN m.low
-WHEN s.aggregation = 'max' THEN m.high
+WHEN s.mean THEN CASE WHEN m.count > 0 THEN m.total / m.count ELSE m.plain_total / m.points END
+WHEN s.sum THEN m.plain_total
+WHEN s.least THEN m.low
+WHEN s.most THEN m.high
 ELSE m.last END"""
 """`buckets.figure` in SQL."""
 
 SERIES = """(
-    SELECT s.id, k.id * 2 + CASE WHEN c.origin LIKE 'result:%%' THEN 0 ELSE 1 END AS line, k.aggregation,
+    SELECT s.id, k.id * 2 + CASE WHEN c.origin LIKE 'result:%%' THEN 0 ELSE 1 END AS line,
+      k.aggregation = 'mean' AS mean, k.aggregation = 'sum' AS sum, k.aggregation = 'min' AS least, k.aggregation = 'max' AS most,
       CAST(CASE k.direction WHEN 'lower' THEN 1 ELSE -1 END AS double precision) AS sign
     FROM kpis_kpi k
     JOIN kpis_series s ON s.kpi_id = k.id AND s.enabled AND (k.across <> 'named' OR s.subject = k.across_subject)
@@ -110,15 +112,15 @@ SELECT place >> 24, place & 16777215, MAX(figure) FROM (
 
 def _worst(kpis: Sequence[KPI], start: datetime, resolution: str) -> dict[int, Sparkline]:
     """The worst series of each bucket; what CI sent only where nothing else measured."""
-    lines: dict[int, dict[int, float]] = {}
-    for line, hour, worst in _rows([kpi.pk for kpi in kpis], start, resolution):
-        lines.setdefault(line, {})[hour] = worst
+    lines: dict[int, dict[int, float]] = defaultdict(dict)
+    for line, hour, figure in _rows([kpi.pk for kpi in kpis], start, resolution):
+        lines[line][hour] = figure
     moment = cache(lambda hour: datetime.fromtimestamp(hour * 3600, UTC))
     found = {}
     for kpi in kpis:
-        of_ci, others = lines.get(kpi.pk * 2, {}), lines.get(kpi.pk * 2 + 1, {})
+        worst = lines[kpi.pk * 2] | lines[kpi.pk * 2 + 1]
         sign = 1 if kpi.direction == Direction.LOWER else -1
-        found[kpi.pk] = [(moment(hour), sign * worst) for hour, worst in sorted((of_ci | others).items())]
+        found[kpi.pk] = [(moment(hour), sign * worst[hour]) for hour in sorted(worst)]
     return found
 
 
