@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 from django.db import connection, models, transaction
+from django.db.models.expressions import Col
 from django.db.models.query import ModelIterable, get_related_populators
 
 Row = TypeVar("Row")
@@ -64,6 +65,7 @@ class _Statement:
     names: list[str]
     columns: slice
     related: Sequence[Any]
+    annotated: tuple[tuple[str, int], ...]
 
 
 class Prepared(Generic[Row]):
@@ -136,20 +138,35 @@ def _compiled(queryset: models.QuerySet[Any, Any]) -> _Statement:
     sql, parameters = compiler.as_sql()
     select = compiler.select
     info = compiler.klass_info if queryset._iterable_class is ModelIterable else None
-    converters = compiler.get_converters([column for column, *_ in select]).items()
+    converters = {
+        place: (needed, column)
+        for place, (functions, column) in compiler.get_converters([column for column, *_ in select]).items()
+        if (needed := [function for function in functions if not _done(function, column)])
+    }
     columns = slice(info["select_fields"][0], info["select_fields"][-1] + 1) if info else slice(0, 0)
     return _Statement(
         sql=sql,
         parameters=tuple(parameters),
-        converters=tuple((place, functions, column) for place, (functions, column) in converters),
+        converters=tuple((place, functions, column) for place, (functions, column) in converters.items()),
         model=info["model"] if info else None,
         names=[column.target.attname for column, *_ in select[columns]],
         columns=columns,
         related=get_related_populators(info, select, queryset.db) if info else (),  # type: ignore[call-arg]
+        annotated=tuple(compiler.annotation_col_map.items()) if info else (),
     )
 
 
+def _done(function: Callable[..., Any], column: Any) -> bool:
+    """Whether SQLite's driver has done that already, by the type that the column of a table was declared with."""
+    ops: Any = connection.ops
+    settled = connection.vendor == "sqlite" and isinstance(column, Col)
+    return settled and function in (ops.convert_datetimefield_value, ops.convert_booleanfield_value)
+
+
 def _made(statement: _Statement, rows: Iterable[Sequence[Any]]) -> Iterable[Any]:
+    if statement.model is None and not statement.converters:
+        yield from rows
+        return
     for row in rows:
         if statement.converters:
             row = list(row)
@@ -162,6 +179,8 @@ def _made(statement: _Statement, rows: Iterable[Sequence[Any]]) -> Iterable[Any]
             made = statement.model.from_db(connection.alias, statement.names, row[statement.columns])
             for populator in statement.related:
                 populator.populate(row, made)
+            for name, place in statement.annotated:
+                setattr(made, name, row[place])
             yield made
 
 

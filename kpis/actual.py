@@ -37,7 +37,7 @@ class Figure(msgspec.Struct, frozen=True):
     reported: bool
 
 
-class SeriesFigure(msgspec.Struct, frozen=True):
+class SeriesFigure(msgspec.Struct, frozen=True, gc=False):
     """What one series says now. `by_ci` marks a series whose newest value came from a CI result."""
 
     subject: str

@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from accounts.days import ends
 from accounts.differences import Line
 from accounts.models import User
+from accounts.prepared import Slot
 from kpis import waivers
 from kpis.commitments import difference, goal_of, with_overtaken
 from kpis.evaluation import Point, Status, evaluate
@@ -96,14 +97,9 @@ def waiting_targets() -> QuerySet[Target]:
     return Target.objects.filter(decision=Decision.PROPOSED, kpi__in=KPI.objects.active())
 
 
-def waiting_waivers(now: datetime) -> QuerySet[Waiver]:
+def waiting_waivers(now: datetime | Slot) -> QuerySet[Waiver]:
     """Requests whose last day is not over yet."""
     return Waiver.objects.filter(decision=Decision.PROPOSED, expires_at__gt=now, kpi__in=KPI.objects.active())
-
-
-def not_own(rows: QuerySet[Any], field: str, user: User) -> QuerySet[Any]:
-    """Those that the person may decide: not their own, unless self-approval is on."""
-    return rows if settings.ALLOW_SELF_APPROVAL else rows.exclude(**{field: user.pk})
 
 
 def _target_item(row: Target, stands: Standing, user: User, may_approve: bool, now: datetime) -> Item:

@@ -85,7 +85,7 @@ def read(kpi_ids: Iterable[int]) -> list[Known]:
 def ask(kpi_ids: Sequence[int]) -> Callable[[], list[Known]]:
     """The same, asked now and fetched later."""
     asked = _READ.ask(kpis=kpi_ids)
-    return lambda: [Known._make((*row[:-1], _histogram(row[-1]))) for row in asked()]
+    return lambda: [Known._make(row if row[-1] is None else (*row[:-1], _histogram(row[-1]))) for row in asked()]
 
 
 def advance(

@@ -58,16 +58,16 @@ def spark(
     bottom, rise = SPARK_HEIGHT - 3, (SPARK_HEIGHT - 6) / ((high - low) or 1.0)
     start = points[0][0]
     run = (SPARK_WIDTH - 4) / ((points[-1][0] - start).total_seconds() or 1.0)
-    drawn = [((at - start).total_seconds() * run, bottom - (value - low) * rise) for at, value in points]
-    path = "M" + " L".join([f"{x:.1f} {y:.1f}" for x, y in drawn])
-    last_x, last_y = drawn[-1]
-    return Spark(path, round(last_x, 1), round(last_y, 1), None if target is None else round(bottom - (target - low) * rise, 1))
+    drawn = [f"{(at - start).total_seconds() * run:.1f} {bottom - (value - low) * rise:.1f}" for at, value in points]
+    last_x, last_y = (points[-1][0] - start).total_seconds() * run, bottom - (values[-1] - low) * rise
+    target_y = None if target is None else round(bottom - (target - low) * rise, 1)
+    return Spark("M" + " L".join(drawn), round(last_x, 1), round(last_y, 1), target_y)
 
 
 def _ending_at(current: tuple[datetime, float], points: Sequence[tuple[datetime, float]]) -> list[tuple[datetime, float]]:
     """The current point is the last, whichever series was measured since; it stands in place of one of its own moment."""
     at, value = max(current[0], points[-1][0]), current[1]
-    return [*(point for point in points if point[0] < at), (at, value)]
+    return [*[point for point in points if point[0] < at], (at, value)]
 
 
 @dataclass(frozen=True)

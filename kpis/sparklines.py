@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -12,7 +13,7 @@ from django.db import connection
 from kpis import rollups
 from kpis.actual import PERCENTILES
 from kpis.buckets import Rolled, Stream, course, read
-from kpis.models import KPI, Across, Rollup, Series
+from kpis.models import KPI, Across, Direction, Rollup, Series
 
 Sparkline = list[tuple[datetime, float]]
 
@@ -73,65 +74,83 @@ STREAM = ("pk", "kpi_id", "subject", "environment", "current__origin")
 FIGURE = """CASE
 WHEN m.percentile IS NOT NULL THEN CASE WHEN m.points = m.count AND m.count = m.sample_count
   THEN LEAST(GREATEST(m.percentile, m.low), m.high) ELSE m.percentile END
-WHEN s.aggregation = 'mean' THEN CASE WHEN m.count > 0 THEN m.total / m.count ELSE m.plain_total / m.points END
-WHEN s.aggregation = 'sum' THEN m.plain_total
-WHEN s.aggregation = 'min' THEN m.low
-WHEN s.aggregation = 'max' THEN m.high
+WHEN s.mean THEN CASE WHEN m.count > 0 THEN m.total / m.count ELSE m.plain_total / m.points END
+WHEN s.sum THEN m.plain_total
+WHEN s.least THEN m.low
+WHEN s.most THEN m.high
 ELSE m.last END"""
 """`buckets.figure` in SQL."""
 
-WORST = """
-SELECT kpi_id, extract(epoch FROM at)::bigint, worst FROM (
-  SELECT s.kpi_id, m.at, s.ci, s.sign * MAX(s.sign * FIGURE) AS worst
-  FROM (
-    SELECT s.id, s.kpi_id, k.aggregation, CASE k.direction WHEN 'lower' THEN 1 ELSE -1 END AS sign,
-      CASE WHEN c.origin LIKE 'result:%%' THEN 1 ELSE 0 END AS ci
+SERIES = """(
+    SELECT s.id, k.id * 2 + CASE WHEN c.origin LIKE 'result:%%' THEN 0 ELSE 1 END AS line,
+      k.aggregation = 'mean' AS mean, k.aggregation = 'sum' AS sum, k.aggregation = 'min' AS least, k.aggregation = 'max' AS most,
+      CAST(CASE k.direction WHEN 'lower' THEN 1 ELSE -1 END AS double precision) AS sign
     FROM kpis_kpi k
     JOIN kpis_series s ON s.kpi_id = k.id AND s.enabled AND (k.across <> 'named' OR s.subject = k.across_subject)
     LEFT JOIN kpis_currentvalue c ON c.series_id = s.id
-    WHERE k.id = ANY(%s::bigint[]) LIMIT 1000000
-  ) s
-  JOIN kpis_rollup m ON m.series_id = s.id AND m.resolution = 'RESOLUTION' AND m.at >= %s
-  GROUP BY s.kpi_id, s.sign, m.at, s.ci
-) found ORDER BY at, ci""".replace("FIGURE", FIGURE)
-"""The worst series of each bucket, what CI sent after the others. The limit is none: it keeps what is said of a series from
-being worked out for each of its rollups."""
+    WHERE k.id IDS LIMIT 1000000000
+  ) s"""
+"""Each KPI has two lines, of what CI sent and of all else. The limit is none: it keeps what is said of a series from being
+worked out for each of its rollups."""
+
+POSTGRESQL = """
+SELECT s.line, date_part('epoch', m.at)::bigint / 3600, MAX(s.sign * FIGURE)
+FROM SERIES
+JOIN kpis_rollup m ON m.series_id = s.id AND m.resolution = 'RESOLUTION' AND m.at >= %s
+GROUP BY s.line, m.at"""
+
+SQLITE = """
+SELECT place >> 24, place & 16777215, MAX(figure) FROM (
+  SELECT (s.line << 24) + CAST((julianday(m.at) - 2440587.5) * 24 + 0.5 AS integer) AS place, s.sign * FIGURE AS figure
+  FROM SERIES
+  JOIN kpis_rollup m INDEX ON m.series_id = s.id AND m.resolution = 'RESOLUTION' AND m.at >= %s
+  LIMIT 1000000000
+) GROUP BY place"""
+"""It groups by sorting: two numbers a row instead of the columns that they are made of, compared as one, take half of the time.
+2440587.5 is the Julian day of 1970."""
 
 
 def _worst(kpis: Sequence[KPI], start: datetime, resolution: str) -> dict[int, Sparkline]:
     """The worst series of each bucket; what CI sent only where nothing else measured."""
-    found: dict[int, Sparkline] = {}
-    moment = cache(lambda seconds: datetime.fromtimestamp(seconds, UTC))
-    for kpi_id, seconds, value in _rows([kpi.pk for kpi in kpis], start, resolution):
-        line, at = found.setdefault(kpi_id, []), moment(seconds)
-        if not line or line[-1][0] != at:
-            line.append((at, value))
+    lines: dict[int, dict[int, float]] = defaultdict(dict)
+    for line, hour, figure in _rows([kpi.pk for kpi in kpis], start, resolution):
+        lines[line][hour] = figure
+    moment = cache(lambda hour: datetime.fromtimestamp(hour * 3600, UTC))
+    found = {}
+    for kpi in kpis:
+        worst = lines[kpi.pk * 2] | lines[kpi.pk * 2 + 1]
+        sign = 1 if kpi.direction == Direction.LOWER else -1
+        found[kpi.pk] = [(moment(hour), sign * worst[hour]) for hour in sorted(worst)]
     return found
 
 
-def _rows(kpi_ids: Sequence[int], start: datetime, resolution: str) -> list[tuple[int, int, float]]:
+def _rows(kpi_ids: list[int], start: datetime, resolution: str) -> list[tuple[int, int, float]]:
+    """(line, hours since 1970, the worst figure where less is better, else its negative), in no order."""
     if not kpi_ids:
         return []
-    sql, ids = WORST.replace("RESOLUTION", resolution), list(kpi_ids)
     on_sqlite = connection.vendor == "sqlite"
     with connection.cursor() as cursor:
         cursor.execute(
-            _on_sqlite(sql, days=resolution == "day") if on_sqlite else sql,
-            [json.dumps(ids) if on_sqlite else ids, connection.ops.adapt_datetimefield_value(start)],
+            _statement(connection.vendor, resolution),
+            [json.dumps(kpi_ids) if on_sqlite else kpi_ids, connection.ops.adapt_datetimefield_value(start)],
         )
         return list(cursor.fetchall())
 
 
-def _on_sqlite(sql: str, *, days: bool) -> str:
-    """In its words. Days are read out of their index, which must be there: the planner prefers the unique one, and would read
-    every row after it."""
-    words = {
-        "extract(epoch FROM at)::bigint": "CAST(strftime('%%s', at) AS integer)",
-        "= ANY(%s::bigint[])": "IN (SELECT value FROM json_each(%s))",
-        "LEAST": "MIN",
-        "GREATEST": "MAX",
-        "kpis_rollup m": "kpis_rollup m INDEXED BY rollup_days" if days else "kpis_rollup m",
-    }
-    for theirs, its in words.items():
-        sql = sql.replace(theirs, its)
+@cache
+def _statement(vendor: str, resolution: str) -> str:
+    """On SQLite days are read out of their index, which must be there: the planner prefers the unique one, and would read every
+    row after it."""
+    if vendor == "sqlite":
+        words = {
+            "IDS": "IN (SELECT value FROM json_each(%s))",
+            "LEAST": "MIN",
+            "GREATEST": "MAX",
+            "INDEX": "INDEXED BY rollup_days" if resolution == "day" else "",
+        }
+    else:
+        words = {"IDS": "= ANY((SELECT %s::bigint[])::bigint[])"}
+    sql = SQLITE if vendor == "sqlite" else POSTGRESQL
+    for name, word in {"SERIES": SERIES, "FIGURE": FIGURE, "RESOLUTION": resolution, **words}.items():
+        sql = sql.replace(name, word)
     return sql

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import msgspec
+
+from accounts.prepared import Prepared, Slot
 from kpis import current, waivers
 from kpis.actual import Combined, SeriesFigure, combine, counted
 from kpis.commitments import goal_of, in_force
@@ -24,8 +27,7 @@ WORDS = {
 }
 
 
-@dataclass(frozen=True)
-class SeriesStanding:
+class SeriesStanding(msgspec.Struct, frozen=True, gc=False):
     """One series of a KPI; judged for itself where somebody asks, since most pages ask of the KPI alone."""
 
     figure: SeriesFigure
@@ -145,6 +147,9 @@ class Standing:
         return WORDS[self.status]
 
 
+_MEMORIES = Prepared(lambda: KpiState.objects.filter(kpi_id__any_of=Slot("kpis")).values_list("kpi_id", "memory"))
+
+
 def standing(kpi: KPI, *, now: datetime) -> Standing:
     """Where one KPI stands at `now`."""
     return standings([kpi], now=now)[0]
@@ -160,7 +165,7 @@ def standings(kpis: Iterable[KPI], *, now: datetime, with_waivers: bool = True) 
     figures = series_figures(ids)
     targets = in_force(listed, now)
     waived = waivers.by_subject(ids, now) if with_waivers else {}
-    memories = {state.kpi_id: Memory.from_dict(state.memory) for state in KpiState.objects.filter(kpi_id__in=ids)}
+    memories = {kpi_id: Memory.from_dict(memory) for kpi_id, memory in (_MEMORIES(kpis=ids) if ids else ())}
     return [
         judged(kpi, figures.get(kpi.pk, []), targets.get(kpi.pk), waived.get(kpi.pk, {}), memories.get(kpi.pk), now)
         for kpi in listed
@@ -191,7 +196,7 @@ def judged(
     times = [figure.at for figure in counting]
     points = [*(point for point in path if point.at < max(times)), Point(max(times), actual)] if actual is not None else []
     verdict = evaluate(goal, points, now=now, previous=memory, freshness_s=kpi.freshness_s, oldest_at=min(times, default=None))
-    limit, counts = timedelta(seconds=kpi.freshness_s), {id(figure) for figure in counting}
+    fresh_from, counts = now - timedelta(seconds=kpi.freshness_s), {id(figure) for figure in counting}
     return Standing(
         kpi=kpi,
         judgement=verdict,
@@ -200,10 +205,12 @@ def judged(
         count=count,
         stands=stands,
         alone=alone,
-        stale_subjects=tuple(figure.subject for figure in counting if figure.at + limit < now),
+        stale_subjects=tuple(figure.subject for figure in counting if figure.at < fresh_from),
         series=tuple(
-            SeriesStanding(figure, id(figure) in counts, goal, kpi.freshness_s, now, waived.get(figure.subject))
-            for figure in figures
+            [
+                SeriesStanding(figure, id(figure) in counts, goal, kpi.freshness_s, now, waived.get(figure.subject))
+                for figure in figures
+            ]
         ),
         target=target,
         goal=goal,

@@ -7,10 +7,12 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from django.db.models import Case, IntegerField, Max, QuerySet, When
+from django.conf import settings
+from django.db.models import Case, Count, IntegerField, Max, QuerySet, Value, When
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts.prepared import Prepared, Slot
 from kpis import approvals
 from roadmap.models import Roadmap
 from roadmap.reports import waivers
@@ -49,17 +51,33 @@ def current(request: HttpRequest) -> dict[str, Any]:
 
 
 def _waiting(request: HttpRequest) -> int:
-    """How many decisions wait for the person: of KPIs and of gates, in one query per request, and none unless it is asked."""
+    """How many decisions wait for the person: of KPIs and of gates, in one query per request, and none unless it is asked.
+
+    Nobody decides about what they asked for themselves, unless self-approval is on.
+    """
     if not hasattr(request, "_waiting"):
-        user, now = request.user, timezone.now()
-        rows = (
-            approvals.not_own(approvals.waiting_targets(), "proposed_by", user),  # type: ignore[arg-type]
-            approvals.not_own(approvals.waiting_waivers(now), "requested_by", user),  # type: ignore[arg-type]
-            approvals.not_own(waivers.waiting(now), "requested_by", user),  # type: ignore[arg-type]
-        )
-        first, *others = (found.order_by().values_list("pk") for found in rows)
-        request._waiting = first.union(*others, all=True).count()  # type: ignore[attr-defined]
+        person = NOBODY if settings.ALLOW_SELF_APPROVAL else request.user.pk
+        request._waiting = sum(count for (count,) in _WAITING(now=timezone.now(), person=person))  # type: ignore[attr-defined]
     return int(request._waiting)  # type: ignore[attr-defined]
+
+
+NOBODY = 0
+"""The id of no person."""
+
+
+def _counts() -> QuerySet[Any, tuple[int]]:
+    """One row each of target versions, waivers of KPIs and waivers of gates."""
+    rows: tuple[QuerySet[Any], ...] = (
+        approvals.waiting_targets().exclude(proposed_by=Slot("person")),
+        approvals.waiting_waivers(Slot("now")).exclude(requested_by=Slot("person")),
+        waivers.waiting(Slot("now")).exclude(requested_by=Slot("person")),
+    )
+    # Values that are the same for all make it one group, without a GROUP BY: a row also where there is nothing to count.
+    first, *others = (found.order_by().values(all=Value(1)).annotate(count=Count("pk")).values_list("count") for found in rows)
+    return first.union(*others, all=True)
+
+
+_WAITING = Prepared(_counts)
 
 
 def card(roadmap: Roadmap) -> CurrentRoadmap:
@@ -86,8 +104,7 @@ def pick(request: HttpRequest) -> Roadmap | None:
 def _found(request: HttpRequest) -> Roadmap | None:
     match = request.resolver_match
     slug = match.kwargs.get("slug") if match and match.app_name == "roadmap" else None
-    roadmaps = _ranked()
-    return (roadmaps.filter(slug=slug).first() if slug else None) or roadmaps.first()
+    return next(iter((slug and _NAMED(slug=slug)) or _FIRST()), None)
 
 
 def _ranked() -> QuerySet[Roadmap]:
@@ -98,3 +115,7 @@ def _ranked() -> QuerySet[Roadmap]:
         .annotate(weeks=Max("phases__week_to"), rank=rank)
         .order_by("rank", "-starts_on", "-pk")
     )
+
+
+_FIRST = Prepared(lambda: _ranked()[:1])
+_NAMED = Prepared(lambda: _ranked().filter(slug=Slot("slug")))

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from accounts import spreadsheets
 from accounts.permissions import Scope, require
+from accounts.prepared import Prepared, Slot
 from kpis import waivers
 from kpis.gaps import WORDS, counted, gaps
 from kpis.headlines import scorecard_headline, scorecard_lede
@@ -28,6 +29,9 @@ COLUMNS = (
     "key", "name", "category", "unit", "baseline", "actual", "target", "alert_threshold", "way", "asked", "status", "since",
     "measured_at", "origin", "service", "owner", "waived_until",
 )  # fmt: skip
+
+
+_OF_CARD = Prepared(lambda: KPI.objects.filter(scorecard_id=Slot("scorecard")).select_related("owner"))
 
 
 @require(Scope.READ)
@@ -48,7 +52,9 @@ def scorecard_list(request: HttpRequest) -> HttpResponse:
 def scorecard_detail(request: HttpRequest, slug: str) -> HttpResponse:
     card = get_object_or_404(Scorecard, slug=slug)
     now = timezone.now()
-    every = list(card.kpis.select_related("owner"))
+    every = _OF_CARD(scorecard=card.pk)
+    for kpi in every:
+        kpi.scorecard = card
     found = standings([kpi for kpi in every if kpi.archived_at is None], now=now)
     context = {
         "scorecard": card,

@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.models import User
 from accounts.permissions import Scope, may
+from accounts.prepared import Slot
 from kpis.models import Decision
 from kpis.waivers import LAPSED, SOON
 from roadmap.gates import GateJudgement
@@ -62,7 +63,7 @@ def gate_waivers(*, user: User, now: datetime) -> GateWaivers:
     )
 
 
-def waiting(now: datetime) -> QuerySet[GateWaiver]:
+def waiting(now: datetime | Slot) -> QuerySet[GateWaiver]:
     """Requests about gates that are still open, whose last day is not over."""
     return GateWaiver.objects.filter(decision=Decision.PROPOSED, expires_at__gt=now, gate__closed_at=None)
 

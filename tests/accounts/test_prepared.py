@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Count, F
 from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -42,6 +43,12 @@ def test_rows_are_models_with_what_is_related(owner: User, django_assert_num_que
         ]
     assert found == list(ApiToken.objects.filter(name__in=["a", "c"]).order_by("name"))
     assert found[0].expires_at == ApiToken.objects.get(name="a").expires_at
+
+
+def test_models_keep_what_was_annotated(owner: User) -> None:
+    rows = User.objects.annotate(tokens=Count("api_tokens"), twice=F("tokens") * 2)
+    (found,) = Prepared(lambda: rows)()
+    assert (found, found.tokens, found.twice) == (owner, 3, 6)
 
 
 def test_each_call_has_its_own_values(owner: User) -> None:

@@ -1,14 +1,17 @@
 import csv
+import gc
 import io
+import weakref
 
 import pytest
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from kpis.models import Scorecard
+from kpis.views.pages import page
 from tests.factories import People
 from tests.kpis.factories import make_kpi, make_scorecard, make_target, record_values
 
@@ -119,3 +122,15 @@ def test_what_people_wrote_is_text_in_a_row(as_viewer: Client, people: People) -
     for text in ("&lt;b&gt;&amp;lt;p95&lt;/b&gt;", "&lt;u&gt;about 2 s&lt;/u&gt;", "&lt;svg&gt;", "&lt;i&gt;Ida"):
         assert text in told
     assert not any(raw in told for raw in ("<b>&lt;p95", "<u>about", "<i>Ida"))
+
+
+def test_a_page_leaves_nothing_to_the_collector(rf: RequestFactory) -> None:
+    card = Scorecard()
+    kept = weakref.ref(card)
+    gc.disable()
+    try:
+        page(rf.get("/"), "partials/mark.html", {"scorecard": card})
+    finally:
+        gc.enable()
+    del card
+    assert kept() is None
