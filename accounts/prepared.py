@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from django.db import connection, connections, models, transaction
 from django.db.models.base import ModelState
+from django.db.models.expressions import Col
 from django.db.models.query import ModelIterable
 
 Row = TypeVar("Row")
@@ -169,9 +170,27 @@ def _compiled(queryset: models.QuerySet[Any, Any]) -> _Statement:
     return _Statement(
         sql=sql,
         parameters=tuple(parameters),
-        converters=tuple((place, functions, column) for place, (functions, column) in converters),
+        converters=tuple(
+            (place, [_quick(one, column) for one in functions], column) for place, (functions, column) in converters
+        ),
         shape=_shape(info, select) if info else None,
     )
+
+
+def _quick(converter: Callable[..., Any], column: Any) -> Callable[..., Any]:
+    """A converter, that of plain JSON replaced by one that reads most texts in a quarter of the time, and hands on the rest."""
+    if not isinstance(column, Col) or converter != getattr(column.target, "from_db_value", None):
+        return converter
+    if not isinstance(column.target, models.JSONField) or column.target.decoder is not None:
+        return converter
+
+    def read(value: Any, column: Any, base: Any) -> Any:
+        try:
+            return msgspec.json.decode(value)
+        except (TypeError, msgspec.DecodeError):
+            return converter(value, column, base)
+
+    return read
 
 
 def _shape(info: Mapping[str, Any], select: Sequence[Any]) -> _Shape:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import msgspec
+
 from kpis import current, waivers
 from kpis.actual import Combined, SeriesFigure, combine, counted
 from kpis.commitments import goal_of, in_force
@@ -24,8 +26,7 @@ WORDS = {
 }
 
 
-@dataclass(frozen=True)
-class SeriesStanding:
+class SeriesStanding(msgspec.Struct, frozen=True):
     """One series of a KPI; judged for itself where somebody asks, since most pages ask of the KPI alone."""
 
     figure: SeriesFigure
