@@ -64,9 +64,7 @@ def test_a_row_is_a_model_as_the_queryset_makes_it(owner: User) -> None:
     assert ApiToken.objects.get(pk=ours.pk).name == "z"
 
 
-@pytest.mark.parametrize(
-    "value", [{}, [], "text", {"n": [2**70, -0.0, 1e22, 5e-324, True, None], "ü\\": "\u2028"}, "1e400"]
-)
+@pytest.mark.parametrize("value", [{}, [], "text", {"n": [2**70, -0.0, 1e22, 5e-324, True, None], "ü\\": "\u2028"}, "1e400"])
 def test_json_is_read_as_the_queryset_reads_it(owner: User, value: object) -> None:
     AuditEntry.objects.create(action="a", subject="b", after=value, before=[value])
     (made,) = fetched(AuditEntry.objects.all())
