@@ -6,16 +6,17 @@ BY_KEY(keys=["p95", "uptime"])
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from django.db import connection, models, transaction
+from django.db import connection, connections, models, transaction
+from django.db.models.base import ModelState
 from django.db.models.expressions import Col
-from django.db.models.query import ModelIterable, get_related_populators
+from django.db.models.query import ModelIterable
 
 Row = TypeVar("Row")
 
@@ -57,14 +58,24 @@ class AnyOf(models.Lookup):
 
 
 @dataclass(frozen=True)
+class _Shape:
+    """Where in a row the values of a model stand, and those of the models that hang on it."""
+
+    model: type[models.Model]
+    names: list[str]
+    columns: slice
+    key: int
+    related: Sequence[_Shape]
+    attach: Callable[[models.Model, models.Model | None], object]
+    attach_back: Callable[[models.Model, models.Model], object]
+
+
+@dataclass(frozen=True)
 class _Statement:
     sql: str
     parameters: tuple[Any, ...]
     converters: tuple[tuple[int, list[Callable[..., Any]], Any], ...]
-    model: type[models.Model] | None
-    names: list[str]
-    columns: slice
-    related: Sequence[Any]
+    shape: _Shape | None
     annotated: tuple[tuple[str, int], ...]
 
 
@@ -133,25 +144,39 @@ def _pipeline() -> Iterator[None]:
         yield
 
 
+def fetched(queryset: models.QuerySet[Any, Row]) -> list[Row]:
+    """The rows of a queryset that is asked but once, made as `Prepared` makes them."""
+    return Prepared(lambda: queryset)()
+
+
+def instance(model: type[models.Model], values: dict[str, Any], *, stored_in: str | None = None) -> Any:
+    """A row as an object of its model, past Django's signals and without a look at each field: that takes five times as long.
+
+    `values` are those of its columns; one that is left out is read when it is asked for.
+    """
+    made = model.__new__(model)
+    values["_state"] = state = ModelState()
+    if stored_in is not None:
+        state.adding, state.db = False, stored_in
+    made.__dict__ = values
+    return made
+
+
 def _compiled(queryset: models.QuerySet[Any, Any]) -> _Statement:
     compiler = queryset.query.get_compiler(queryset.db)
     sql, parameters = compiler.as_sql()
     select = compiler.select
     info = compiler.klass_info if queryset._iterable_class is ModelIterable else None
     converters = {
-        place: (needed, column)
+        place: ([_quick(one, column) for one in needed], column)
         for place, (functions, column) in compiler.get_converters([column for column, *_ in select]).items()
         if (needed := [function for function in functions if not _done(function, column)])
     }
-    columns = slice(info["select_fields"][0], info["select_fields"][-1] + 1) if info else slice(0, 0)
     return _Statement(
         sql=sql,
         parameters=tuple(parameters),
         converters=tuple((place, functions, column) for place, (functions, column) in converters.items()),
-        model=info["model"] if info else None,
-        names=[column.target.attname for column, *_ in select[columns]],
-        columns=columns,
-        related=get_related_populators(info, select, queryset.db) if info else (),  # type: ignore[call-arg]
+        shape=_shape(info, select) if info else None,
         annotated=tuple(compiler.annotation_col_map.items()) if info else (),
     )
 
@@ -163,25 +188,68 @@ def _done(function: Callable[..., Any], column: Any) -> bool:
     return settled and function in (ops.convert_datetimefield_value, ops.convert_booleanfield_value)
 
 
+def _quick(converter: Callable[..., Any], column: Any) -> Callable[..., Any]:
+    """A converter, that of plain JSON replaced by one that reads most texts in a quarter of the time, and hands on the rest."""
+    if not isinstance(column, Col) or converter != getattr(column.target, "from_db_value", None):
+        return converter
+    if not isinstance(column.target, models.JSONField) or column.target.decoder is not None:
+        return converter
+
+    def read(value: Any, column: Any, base: Any) -> Any:
+        try:
+            return msgspec.json.decode(value)
+        except (TypeError, msgspec.DecodeError):
+            return converter(value, column, base)
+
+    return read
+
+
+def _shape(info: Mapping[str, Any], select: Sequence[Any]) -> _Shape:
+    model, places = info["model"], info["select_fields"]
+    names = [select[place][0].target.attname for place in places]
+    return _Shape(
+        model=model,
+        names=names,
+        columns=slice(places[0], places[-1] + 1),
+        key=places[names.index(model._meta.pk.attname)],
+        related=[_shape(one, select) for one in info.get("related_klass_infos", [])],
+        attach=info.get("local_setter", _nowhere),
+        attach_back=info.get("remote_setter", _nowhere),
+    )
+
+
+def _nowhere(*_: models.Model | None) -> None:
+    """What stands for itself hangs on nothing."""
+
+
 def _made(statement: _Statement, rows: Iterable[Sequence[Any]]) -> Iterable[Any]:
-    if statement.model is None and not statement.converters:
+    if statement.shape is None and not statement.converters:
         yield from rows
         return
+    base = connections[connection.alias]  # its proxy takes longer to find it than a converter to convert
     for row in rows:
         if statement.converters:
             row = list(row)
             for place, functions, column in statement.converters:
                 for function in functions:
-                    row[place] = function(row[place], column, connection)
-        if statement.model is None:
+                    row[place] = function(row[place], column, base)
+        if statement.shape is None:
             yield tuple(row)
-        else:
-            made = statement.model.from_db(connection.alias, statement.names, row[statement.columns])
-            for populator in statement.related:
-                populator.populate(row, made)
-            for name, place in statement.annotated:
-                setattr(made, name, row[place])
-            yield made
+            continue
+        made = _object(statement.shape, row, base.alias)
+        for name, place in statement.annotated:
+            setattr(made, name, row[place])
+        yield made
+
+
+def _object(shape: _Shape, row: Sequence[Any], alias: str) -> models.Model:
+    made: models.Model = instance(shape.model, dict(zip(shape.names, row[shape.columns], strict=True)), stored_in=alias)
+    for one in shape.related:
+        other = None if row[one.key] is None else _object(one, row, alias)
+        one.attach(made, other)
+        if other is not None:
+            one.attach_back(other, made)
+    return made
 
 
 def _plain(value: Any) -> Any:

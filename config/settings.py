@@ -249,6 +249,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "accounts.handling.handle",
 }
 
+CELERY_BEAT_SCHEDULER = "config.beat:SleepingScheduler"
 CELERY_BEAT_SCHEDULE = {
     "scheduler-alive": {"task": "config.scheduler_alive", "schedule": 10.0, "options": {"expires": 10}},
     "probes-tick": {"task": "probes.tick", "schedule": 1.0, "options": {"expires": 2}},

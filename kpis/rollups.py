@@ -120,7 +120,7 @@ class Part(NamedTuple):
         if self.histogram is None:
             return self.sums
         merged = self.histogram if stored is None else Histogram.merge([Histogram.from_bytes(stored), self.histogram])
-        return Sums._make((*self.sums[:SUMMED], *Read.of(merged, self.percent)))
+        return Sums._make(self.sums[:SUMMED] + Read.of(merged, self.percent))
 
 
 _at, _value = attrgetter("at"), attrgetter("value")
@@ -166,6 +166,8 @@ def _hours(rows: Sequence[Row]) -> Iterator[tuple[datetime, list[Row]]]:
 
 
 def _hour(rows: Sequence[Row], at: datetime, percent: float | None) -> Part:
+    if len(rows) == 1:  # as nearly always where a probe measures
+        return _alone(rows[0], at, percent)
     values, samples = [row.value for row in rows], [row.samples for row in rows]
     last = bisect_left(rows, rows[-1].at, key=_at)
     newest = max(rows[last:], key=_value)  # of the same moment the highest: one rule for any order of arrival
@@ -179,10 +181,23 @@ def _hour(rows: Sequence[Row], at: datetime, percent: float | None) -> Part:
     return Part(sums, _merged(histograms), percent)
 
 
+def _alone(row: Row, at: datetime, percent: float | None) -> Part:
+    """The same of one measurement."""
+    value = row.value
+    sums = Sums(
+        row.series_id, "hour", at, 1, row.samples, value * row.samples, value, value, value, value, row.at, row.reported
+    )  # fmt: skip
+    if row.histogram is not None:
+        samples = Histogram.from_bytes(row.histogram)
+    else:
+        samples = Histogram.from_values([value] if percent is not None and not row.reported else [])
+    return Part(sums, samples if samples.count else None, percent)
+
+
 def _day(at: datetime, of_hours: Sequence[Part]) -> Part:
     hours = [part.sums for part in of_hours]
     if len(hours) == 1:
-        return of_hours[0]._replace(sums=hours[0]._replace(resolution="day", at=at))
+        return Part(Sums._make((hours[0].series_id, "day", at, *hours[0][3:])), of_hours[0].histogram, of_hours[0].percent)
     newest = max(hours, key=lambda sums: (sums.last_at, sums.last))
     sums = Sums(
         newest.series_id, "day", at, sum(one.points for one in hours), sum(one.samples for one in hours),

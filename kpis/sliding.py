@@ -71,7 +71,9 @@ def _merged(move: Move, data: Any, left: Sequence[Stretch]) -> Histogram | None:
     if data is None:
         return None
     try:
-        kept = Histogram.from_bytes(data).without(of_samples(left))
+        kept = Histogram.from_bytes(data)
+        if left:
+            kept = kept.without(of_samples(left))
     except ValueError:
         return None
     return Histogram.merge([kept, of_samples([stretch for stretch in move.came if stretch.at > move.start])])

@@ -10,12 +10,12 @@ from types import ModuleType
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
-from accounts.prepared import Prepared, Slot
+from accounts.prepared import Prepared, Slot, fetched
 from probes import heartbeat, maintenance
 from probes.kinds import kinds
 from probes.kinds.base import Outcome
 from probes.models import Probe, Run, RunState
-from probes.rows import add, renew, soon
+from probes.rows import add, blank, renew, soon
 
 BATCH = 500
 LOAD = "load"
@@ -62,7 +62,7 @@ def claim(*, now: datetime, most: int = BATCH) -> list[Claim]:
         found = _one_timed_each(_locked(_due(now))[:most], now)
         waiting = _waiting(found)
         chosen = _outside_windows(found, waiting, now)
-        runs = [begin(waiting.get(probe.pk) or Run(probe=probe, due_at=probe.next_run_at), now) for probe in chosen]
+        runs = [begin(waiting.get(probe.pk) or blank(probe), now) for probe in chosen]
         add([run for run in runs if run.probe_id not in waiting])
         renew([run for run in runs if run.probe_id in waiting], STARTED)
         for probe in chosen:
@@ -96,7 +96,7 @@ def _locked(due: QuerySet[Probe]) -> QuerySet[Probe]:
 
 def _one_timed_each(rows: QuerySet[Probe], now: datetime) -> list[Probe]:
     """Asked again behind the lock: another worker may have claimed beside us between the question and the lock."""
-    probes, timed = list(rows), _timed()
+    probes, timed = fetched(rows), _timed()
     busy = {pk for (pk,) in _BUSY(kinds=timed, services=[probe.service_id for probe in probes], now=now)}
     chosen = []
     for probe in probes:

@@ -49,8 +49,11 @@ GATHER_MANY_S, MANY, PLENTY = 0.25, 10, 250
 SWITCH_S = 0.0005
 """How long another thread may keep the interpreter while an answer waits to be stamped (Python's default is ten times that)."""
 
-GARBAGE_FROM = 20_000
-"""So many more objects than before, and those that refer to each other are looked through; a run makes some hundred."""
+GARBAGE_FROM = 100_000
+"""So many more objects than before, and those that refer to each other are looked through: some MB of them at most.
+
+A run of requests leaves none, and what a thousand runs have in hand is no reason to look, which takes longer than many an answer.
+"""
 
 
 class Stopwatches:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -10,8 +10,9 @@ import msgspec
 from django.db import connection
 from django.db.models import Field, Model
 
+from accounts.prepared import instance
 from kpis.storing import plain
-from probes.models import Run
+from probes.models import Probe, Run
 
 M = TypeVar("M", bound=Model)
 
@@ -41,6 +42,18 @@ def renew(rows: Sequence[M], names: Sequence[str]) -> None:
             f"UPDATE {table} SET {', '.join(f'{one} = %s' for one in columns)} WHERE {pk} = %s",
             _tuples(rows, [*fields[1:], fields[0]]),
         )
+
+
+def blank(probe: Probe) -> Run:
+    """A run of a probe for the time when that is due, as the model makes it; not stored yet."""
+    made: Run = instance(Run, {name: default() for name, default in _defaults()})
+    made.probe_id, made.due_at = probe.pk, probe.next_run_at
+    return made
+
+
+@cache
+def _defaults() -> list[tuple[str, Callable[[], Any]]]:
+    return [(field.attname, field.get_default) for field in Run._meta.concrete_fields]
 
 
 def add(runs: Sequence[Run]) -> None:

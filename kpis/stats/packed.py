@@ -43,9 +43,16 @@ def _packed(indices: Sequence[int], counts: Sequence[int]) -> bytes:
     if not indices:
         return bytes([MARK])
     steps = list(map(sub, indices[1:], indices))
+    try:  # nearly always a byte holds each, and this is how to find out at half the price
+        return struct.pack("<Bi", MARK, indices[0]) + bytes(steps) + bytes(counts)
+    except ValueError:
+        return _packed_wide(indices[0], steps, counts)
+
+
+def _packed_wide(first: int, steps: Sequence[int], counts: Sequence[int]) -> bytes:
     wide, high = _width(max(steps, default=0)), _width(max(counts))
     form = f"<Bi{len(steps)}{WIDTHS[wide]}{len(counts)}{WIDTHS[high]}"
-    return struct.pack(form, MARK | wide << 2 | high, indices[0], *steps, *counts)
+    return struct.pack(form, MARK | wide << 2 | high, first, *steps, *counts)
 
 
 def unpack(data: bytes | memoryview) -> tuple[list[int], list[int]]:
@@ -56,6 +63,9 @@ def unpack(data: bytes | memoryview) -> tuple[list[int], list[int]]:
     if len(plain) == 1:
         return [], []
     wide, high, size = _shape(plain)
+    if plain[0] == MARK:  # a byte each
+        first = int.from_bytes(plain[1:HEAD], "little", signed=True)
+        return list(accumulate(plain[HEAD : HEAD + size - 1], initial=first)), list(plain[HEAD + size - 1 :])
     _, *numbers = struct.unpack(f"<Bi{size - 1}{WIDTHS[wide]}{size}{WIDTHS[high]}", plain)
     return list(accumulate(numbers[:size])), numbers[size:]
 

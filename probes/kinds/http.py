@@ -90,21 +90,21 @@ def judged(result: Result, *, at: datetime, only_2xx: bool = False) -> Measured:
     bad = {status for status in result.statuses if status >= 500 or (only_2xx and not 200 <= status < 300)}
     failed = sum(result.statuses[status] for status in bad) + result.errors.total()
     vain = {status: count for status, count in sorted(result.statuses.items()) if unserved(status) and status not in bad}
-    details = _counts(result)
-    if not result.attempts:
+    attempts, details = result.attempts, _counts(result)
+    if not attempts:
         return Measured(outcome=Outcome.TIMED_OUT, error="no request was answered in time", details=details)
-    good = result.attempts - failed - sum(vain.values())
-    up = _availability(good, result.attempts - sum(vain[status] for status in KEPT_OUT & vain.keys()), at)
+    good = attempts - failed - sum(vain.values())
+    up = _availability(good, attempts - sum(vain[status] for status in KEPT_OUT & vain.keys()), at)
     if not result.statuses:
         text = "; ".join(f"{name} ({count}×)" for name, count in result.errors.most_common(3))
         outcome = Outcome.TIMED_OUT if set(result.errors) == {"timed out"} else Outcome.FAILED
         return Measured(outcome=outcome, error=text, readings=up, details=details)
-    errors = Reading(metric="error_rate", value=failed / result.attempts, unit="ratio", at=at, count=result.attempts)
-    said = asked_in_vain(vain, result.attempts)
-    if failed <= result.attempts - failed and 2 * sum(vain.values()) > result.attempts - failed:
+    errors = Reading(metric="error_rate", value=failed / attempts, unit="ratio", at=at, count=attempts)
+    said = asked_in_vain(vain, attempts)
+    if failed <= attempts - failed and 2 * sum(vain.values()) > attempts - failed:
         outcome = Outcome.INVALID if vain.keys() <= KEPT_OUT else Outcome.FAILED
         return Measured(outcome=outcome, reason=NOT_SERVED, error=said, readings=up, details=details)
-    if 2 * good < result.attempts:
+    if 2 * good < attempts:
         reason = "most requests failed or were not served" if vain else "most requests failed"
         return Measured(outcome=Outcome.OK, reason=reason, readings=[errors, *up], details=details | {"not_served": said})
     latency = Histogram.from_values(result.times_ms)

@@ -112,6 +112,11 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self.closed = True
+        self._end(error)
+        self._parser = self._transport = None  # they refer back: so that they go now, and not when garbage is looked for
+
+    def _end(self, error: Exception | None) -> None:
+        """Whoever still waits for a response has it, or learns why there is none."""
         if self._waiter is None or self._waiter.done():
             return
         if self._size and self._parser is not None and self._ends_with_connection():

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 from pytest_django import DjangoAssertNumQueries
 
-from accounts.models import ApiToken, User
-from accounts.prepared import Prepared, Slot, together, unwaiting
+from accounts.models import ApiToken, AuditEntry, User
+from accounts.prepared import Prepared, Slot, fetched, together, unwaiting
 
 pytestmark = [pytest.mark.django_db, pytest.mark.databases]
 
@@ -60,6 +60,35 @@ def test_times_and_ids_and_values(owner: User) -> None:
     assert sorted(SINCE(at=timezone.now() - hour, owners=[owner.pk])) == [(name, ["read"]) for name in "abc"]
     assert SINCE(at=timezone.now() + hour, owners=[owner.pk]) == []
     assert SINCE(at=timezone.now() - hour, owners=[owner.pk + 1]) == []
+
+
+def test_a_row_is_a_model_as_the_queryset_makes_it(owner: User) -> None:
+    made, ours = fetched(ApiToken.objects.filter(name="a"))[0], ApiToken.objects.get(name="a")
+    assert {**vars(made), "_state": None} == {**vars(ours), "_state": None}
+    assert (made._state.adding, made._state.db, made._state.fields_cache) == (False, "default", {})
+    made.name = "z"
+    made.save()
+    assert ApiToken.objects.get(pk=ours.pk).name == "z"
+
+
+@pytest.mark.parametrize("value", [{}, [], "text", {"n": [2**70, -0.0, 1e22, 5e-324, True, None], "ü\\": "\u2028"}, "1e400"])
+def test_json_is_read_as_the_queryset_reads_it(owner: User, value: object) -> None:
+    AuditEntry.objects.create(action="a", subject="b", after=value, before=[value])
+    (made,) = fetched(AuditEntry.objects.all())
+    ours = AuditEntry.objects.get()
+    assert (made.after, made.before) == (ours.after, ours.before) == (value, [value])
+
+
+def test_what_is_left_out_is_read_when_it_is_asked_for(owner: User, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    (token,) = fetched(ApiToken.objects.defer("digest").filter(name="a"))
+    with django_assert_num_queries(1):
+        assert token.digest == "a"
+
+
+def test_what_hangs_on_nothing_is_none(owner: User, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    AuditEntry.objects.create(action="login", subject="somebody")
+    with django_assert_num_queries(1):
+        assert [entry.actor for entry in fetched(AuditEntry.objects.select_related("actor"))] == [None]
 
 
 def names() -> list[str]:

@@ -132,7 +132,7 @@ def test_a_minute_without_redis_keeps_what_is_due_waiting_and_no_longer(
 ) -> None:
     processes.env["REDIS_URL"] = redis.url
     worker = processes.start("-m", "celery", "-A", "config", "worker", "-Q", "probes", "-c", "2", "--loglevel", "WARNING")
-    beat = processes.start("-m", "celery", "-A", "config", "beat", "--scheduler", "celery.beat:Scheduler", "--pidfile=")
+    beat = processes.start("-m", "celery", "-A", "config", "beat", "--pidfile=")
     more(postgres)
     redis.stop()
     time.sleep(random.Random(SEED).uniform(60, 65))

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, transaction
 
 from probes.models import Probe, Run, RunState
-from probes.rows import add, renew, soon
+from probes.rows import add, blank, renew, soon
 from tests.probes.factories import NOW, make_probe
 
 pytestmark = [pytest.mark.django_db, pytest.mark.databases]
@@ -25,6 +25,14 @@ def test_runs_are_added_with_the_ids_that_they_get() -> None:
     runs[0].error = TEXT
     runs[0].save()
     assert Run.objects.count() == 3
+
+
+def test_a_blank_run_is_one_of_the_model() -> None:
+    probe = make_probe()
+    first, second, ours = blank(probe), blank(probe), Run(probe=probe, due_at=probe.next_run_at)
+    assert {**vars(first), "_state": None} == {**vars(ours), "_state": None}
+    first.details["mine"] = True
+    assert (second.details, first._state.adding, first._state.db) == ({}, True, None)
 
 
 def test_renewing_writes_the_named_fields_of_these_rows_alone() -> None:

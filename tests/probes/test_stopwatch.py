@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ssl
 import time
 from collections import Counter
@@ -16,6 +17,7 @@ import uvloop
 from outgoing import tls
 from outgoing.addresses import AddressPolicy, Refused
 from probes.stopwatch import Plan, Result, prepare, run
+from probes.stopwatch.connection import Connection
 from tests.probes import certificates
 from tests.probes.conftest import Script
 
@@ -60,6 +62,20 @@ def test_requests_are_timed_and_the_warm_up_is_left_out(service_url: str) -> Non
 def test_the_time_is_that_of_the_service(service_url: str) -> None:
     result = timed(service_url, "/slow/50", requests=4)
     assert all(50 <= ms < 90 for ms in result.times_ms)
+
+
+def test_connections_leave_no_garbage(service_url: str) -> None:
+    """What refers to each other stays in memory until it is looked for, and looking takes longer than many an answer."""
+    timed(service_url)
+    gc.collect()
+    timed(service_url, requests=20, users=5)
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        gc.collect()
+        assert [one for one in gc.garbage if isinstance(one, Connection)] == []
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
 
 
 def test_users_work_side_by_side(service_url: str) -> None:

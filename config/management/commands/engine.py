@@ -20,7 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         app.set_default()
-        beat = EmbeddedService(app, thread=True, scheduler_cls="celery.beat:Scheduler")
+        beat = EmbeddedService(app, thread=True, scheduler_cls=app.conf.beat_scheduler)
         worker = embedded_worker(options["concurrency"])
         beat.start()
         try:

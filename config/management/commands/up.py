@@ -113,5 +113,5 @@ def engine_programs() -> list[Program]:
     return [
         Program("worker", [*celery, "worker", "-Q", "probes", "-n", "probes@%h", "-c", "2", *quiet]),
         Program("load worker", [*celery, "worker", "-Q", "load", "-n", "load@%h", "-c", "1", *quiet]),
-        Program("beat", [*celery, "beat", "--scheduler", "celery.beat:Scheduler", "--pidfile=", *quiet]),
+        Program("beat", [*celery, "beat", "--pidfile=", *quiet]),
     ]
