@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from django.http import HttpRequest, HttpResponse
 from django.views import csrf, defaults
 
@@ -42,8 +44,8 @@ def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
     return csrf.csrf_failure(request, reason)
 
 
-def too_large(request: HttpRequest, most_bytes: int) -> HttpResponse:
-    text = f"At most {most_bytes:,} bytes are taken."
+def body(request: HttpRequest, status: int, slug: str, text: str) -> HttpResponse:
+    """Refuse a body before any of it is read."""
     if is_api(request):
-        return answer(413, "too-large", "Too large", text)
-    return HttpResponse(text, status=413, content_type="text/plain")
+        return answer(status, slug, HTTPStatus(status).phrase, text)
+    return HttpResponse(text, status=status, content_type="text/plain")

@@ -17,21 +17,27 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
 from accounts.authentication import TokenAuthentication
+from accounts.models import ApiToken
 from accounts.permissions import Scope, may
 from accounts.problems import answer
 from probes import heartbeat
 
-View = Callable[[HttpRequest], HttpResponse]
+View = Callable[[HttpRequest, ApiToken | None], HttpResponse]
 PROXY_HEADERS = ("HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP", "HTTP_FORWARDED")
 
 
-def reader_or_loopback(view: View) -> View:
-    """Open to whoever may read, and where `TRUST_LOOPBACK` is on to this machine itself, unless a proxy stands between."""
+def reader_or_loopback(view: View) -> Callable[[HttpRequest], HttpResponse]:
+    """Open to whoever may read, and where `TRUST_LOOPBACK` is on to this machine itself, unless a proxy stands between.
+
+    The view is told by which token, if any, since that may be for some scorecards only.
+    """
 
     @wraps(view)
     def guarded(request: HttpRequest) -> HttpResponse:
-        if is_local(request) or may(request.user, Scope.READ) or _token_reads(request):
-            return view(request)
+        if is_local(request) or may(request.user, Scope.READ):
+            return view(request, None)
+        if token := _reading_token(request):
+            return view(request, token)
         return answer(401, "unauthorized", "Unauthorized", "This needs a token with the scope read.")
 
     return login_not_required(guarded)
@@ -46,12 +52,12 @@ def is_local(request: HttpRequest) -> bool:
     )
 
 
-def _token_reads(request: HttpRequest) -> bool:
+def _reading_token(request: HttpRequest) -> ApiToken | None:
     try:
         found = TokenAuthentication().authenticate(Request(request))
     except APIException:
-        return False
-    return found is not None and Scope.READ in found[1].scopes and may(found[0], Scope.READ)
+        return None
+    return found[1] if found and Scope.READ in found[1].scopes and may(found[0], Scope.READ) else None
 
 
 @login_not_required
@@ -61,9 +67,9 @@ def healthz(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": "alive"})
 
 
-@reader_or_loopback
 @require_safe
-def readyz(request: HttpRequest) -> HttpResponse:
+@reader_or_loopback
+def readyz(request: HttpRequest, token: ApiToken | None) -> HttpResponse:
     """Everything that measuring needs: 200 with each part, or 503 with what is wrong."""
     parts = {"database": database(), "broker": broker()}
     if parts["database"]["ok"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -12,6 +12,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from accounts.models import ApiToken
 from config.health import reader_or_loopback
 from kpis import duty
 from kpis.evaluation import Status
@@ -21,12 +22,17 @@ from probes import heartbeat
 
 
 class Milepost(Collector):
-    """Read when scraped; nothing is kept between scrapes."""
+    """Read when scraped; nothing is kept between scrapes. Of some scorecards only their KPIs, and no numbers over all."""
+
+    def __init__(self, scorecards: Sequence[str] = ()) -> None:
+        self.scorecards = scorecards
 
     def collect(self) -> Iterator[Metric]:
         now = timezone.now()
-        found = standings(KPI.objects.active().select_related("scorecard"), now=now)
-        yield from _kpis(found)
+        kpis = KPI.objects.active().select_related("scorecard")
+        yield from _kpis(standings(kpis.filter(scorecard__slug__in=self.scorecards) if self.scorecards else kpis, now=now))
+        if self.scorecards:
+            return
         state = heartbeat.state(now=now)
         yield GaugeMetricFamily("milepost_probe_lag_seconds", "How long the oldest due probe has been waiting", state.lag_s)
         yield GaugeMetricFamily("milepost_probes_due", "Probes that are due and not yet claimed", state.due)
@@ -63,10 +69,10 @@ def _kpis(found: list[Standing]) -> Iterator[Metric]:
     yield GaugeMetricFamily("milepost_kpis_stale", "KPIs whose newest measurement is too old", stale)
 
 
-@reader_or_loopback
 @require_safe
-def metrics(request: HttpRequest) -> HttpResponse:
+@reader_or_loopback
+def metrics(request: HttpRequest, token: ApiToken | None) -> HttpResponse:
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Milepost())
+    registry.register(Milepost(token.scorecards if token else ()))
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     return HttpResponse(encode(registry), content_type=content_type)

@@ -14,16 +14,20 @@ Respond = Callable[[HttpRequest], HttpResponse]
 
 
 def limit_body(get_response: Respond) -> Respond:
-    """Refuse a body that is too large before any of it is read.
+    """Refuse a body that is too large, of unstated length or packed, before any of it is read.
 
-    Django's own limit does not see what the API framework reads as a stream. A body of unstated length is read as empty.
+    Django's own limit does not see what the API framework reads as a stream; a body of unstated length would be read as empty.
     """
 
     def limited(request: HttpRequest) -> HttpResponse:
         most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         stated = request.META.get("CONTENT_LENGTH") or ""
         if stated.isdecimal() and int(stated) > most:
-            return errors.too_large(request, most)
+            return errors.body(request, 413, "too-large", f"At most {most:,} bytes are taken.")
+        if not stated and "chunked" in request.headers.get("Transfer-Encoding", "").lower():
+            return errors.body(request, 411, "length-required", "Send the body in one piece, with its Content-Length.")
+        if request.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
+            return errors.body(request, 415, "content-encoding", "Send the body as it is, without a Content-Encoding.")
         return get_response(request)
 
     return limited

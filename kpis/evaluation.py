@@ -191,19 +191,23 @@ def _judged_anew(goal: Goal, status: Status, memory: Memory) -> Memory:
 
 
 def _follow(goal: Goal, ordered: Sequence[Point], memory: Memory) -> Memory:
-    """Carry the breach over the points not yet seen: it begins after *for* past the threshold, ends after *recover*."""
+    """Carry the breach over the points not yet seen: it begins after *for* past the threshold, ends after *recover*.
+
+    What was measured before the version took effect lasts from that moment on, however it arrived.
+    """
     breached, bad_since, good_since = memory.breached, memory.bad_since, memory.good_since
     if goal.alert_threshold is None:
         return Memory(seen_until=ordered[-1].at, status=memory.status, since=memory.since)
     for point in ordered:
         if memory.seen_until is not None and point.at < memory.seen_until:
             continue
+        at = max(point.at, goal.effective_from or point.at)
         if goal.alerted_by(point.value):
-            bad_since, good_since = bad_since or point.at, None
-            breached = breached or point.at - bad_since >= timedelta(seconds=goal.for_s)
+            bad_since, good_since = bad_since or at, None
+            breached = breached or at - bad_since >= timedelta(seconds=goal.for_s)
         else:
-            bad_since, good_since = None, good_since or point.at
-            breached = breached and point.at - good_since < timedelta(seconds=goal.recover_s)
+            bad_since, good_since = None, good_since or at
+            breached = breached and at - good_since < timedelta(seconds=goal.recover_s)
     return Memory(breached, bad_since, good_since, ordered[-1].at, memory.status, memory.since)
 
 

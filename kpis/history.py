@@ -50,7 +50,7 @@ def history(
     end: datetime,
     points: int = 500,
     subject: str = "",
-    environment: str = "",
+    environment: str | None = None,
     samples: bool = True,
 ) -> History:
     """The course of a KPI in [start, end), in at most `points` points where days allow it; quicker without their `samples`.
@@ -59,7 +59,7 @@ def history(
     """
     start, end, points = start.astimezone(UTC), end.astimezone(UTC), max(1, points)
     where = {"subject": subject} if subject else {"subject": kpi.across_subject} if kpi.across == Across.NAMED else {}
-    if environment:
+    if environment is not None:
         where["environment"] = environment
     there = _there(kpi.series.filter(enabled=True, **where), start, end)
     raw = Measurement.objects.filter(series_id__in=there.streams, at__gte=start, at__lt=end).order_by("at", "pk")
@@ -128,14 +128,16 @@ def _runs(kpi: KPI, raw: QuerySet[Measurement], there: There, parts: Sequence[Pa
     return raw.order_by().filter(series_id__in=ids).values("origin").distinct().count()
 
 
-def distribution(kpi: KPI, *, start: datetime, end: datetime, subject: str = "", environment: str = "") -> Histogram | None:
+def distribution(
+    kpi: KPI, *, start: datetime, end: datetime, subject: str = "", environment: str | None = None
+) -> Histogram | None:
     """All samples of whole hours in [start, end), merged; None where no source gave its samples."""
     rows = Rollup.objects.filter(
         series__kpi=kpi, series__enabled=True, resolution="hour", at__gte=rollups.bucket(start, "hour"), at__lt=end
     ).exclude(histogram=None)
     if subject:
         rows = rows.filter(series__subject=subject)
-    if environment:
+    if environment is not None:
         rows = rows.filter(series__environment=environment)
     parts = [bytes(data) for data in rows.values_list("histogram", flat=True) if data]
     return Stack([parts]).histogram(0) if parts else None

@@ -56,7 +56,7 @@ class Sides:
     where: dict[str, str]
 
 
-def of_windows(kpi: KPI, before: Window, after: Window, *, subject: str = "", environment: str = "") -> Sides:
+def of_windows(kpi: KPI, before: Window, after: Window, *, subject: str = "", environment: str | None = None) -> Sides:
     """Compare two windows. Raises BadSide where one is empty by its own words, or both overlap."""
     for name, window in (("before", before), ("after", after)):
         if window.start >= window.end:
@@ -67,7 +67,7 @@ def of_windows(kpi: KPI, before: Window, after: Window, *, subject: str = "", en
         history(kpi, start=one.start, end=one.end, points=MOST_RUNS, subject=subject, environment=environment)
         for one in (before, after)
     ]
-    where = {"subject": subject, "environment": environment} if subject else {}
+    where = {"subject": subject, "environment": environment or ""} if subject else {}
     return _sides(kpi, _side(before, courses[0]), _side(after, courses[1]), where)
 
 

@@ -39,7 +39,7 @@ class SilenceIn(Strict):
     ends_at = MomentField()
     rule = serializers.CharField(required=False, allow_blank=True, default="", max_length=200)
     zone = serializers.CharField(required=False, default="UTC", max_length=60)
-    scorecard = serializers.SlugField(required=False, allow_blank=True, default="")
+    scorecard = serializers.CharField(required=False, allow_blank=True, default="", max_length=50)
     kpi = serializers.CharField(required=False, allow_blank=True, default="")
     service = serializers.CharField(required=False, allow_blank=True, default="", max_length=80)
     everything = serializers.BooleanField(required=False, default=False)

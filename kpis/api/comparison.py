@@ -58,7 +58,7 @@ def kpi_comparison(request: Request, scorecard: str, key: str) -> Response:
     where = stands_for(stands)
     sides = _sides(request, kpi, times, where)
     where = sides.where if sides else where
-    subject, environment = where.get("subject", ""), where.get("environment", "")
+    subject, environment = where.get("subject", ""), where.get("environment")
     course = history(kpi, start=start, end=end, points=MOST_RUNS, subject=subject, environment=environment)
     actual = stands.actual if course.points and where == stands_for(stands) else None
     drawn = DRAWN[course.resolution]

@@ -112,7 +112,7 @@ def kpi_detail(request: Request, scorecard: str, key: str) -> Response:
         OpenApiParameter("to", datetime, description="Default: now."),
         OpenApiParameter("points", int, description="At most so many points, but never fewer than one a day; default 500."),
         OpenApiParameter("subject", str),
-        OpenApiParameter("environment", str),
+        OpenApiParameter("environment", str, description="Empty: the series that name none."),
         OpenApiParameter("format", str, enum=["json", "csv"], description="The same as the header `Accept`."),
     ],
 )
@@ -141,7 +141,7 @@ def kpi_measurements(request: Request, scorecard: str, key: str) -> Response:
         raise invalid([{"path": "from", "detail": "Lies before `to`."}])
     found = history(
         kpi, start=start, end=end, points=int(points), samples=False,
-        subject=asked.get("subject", ""), environment=asked.get("environment", ""),
+        subject=asked.get("subject", ""), environment=asked.get("environment"),
     )  # fmt: skip
     csv = getattr(request.accepted_renderer, "format", "") == CourseRenderer.format
     return Response(found if csv else shapes.course(found))

@@ -54,6 +54,18 @@ def test_body_that_is_too_large_is_refused_before_it_is_read(path: str, settings
     assert Client().generic("POST", path, b"x" * 1001, content_type="application/json").status_code == 413
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Transfer-Encoding": "chunked"}, 411), ({"Content-Encoding": "gzip"}, 415), ({"Content-Encoding": "br"}, 415),
+        ({"Content-Encoding": "identity"}, 401),
+    ],
+)  # fmt: skip
+def test_a_body_in_pieces_or_packed_is_refused(headers: dict[str, str], status: int) -> None:
+    answer = Client().generic("POST", "/api/v1/measurements/", b"", content_type="application/json", headers=headers)
+    assert (answer.status_code, answer["Content-Type"]) == (status, MEDIA_TYPE)
+
+
 @pytest.mark.databases
 def test_a_nul_in_a_posted_field_is_not_kept(as_admin: Client, people: People) -> None:
     now = timezone.now()
@@ -96,7 +108,7 @@ def refused(request: HttpRequest) -> list[HttpResponse]:
         errors.not_found(request, error),
         errors.failed(request),
         errors.csrf_failed(request, "why"),
-        errors.too_large(request, 1),
+        errors.body(request, 413, "too-large", "why"),
     ]
 
 

@@ -7,7 +7,9 @@ from django.test import Client
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
+from accounts import tokens
 from kpis.models import Channel, Delivery, Message, Transition
+from tests.factories import People
 from tests.kpis.factories import make_kpi, make_scorecard, make_target, record_values
 
 pytestmark = [pytest.mark.django_db, pytest.mark.databases]
@@ -59,3 +61,12 @@ def test_open_alerts_and_messages_that_were_not_taken_are_counted() -> None:
     found = scrape()
     assert [found["milepost_alerts", state] for state in ("firing", "acknowledged")] == [1, 0]
     assert [found["milepost_messages", state] for state in ("waiting", "dead")] == [1, 1]
+
+
+def test_a_token_for_some_scorecards_is_told_of_no_other(people: People) -> None:
+    for slug in ("shop", "other"):
+        record_values(make_kpi(slug, scorecard=make_scorecard(slug)), [300.0], until=timezone.now())
+    _, secret = tokens.issue(owner=people.engineer, name="scraper", scopes=["read"], scorecards=["shop"])
+    answer = Client(REMOTE_ADDR="203.0.113.9").get("/metrics", headers={"Authorization": f"Bearer {secret}"})
+    told = answer.content.decode()
+    assert ('scorecard="shop"' in told, "other" in told, "milepost_alerts" in told) == (True, False, False)

@@ -44,3 +44,15 @@ def test_what_came_before_a_version_is_no_breach_of_it() -> None:
     make_target(kpi, "<", 300, alert_threshold=600, for_s=120, effective_from=NOW - timedelta(seconds=90))
     record_values(kpi, [700] * 5)
     assert KpiState.objects.get().status == "behind"
+
+
+@pytest.mark.parametrize(("values", "expected"), [([1100] * 8, "behind"), ([400, 1100, 1100, 1100, 1100, 400, 400], "met")])
+def test_what_came_before_its_version_is_judged_alike_in_one_batch_or_many(values: list[float], expected: str) -> None:
+    for step in (1, len(values)):
+        kpi = make_kpi(aggregation="last")
+        make_target(kpi, "<", 500, alert_threshold=1000, for_s=120, recover_s=120, effective_from=NOW - timedelta(seconds=1))
+        start = NOW - timedelta(minutes=len(values))
+        for first in range(0, len(values), step):
+            batch = values[first : first + step]
+            record_values(kpi, batch, until=start + timedelta(minutes=first + len(batch) - 1))
+        assert KpiState.objects.get(kpi=kpi).status == expected

@@ -219,3 +219,12 @@ def test_hours_of_several_series_are_counted_once(points: int, expected: str) ->
         record_values(kpi, [1.0] * 48, step_s=1800, until=NOW - timedelta(minutes=1), subject=subject)
     found = history(kpi, start=NOW - timedelta(hours=24), end=NOW, points=points)
     assert found.resolution == expected
+
+
+def test_the_series_without_an_environment_is_one_of_its_own() -> None:
+    kpi = make_kpi("latency", scorecard=make_scorecard("shop"))
+    for number, environment in enumerate(("", "", "live")):
+        sent = Point(kpi=kpi, subject="a", environment=environment, at=NOW - timedelta(seconds=number), value=1.0, origin="x")
+        record([sent], now=NOW)
+    found = [history(kpi, start=NOW - timedelta(1), end=SOON, subject="a", environment=one) for one in ("", "live")]
+    assert [len(one.points) for one in found] == [2, 1]
