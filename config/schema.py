@@ -41,13 +41,23 @@ def tell_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 
 class Schema(AutoSchema):
-    """Names every operation after its view and what its address asks for: stable, and unique where a view stands twice.
-
-    `kpis_kpi_list_get`, `roadmap_impact_list_get`, `roadmap_impact_list_get_by_slug`.
-    """
-
     def get_operation_id(self) -> str:
+        """After the view and what its address asks for: stable, and unique where a view stands twice.
+
+        `kpis_kpi_list_get`, `roadmap_impact_list_get`, `roadmap_impact_list_get_by_slug`.
+        """
         view = type(self.view)
         asked = re.findall(r"{(\w+)}", self.path)
         parts = [view.__module__.split(".")[0], view.__name__, self.method.lower(), *(["by", *asked] if asked else [])]
         return "_".join(parts)
+
+    def get_serializer_name(self, serializer: Any, direction: Any) -> str:
+        """`ProposalIn` is only ever sent: `ProposalRequest`."""
+        return str(super().get_serializer_name(serializer, direction)).removesuffix("In")
+
+    def _map_basic_serializer(self, serializer: Any, direction: Any) -> dict[str, Any]:
+        """An answer has all its fields, those too that need not be sent."""
+        schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)
+        if direction == "response" and "properties" in schema:
+            schema["required"] = sorted(schema["properties"])
+        return schema

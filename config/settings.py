@@ -292,8 +292,15 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "config.schema.tell_problems"],
-    "ENUM_NAME_OVERRIDES": {"RuleKind": "kpis.models.alerts.RULED"},
+    "ENUM_NAME_OVERRIDES": {
+        "AlertKind": "kpis.models.alerts.Kind",
+        "AlertState": "kpis.alerting.State",
+        "KpiStatus": "kpis.evaluation.Status",
+        "RuleKind": "kpis.models.alerts.RULED",
+        "Verdict": "kpis.verdict.Verdict",
+    },
 }
 
 LOGGING = {

@@ -163,7 +163,7 @@ class AlertRuleSerializer(serializers.ModelSerializer):
         fields = ["id", "key", "kpi", "comparator", "value", "severity", "stated", "demo", "version"]
 
 
-class WaiverSerializer(StrictSerializer):
+class GateWaiverSerializer(StrictSerializer):
     requested_by = PersonField(read_only=True)
     decided_by = PersonField(read_only=True)
     ended_by = PersonField(read_only=True)
@@ -181,7 +181,7 @@ class GateSerializer(StrictSerializer):
     phase = serializers.IntegerField(source="phase.number", read_only=True)
     kpis: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="key", many=True, read_only=True)
     closed_by = PersonField(read_only=True)
-    waivers = WaiverSerializer(many=True, read_only=True)
+    waivers = GateWaiverSerializer(many=True, read_only=True)
 
     class Meta:
         model = Gate
