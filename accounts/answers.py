@@ -7,8 +7,10 @@ beside the type tells what a reader cannot guess: a unit, or why it may be null.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import is_dataclass
 from enum import Enum
+from itertools import chain
 from types import UnionType
 from typing import (
     Annotated,
@@ -36,9 +38,12 @@ from drf_spectacular.plumbing import (
     list_hash,
     resolve_type_hint,
 )
+from rest_framework.serializers import BaseSerializer
 
 Schema = dict[str, Any]
 Row = TypeVar("Row")
+Kind = TypeVar("Kind", bound=type)
+BESIDE = "answered_beside"
 
 
 class Page(TypedDict, Generic[Row]):
@@ -47,9 +52,26 @@ class Page(TypedDict, Generic[Row]):
     results: list[Row]
 
 
+class WarningOut(TypedDict):
+    """What was taken, but may not have been meant."""
+
+    path: str
+    detail: str
+
+
 def whole(rows: list[Row]) -> Page[Row]:
     """All rows of a list that is short by nature, as one page."""
     return {"next": None, "previous": None, "results": rows}
+
+
+def beside(serializer: type[BaseSerializer[Any]]) -> Callable[[Kind], Kind]:
+    """Says of a TypedDict that its fields are answered together with those of a serializer."""
+
+    def said(kind: Kind) -> Kind:
+        setattr(kind, BESIDE, serializer)
+        return kind
+
+    return said
 
 
 class AnswerExtension(OpenApiSerializerExtension):
@@ -68,11 +90,12 @@ class AnswerExtension(OpenApiSerializerExtension):
         kind = get_origin(self.target) or self.target
         stands_for = dict(zip(getattr(kind, "__parameters__", ()), get_args(self.target), strict=False))
         hints = get_type_hints(kind, include_extras=True)
-        return build_object_type(
-            properties={name: _schema(hint, auto_schema, stands_for) for name, hint in hints.items()},
-            required=[name for name, hint in hints.items() if get_origin(hint) is not NotRequired],
-            description=kind.__doc__ or "",
-        )
+        fields = {name: _schema(hint, auto_schema, stands_for) for name, hint in hints.items()}
+        required = [name for name, hint in hints.items() if get_origin(hint) is not NotRequired]
+        if hasattr(kind, BESIDE):
+            shown = auto_schema._map_serializer(getattr(kind, BESIDE), direction)
+            fields, required = shown["properties"] | fields, shown["required"] + required
+        return build_object_type(properties=fields, required=required, description=kind.__doc__ or "")
 
 
 class RecordExtension(OpenApiSerializerExtension):
@@ -84,13 +107,19 @@ class RecordExtension(OpenApiSerializerExtension):
     def get_name(self, auto_schema: Any, direction: str) -> str:
         return self._app() + str(self.target.__name__)
 
+    def get_identity(self, auto_schema: Any, direction: str) -> str:
+        return self.get_name(auto_schema, direction)
+
     def map_serializer(self, auto_schema: Any, direction: str) -> Schema:
         template = f"#/components/schemas/{self._app()}{{name}}"
         _, parts = msgspec.json.schema_components([self.target], ref_template=template)
+        for field in chain.from_iterable(part["properties"].values() for part in parts.values()):
+            if "enum" in field:  # one level down drf-spectacular does not give it a name beside that of the same choices
+                field["anyOf"] = [{"enum": field.pop("enum")}]
         whole = parts.pop(self.target.__name__)
         for name, part in parts.items():
-            component = ResolvedComponent(self._app() + name, ResolvedComponent.SCHEMA, part, name)
-            auto_schema.registry.register_on_missing(component)
+            named = self._app() + name
+            auto_schema.registry.register_on_missing(ResolvedComponent(named, ResolvedComponent.SCHEMA, part, named))
         return whole
 
     def _app(self) -> str:

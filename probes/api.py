@@ -15,6 +15,7 @@ from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.answers import Page
 from accounts.audit import actor_of
 from accounts.concurrency import asked_version, etag, stale
 from accounts.models import User
@@ -92,7 +93,7 @@ class RunSerializer(serializers.ModelSerializer[Run]):
         return seen(self.context["request"], run.recorded)
 
 
-@extend_schema(methods=["GET"], responses=ServiceSerializer(many=True), summary="Registered services")
+@extend_schema(methods=["GET"], responses=Page[ServiceSerializer], summary="Registered services")
 @extend_schema(methods=["POST"], request=ServiceSerializer, responses={201: ServiceSerializer}, summary="Register a service")
 @scopes(per_service=True, GET=Scope.READ, POST=Scope.PROBES_WRITE)
 @api_view(["GET", "POST"])
@@ -149,7 +150,7 @@ def _saved(request: Request, one: Service) -> Any:
     return ServiceSerializer(one).data
 
 
-@extend_schema(methods=["GET"], responses=ProbeSerializer(many=True), summary="The probes of a service")
+@extend_schema(methods=["GET"], responses=Page[ProbeSerializer], summary="The probes of a service")
 @extend_schema(methods=["POST"], request=ProbeSerializer, responses={201: ProbeSerializer}, summary="Add a probe")
 @scopes(per_service=True, GET=Scope.READ, POST=Scope.PROBES_WRITE)
 @api_view(["GET", "POST"])
@@ -228,7 +229,7 @@ def probe_run(request: Request, pk: int) -> Response:
 
 
 @extend_schema(
-    responses=RunSerializer(many=True), summary="Runs, newest first",
+    responses=Page[RunSerializer], summary="Runs, newest first",
     parameters=[OpenApiParameter("service", str, description="Only of this service")],
 )  # fmt: skip
 @scopes(GET=Scope.READ)

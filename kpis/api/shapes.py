@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, TypedDict
 
+from accounts.answers import WarningOut
 from kpis.evaluation import Status
 from kpis.faults import doubts
 from kpis.history import History
@@ -170,11 +171,6 @@ def series(one: SeriesStanding) -> SeriesStandingOut:
         "counts": one.counts,
         "waived_until": one.waived_until,
     }
-
-
-class WarningOut(TypedDict):
-    path: str
-    detail: str
 
 
 class TargetOut(TypedDict):

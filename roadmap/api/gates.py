@@ -53,7 +53,7 @@ def gate_close(request: Request, pk: int) -> Response:
     return Response(GATE.data(row), headers={"ETag": etag(row)})
 
 
-@extend_schema(request=shapes.GateWaiverSerializer, responses=shapes.GateWaiverSerializer)
+@extend_schema(request=shapes.GateWaiverSerializer, responses={201: shapes.GateWaiverSerializer})
 @scopes(POST=Scope.PLAN_WRITE)
 @api_view(["POST"])
 def gate_waive(request: Request, pk: int) -> Response:
