@@ -34,6 +34,7 @@ from drf_spectacular.plumbing import (
     append_meta,
     build_array_type,
     build_object_type,
+    force_instance,
     is_serializer,
     list_hash,
     resolve_type_hint,
@@ -83,7 +84,7 @@ class AnswerExtension(OpenApiSerializerExtension):
         return is_typeddict(kind) or (isinstance(kind, type) and is_dataclass(kind))
 
     def get_name(self, auto_schema: Any, direction: str) -> str:
-        rows = "".join(auto_schema._get_serializer_name(row, direction) for row in get_args(self.target))
+        rows = "".join(auto_schema._get_serializer_name(force_instance(row), direction) for row in get_args(self.target))
         return rows + (get_origin(self.target) or self.target).__name__.removesuffix("Out")
 
     def map_serializer(self, auto_schema: Any, direction: str) -> Schema:

@@ -74,7 +74,7 @@ class IssuedTokenSerializer(TokenSerializer):
 
 
 class ActivitySerializer(serializers.ModelSerializer[AuditEntry]):
-    actor: Any = serializers.CharField(source="actor.username", default=None)
+    actor: Any = serializers.CharField(source="actor.username", default=None, allow_null=True)
     difference = serializers.SerializerMethodField(help_text="What changed, a line per field, as the page tells it.")
 
     class Meta:

@@ -295,11 +295,13 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "config.schema.tell_problems"],
     "ENUM_NAME_OVERRIDES": {
-        "AlertKind": "kpis.models.alerts.Kind",
-        "AlertState": "kpis.alerting.State",
-        "KpiStatus": "kpis.evaluation.Status",
+        "AlertKindEnum": "kpis.models.alerts.Kind",
+        "AlertStateEnum": "kpis.alerting.State",
+        "KpiStatusEnum": "kpis.evaluation.Status",
+        "RiskStatusEnum": "roadmap.models.RiskStatus",
+        "RoadmapStateEnum": "roadmap.models.RoadmapState",
         "RuleKind": "kpis.models.alerts.RULED",
-        "Verdict": "kpis.verdict.Verdict",
+        "VerdictEnum": "kpis.verdict.Verdict",
     },
 }
 

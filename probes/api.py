@@ -27,7 +27,7 @@ from accounts.versions import StaleEdit
 from kpis.models import KPI
 from probes.kinds import kinds
 from probes.loading import run_now
-from probes.models import Probe, Run, Service
+from probes.models import OUTCOMES, Probe, Proof, Run, Service
 from probes.reach import changeable, feeds_seen, seen, unrestricted, visible
 from probes.registering import Wrong, feeds_of, save_probe, save_service
 from probes.running import CannotRun
@@ -44,6 +44,7 @@ class ServiceSerializer(StrictSerializer):
     owner: Any = serializers.SlugRelatedField(slug_field="username", queryset=User.objects.all(), required=False, allow_null=True)
     tags: Any = serializers.ListField(child=serializers.CharField(max_length=60), required=False)
     base_url: Any = serializers.CharField(max_length=200)
+    confirmed_how: Any = serializers.ChoiceField(Proof.choices, allow_blank=True, read_only=True)
 
     class Meta:
         model = Service
@@ -77,6 +78,7 @@ class RunSerializer(serializers.ModelSerializer[Run]):
     recorded: Any = serializers.SerializerMethodField()
     service: Any = serializers.CharField(source="probe.service.slug", read_only=True)
     kind: Any = serializers.CharField(source="probe.kind", read_only=True)
+    outcome: Any = serializers.ChoiceField(OUTCOMES, allow_blank=True, read_only=True, help_text="Empty until it is over.")
 
     class Meta:
         model = Run
