@@ -17,6 +17,7 @@ from rest_framework.response import Response
 
 from accounts import tokens
 from accounts.activity import Filter
+from accounts.answers import Page
 from accounts.differences import difference
 from accounts.models import ApiToken, AuditEntry, User
 from accounts.pagination import CursorPagination
@@ -73,7 +74,7 @@ class IssuedTokenSerializer(TokenSerializer):
 
 
 class ActivitySerializer(serializers.ModelSerializer[AuditEntry]):
-    actor: Any = serializers.CharField(source="actor.username", default=None)
+    actor: Any = serializers.CharField(source="actor.username", default=None, allow_null=True)
     difference = serializers.SerializerMethodField(help_text="What changed, a line per field, as the page tells it.")
 
     class Meta:
@@ -113,7 +114,7 @@ class PersonScheme(SessionScheme):
     target_class = "accounts.authentication.SessionAuthentication"
 
 
-@extend_schema(methods=["GET"], responses=TokenSerializer(many=True), summary="My tokens, without their secrets")
+@extend_schema(methods=["GET"], responses=Page[TokenSerializer], summary="My tokens, without their secrets")
 @extend_schema(
     methods=["POST"],
     request=NewTokenSerializer,
@@ -162,7 +163,7 @@ def _person(request: Request) -> User:
     parameters=[OpenApiParameter(name, str) for name in ("person", "thing", "action")]
     + [OpenApiParameter("of", str, description="One thing, such as `kpis.target:12`.")]
     + [OpenApiParameter(name, DAY_OR_TIME, description=says) for name, says in ENDS.items()],
-    responses=ActivitySerializer(many=True),
+    responses=Page[ActivitySerializer],
     summary="Who changed what; for people with the scope audit",
 )
 @scopes(GET=Scope.AUDIT)

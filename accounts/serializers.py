@@ -13,13 +13,13 @@ from accounts.models import User
 
 
 class PersonField(serializers.SlugRelatedField):
-    """A person by user name."""
+    """A person by user name; null for nobody, unless `allow_null` says that there is always one."""
 
     def __init__(self, **options: Any) -> None:
         if not options.get("read_only"):
             options.setdefault("queryset", User.objects.all())
             options.setdefault("required", False)
-            options.setdefault("allow_null", True)
+        options.setdefault("allow_null", True)
         super().__init__(slug_field="username", **options)
 
 

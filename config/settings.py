@@ -293,8 +293,17 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "config.schema.tell_problems"],
-    "ENUM_NAME_OVERRIDES": {"RuleKind": "kpis.models.alerts.RULED"},
+    "ENUM_NAME_OVERRIDES": {
+        "AlertKindEnum": "kpis.models.alerts.Kind",
+        "AlertStateEnum": "kpis.alerting.State",
+        "KpiStatusEnum": "kpis.evaluation.Status",
+        "RiskStatusEnum": "roadmap.models.RiskStatus",
+        "RoadmapStateEnum": "roadmap.models.RoadmapState",
+        "RuleKind": "kpis.models.alerts.RULED",
+        "VerdictEnum": "kpis.verdict.Verdict",
+    },
 }
 
 LOGGING = {

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
 
 MARKS = {"pass": "✅", "warn": "⚠️", "fail": "❌", "error": "💥", "no_data": "⬜", "inconclusive": "❔"}
 
 
-def marker(document: dict[str, Any]) -> str:
+def marker(document: Mapping[str, Any]) -> str:
     """Hidden in the comment, so that the next result of the same service updates it in place."""
     service = str(document.get("service") or "ci").replace("-->", "")
     return f"<!-- milepost:results:{service} -->"
 
 
-def markdown(document: dict[str, Any]) -> str:
+def markdown(document: Mapping[str, Any]) -> str:
     """The verdict as a table with everything that was missing or not known below it."""
     verdict = document["verdict"]
     lines = [marker(document), f"### {MARKS[verdict]} Milepost: {verdict.replace('_', ' ')}", ""]
@@ -28,7 +29,7 @@ def markdown(document: dict[str, Any]) -> str:
     return "\n".join([*lines, f"[The whole result]({document['url']})", ""])
 
 
-def junit(document: dict[str, Any]) -> str:
+def junit(document: Mapping[str, Any]) -> str:
     """One test case per objective and per missing benchmark; what is not passed or warned of is a failure or an error."""
     suite = ElementTree.Element("testsuite", name="milepost", tests="0", failures="0", errors="0")
     cases = [(o["verdict"], o["kpi"], o["benchmark"], o["reason"]) for o in document["objectives"]]
@@ -48,7 +49,7 @@ def junit(document: dict[str, Any]) -> str:
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _row(objective: dict[str, Any]) -> str:
+def _row(objective: Mapping[str, Any]) -> str:
     actual = "–" if objective["actual"] is None else f"{objective['actual']:.4g} {objective['unit']}"
     change = "–" if objective["change_pct"] is None else f"{objective['change_pct']:+.1f} %"
     cells = [

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -28,6 +28,25 @@ MAIN = "main"
 
 class KeyReused(ValueError):
     """The idempotency key came before, with another payload."""
+
+
+class VerdictDocument(TypedDict):
+    id: str
+    url: Annotated[str, "Of the result's page."]
+    format: str
+    service: str
+    environment: str
+    commit: str
+    branch: str
+    verdict: Annotated[str, Verdict, "The worst of the objectives; what is missing adds `no_data`."]
+    exit_code: Annotated[int, "0 passes, 1 failed, 3 is an error, 4 says nothing."]
+    objectives: list[Annotated[dict[str, Any], Objective]]
+    missing: Annotated[list[str], "Expected benchmarks that did not come."]
+    unmapped: Annotated[list[str], "Benchmarks that belong to no KPI."]
+
+
+class ResultDocument(VerdictDocument):
+    markdown: Annotated[str, "For a comment or step summary."]
 
 
 @dataclass(frozen=True)
@@ -113,8 +132,8 @@ def _store(sent: Sent, actor: User, now: datetime, scorecards: frozenset[str] | 
     judged = _judge(sent, mapped, now, submission)
     Sample.objects.bulk_create([*(_mapped_row(submission, one) for one in judged), *(_row(submission, s) for s in unmapped)])
     recording.record(_points(submission, judged, sent, at), now=now)
-    submission.document = _document(submission, judged, sent, unmapped)
-    submission.verdict = submission.document["verdict"]
+    document = _document(submission, judged, sent, unmapped)
+    submission.document, submission.verdict = document, document["verdict"]
     submission.save(update_fields=["document", "verdict"])
     audit.record(actor=actor, action="result.submit", subject=submission, after={"verdict": submission.verdict}, token=token)
     return submission
@@ -234,10 +253,10 @@ def _common_scorecard(kpis: Iterable[KPI]) -> Any:
     return next(iter(cards.values())) if len(cards) == 1 else None
 
 
-def _document(submission: Submission, judged: Sequence[Judged], sent: Sent, unmapped: Sequence[ParsedSample]) -> dict[str, Any]:
+def _document(submission: Submission, judged: Sequence[Judged], sent: Sent, unmapped: Sequence[ParsedSample]) -> ResultDocument:
     gone = missing(sent.expected, [sample.name for sample in sent.parsed.samples])
     verdict = worst([*(one.objective.verdict for one in judged), *([Verdict.NO_DATA] if gone else [])])
-    document: dict[str, Any] = {
+    document: VerdictDocument = {
         "id": str(submission.pk),
         "url": f"{settings.BASE_URL}/results/{submission.pk}/",
         "format": submission.format,
@@ -251,4 +270,4 @@ def _document(submission: Submission, judged: Sequence[Judged], sent: Sent, unma
         "missing": gone,
         "unmapped": [sample.name for sample in unmapped],
     }
-    return document | {"markdown": comment.markdown(document)}
+    return {**document, "markdown": comment.markdown(document)}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any, NotRequired, TypedDict, cast
 from uuid import UUID
 
 from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import api_view, parser_classes, renderer_classes
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer, JSONRenderer
@@ -18,6 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit
+from accounts.answers import Page
 from accounts.pagination import CursorPagination
 from accounts.parsing import JSONParser
 from accounts.permissions import Scope, allowed_scorecards, allowed_services, scopes
@@ -38,7 +40,7 @@ class DocumentRenderer(BaseRenderer):
             return self.text(data).encode()
         return json.dumps(data, default=str).encode()
 
-    def text(self, document: dict[str, Any]) -> str:
+    def text(self, document: Mapping[str, Any]) -> str:
         raise NotImplementedError
 
 
@@ -46,7 +48,7 @@ class MarkdownRenderer(DocumentRenderer):
     media_type = "text/markdown"
     format = "markdown"
 
-    def text(self, document: dict[str, Any]) -> str:
+    def text(self, document: Mapping[str, Any]) -> str:
         return comment.markdown(document)
 
 
@@ -54,7 +56,7 @@ class JUnitRenderer(DocumentRenderer):
     media_type = "application/junit+xml"
     format = "junit"
 
-    def text(self, document: dict[str, Any]) -> str:
+    def text(self, document: Mapping[str, Any]) -> str:
         return comment.junit(document)
 
 
@@ -65,23 +67,48 @@ class AcceptNegotiation(DefaultContentNegotiation):
         return renderers
 
 
+class InvalidatedOut(TypedDict):
+    invalidated_at: NotRequired[Annotated[datetime, "There where the result was taken out of baselines and actuals."]]
+    invalidated_why: NotRequired[str]
+
+
+class ResultOut(results.ResultDocument, InvalidatedOut):
+    """The verdict as it was given, and whether the result still counts."""
+
+
+class ResultLineOut(results.VerdictDocument, InvalidatedOut):
+    received_at: datetime
+
+
 RENDERERS = [JSONRenderer, MarkdownRenderer, JUnitRenderer]
+FILTERS = ("service", "branch", "commit", "verdict", "environment")
 
 
-@extend_schema(request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
+def _answers(status: int) -> dict[tuple[int, str], Any]:
+    return {(status, renderer.media_type): ResultOut if renderer is JSONRenderer else str for renderer in RENDERERS}
+
+
+@extend_schema(methods=["GET"], parameters=[OpenApiParameter(name, str) for name in FILTERS], responses=Page[ResultLineOut])
+@extend_schema(
+    methods=["POST"],
+    parameters=[OpenApiParameter(name, str) for name in sorted(arrivals.OPTIONS)],
+    request=OpenApiTypes.OBJECT,
+    responses=_answers(201) | _answers(200) | _answers(422),
+)
 @scopes(per_service=True, GET=Scope.READ, POST=Scope.RESULTS_WRITE)
 @api_view(["GET", "POST"])
 @parser_classes(arrivals.PARSERS)
 @renderer_classes(RENDERERS)
 def result_list(request: Request) -> Response:
-    """List submissions, newest first, or send one."""
+    """List submissions, newest first, or send one: 201, 200 for a repeated `Idempotency-Key`, and with `gate=1` the same
+    document with 422 when its `exit_code` is not 0."""
     return _submit(request) if request.method == "POST" else _listed(request)
 
 
 result_list.cls.content_negotiation_class = AcceptNegotiation
 
 
-@extend_schema(responses=OpenApiTypes.OBJECT)
+@extend_schema(responses=_answers(200))
 @scopes(GET=Scope.READ)
 @api_view(["GET"])
 @renderer_classes(RENDERERS)
@@ -89,7 +116,7 @@ def result_detail(request: Request, pk: UUID) -> Response:
     return Response(_answer(_one(request, pk)))
 
 
-@extend_schema(request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
+@extend_schema(request=OpenApiTypes.OBJECT, responses=ResultOut)
 @scopes(per_service=True, POST=Scope.RESULTS_WRITE)
 @api_view(["POST"])
 @parser_classes([JSONParser])
@@ -124,7 +151,7 @@ def _submit(request: Request) -> Response:
 
 def _listed(request: Request) -> Response:
     rows = _visible(request)
-    for name in ("service", "branch", "commit", "verdict", "environment"):
+    for name in FILTERS:
         if value := request.query_params.get(name):
             rows = rows.filter(**{name: value})
     pages = CursorPagination()
@@ -133,18 +160,20 @@ def _listed(request: Request) -> Response:
     return pages.get_paginated_response([_line(row) for row in page])
 
 
-def _line(row: Submission) -> dict[str, Any]:
-    document = _answer(row)
-    document.pop("markdown", None)
-    return document | {"received_at": row.received_at}
+def _line(row: Submission) -> ResultLineOut:
+    document = {name: value for name, value in row.document.items() if name != "markdown"}
+    return {**cast("results.VerdictDocument", document), **_invalidated(row), "received_at": row.received_at}
 
 
-def _answer(row: Submission) -> dict[str, Any]:
-    """The verdict as it was given, and whether the result still counts."""
-    document = dict(row.document)
-    if row.invalidated_at is not None:
-        document |= {"invalidated_at": row.invalidated_at, "invalidated_why": row.invalidated_why}
-    return document
+def _answer(row: Submission) -> ResultOut:
+    document: results.ResultDocument = row.document
+    return {**document, **_invalidated(row)}
+
+
+def _invalidated(row: Submission) -> InvalidatedOut:
+    if row.invalidated_at is None:
+        return {}
+    return {"invalidated_at": row.invalidated_at, "invalidated_why": row.invalidated_why}
 
 
 def _visible(request: Request) -> Any:

@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 from accounts.days import last_day
 from kpis.actual import PERCENTILES
@@ -95,16 +95,16 @@ class Objective:
     verdict: Verdict
     target_verdict: Verdict
     regression_verdict: Verdict
-    actual: float | None
+    actual: Annotated[float | None, "In `unit`; null where the sample cannot be compared."]
     unit: str
     samples: int
     failures: int
-    target: str
+    target: Annotated[str, "Such as `p(95)<500`; empty where none is in force."]
     target_version: int | None
-    status: str
-    baseline: float | None = None
-    change_pct: float | None = None
-    interval_pct: list[float] | None = None
+    status: Annotated[str, Status]
+    baseline: Annotated[float | None, "Mean of the newest results on main; null where there are none."] = None
+    change_pct: Annotated[float | None, "Against the baseline."] = None
+    interval_pct: Annotated[list[float] | None, "95 % interval of the change; null: too little history, or no variance."] = None
     reason: str
     waived_until: str | None = None
 

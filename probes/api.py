@@ -15,6 +15,7 @@ from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.answers import Page
 from accounts.audit import actor_of
 from accounts.concurrency import asked_version, etag, stale
 from accounts.models import User
@@ -26,7 +27,7 @@ from accounts.versions import StaleEdit
 from kpis.models import KPI
 from probes.kinds import kinds
 from probes.loading import run_now
-from probes.models import Probe, Run, Service
+from probes.models import OUTCOMES, Probe, Proof, Run, Service
 from probes.reach import changeable, feeds_seen, seen, unrestricted, visible
 from probes.registering import Wrong, feeds_of, save_probe, save_service
 from probes.running import CannotRun
@@ -43,6 +44,7 @@ class ServiceSerializer(StrictSerializer):
     owner: Any = serializers.SlugRelatedField(slug_field="username", queryset=User.objects.all(), required=False, allow_null=True)
     tags: Any = serializers.ListField(child=serializers.CharField(max_length=60), required=False)
     base_url: Any = serializers.CharField(max_length=200)
+    confirmed_how: Any = serializers.ChoiceField(Proof.choices, allow_blank=True, read_only=True)
 
     class Meta:
         model = Service
@@ -76,6 +78,7 @@ class RunSerializer(serializers.ModelSerializer[Run]):
     recorded: Any = serializers.SerializerMethodField()
     service: Any = serializers.CharField(source="probe.service.slug", read_only=True)
     kind: Any = serializers.CharField(source="probe.kind", read_only=True)
+    outcome: Any = serializers.ChoiceField(OUTCOMES, allow_blank=True, read_only=True, help_text="Empty until it is over.")
 
     class Meta:
         model = Run
@@ -92,7 +95,7 @@ class RunSerializer(serializers.ModelSerializer[Run]):
         return seen(self.context["request"], run.recorded)
 
 
-@extend_schema(methods=["GET"], responses=ServiceSerializer(many=True), summary="Registered services")
+@extend_schema(methods=["GET"], responses=Page[ServiceSerializer], summary="Registered services")
 @extend_schema(methods=["POST"], request=ServiceSerializer, responses={201: ServiceSerializer}, summary="Register a service")
 @scopes(per_service=True, GET=Scope.READ, POST=Scope.PROBES_WRITE)
 @api_view(["GET", "POST"])
@@ -149,7 +152,7 @@ def _saved(request: Request, one: Service) -> Any:
     return ServiceSerializer(one).data
 
 
-@extend_schema(methods=["GET"], responses=ProbeSerializer(many=True), summary="The probes of a service")
+@extend_schema(methods=["GET"], responses=Page[ProbeSerializer], summary="The probes of a service")
 @extend_schema(methods=["POST"], request=ProbeSerializer, responses={201: ProbeSerializer}, summary="Add a probe")
 @scopes(per_service=True, GET=Scope.READ, POST=Scope.PROBES_WRITE)
 @api_view(["GET", "POST"])
@@ -228,7 +231,7 @@ def probe_run(request: Request, pk: int) -> Response:
 
 
 @extend_schema(
-    responses=RunSerializer(many=True), summary="Runs, newest first",
+    responses=Page[RunSerializer], summary="Runs, newest first",
     parameters=[OpenApiParameter("service", str, description="Only of this service")],
 )  # fmt: skip
 @scopes(GET=Scope.READ)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import Annotated, TypedDict
 
 from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view
@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit
+from accounts.answers import Page, WarningOut
 from accounts.pagination import CursorPagination
 from accounts.permissions import Scope, allowed_services, scopes
 from accounts.problems import invalid
@@ -34,7 +35,27 @@ class WindowIn(Strict):
     zone = serializers.CharField(required=False, default="UTC", max_length=60)
 
 
-@extend_schema(request=WindowIn, responses={200: OpenApiTypes.OBJECT, 201: OpenApiTypes.OBJECT})
+class WindowOut(TypedDict):
+    id: int
+    reason: str
+    service: Annotated[str, "Its slug; empty where the window is for all services that have the tag."]
+    tag: str
+    starts_at: datetime
+    ends_at: datetime
+    rule: Annotated[str, "How it comes again (RFC 5545); empty: once."]
+    zone: str
+    created_by: str
+    ended_at: Annotated[datetime | None, "When somebody ended it before its time."]
+    holds_until: Annotated[datetime | None, "The end of the window that holds now; null where none holds."]
+    next_at: Annotated[datetime | None, "When it begins the next time; null where it does not come again."]
+
+
+class PlannedWindowOut(WindowOut):
+    warnings: Annotated[list[WarningOut], "What was taken, but may not have been meant: a tag that no service has."]
+
+
+@extend_schema(methods=["GET"], responses=Page[WindowOut])
+@extend_schema(methods=["POST"], request=WindowIn, responses={201: PlannedWindowOut})
 @scopes(per_service=True, GET=Scope.READ, POST=Scope.PROBES_WRITE)
 @api_view(["GET", "POST"])
 def window_list(request: Request) -> Response:
@@ -43,15 +64,13 @@ def window_list(request: Request) -> Response:
     Its answer has `warnings` too: a tag that no service has.
     """
     if request.method == "POST":
-        window = _planned(request)
-        warnings = [{"path": "$.tag", "detail": doubt} for doubt in maintenance.doubts(window)]
-        return Response(_window(window) | {"warnings": warnings}, status=201)
+        return Response(_planned_window(_planned(request)), status=201)
     pages = CursorPagination()
     page: list[Maintenance] = pages.paginate_queryset(_seen(request), request) or []
     return pages.get_paginated_response([_window(one) for one in page])
 
 
-@extend_schema(request=None, responses=OpenApiTypes.OBJECT)
+@extend_schema(request=None, responses=WindowOut)
 @scopes(per_service=True, POST=Scope.PROBES_WRITE)
 @api_view(["POST"])
 def window_end(request: Request, pk: int) -> Response:
@@ -86,12 +105,23 @@ def _seen(request: Request) -> QuerySet[Maintenance]:
     return found if allowed_services(request) is None else found.filter(service__in=visible(request))
 
 
-def _window(one: Maintenance) -> dict[str, Any]:
-    names = ("id", "reason", "tag", "starts_at", "ends_at", "rule", "zone", "ended_at")
+def _planned_window(one: Maintenance) -> PlannedWindowOut:
+    return {**_window(one), "warnings": [{"path": "$.tag", "detail": doubt} for doubt in maintenance.doubts(one)]}
+
+
+def _window(one: Maintenance) -> WindowOut:
     now = timezone.now()
-    return {name: getattr(one, name) for name in names} | {
+    return {
+        "id": one.pk,
+        "reason": one.reason,
         "service": one.service.slug if one.service else "",
+        "tag": one.tag,
+        "starts_at": one.starts_at,
+        "ends_at": one.ends_at,
+        "rule": one.rule,
+        "zone": one.zone,
         "created_by": str(one.created_by),
+        "ended_at": one.ended_at,
         "holds_until": one.holds_until(now),
         "next_at": one.next_at(now),
     }

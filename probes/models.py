@@ -156,12 +156,15 @@ class RunState(models.TextChoices):
     DONE = "done", "done"
 
 
+OUTCOMES = [(outcome.value, outcome.value.replace("_", " ")) for outcome in Outcome]
+
+
 class Run(models.Model):
     """One execution of a probe. A failed one has no readings."""
 
     probe = models.ForeignKey(Probe, on_delete=models.CASCADE, related_name="runs", db_index=False)
     state = models.CharField(max_length=10, choices=RunState, default=RunState.QUEUED)
-    outcome = models.CharField(max_length=20, blank=True, choices=[(o.value, o.value.replace("_", " ")) for o in Outcome])
+    outcome = models.CharField(max_length=20, blank=True, choices=OUTCOMES)
     reason = models.CharField(max_length=80, blank=True)
     error = models.TextField(blank=True)
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")

@@ -9,7 +9,6 @@ from typing import Any
 from django.db.models import Q
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view, parser_classes
@@ -56,7 +55,7 @@ class AddressSerializer(Strict):
 
 
 @extend_schema(
-    request=AddressSerializer, responses=OpenApiTypes.OBJECT, summary="Look at an address and propose probes; saves nothing"
+    request=AddressSerializer, responses=showing.FoundOut, summary="Look at an address and propose probes; saves nothing"
 )
 @scopes(per_service=True, POST=Scope.PROBES_WRITE)
 @api_view(["POST"])
@@ -81,7 +80,7 @@ def look(request: Request) -> Response:
 
 
 @extend_schema(
-    request=OpenApiTypes.OBJECT, responses={200: ReceiptSerializer}, summary="Import services with their probes: all, or nothing",
+    request=manifest.Manifest, responses={200: ReceiptSerializer}, summary="Import services with their probes: all, or nothing",
     parameters=[
         OpenApiParameter("dry_run", bool, description="Say what would be done, write nothing"),
         OpenApiParameter("overwrite", bool, description="Change services that differ; otherwise they are kept and named"),
@@ -106,7 +105,7 @@ def import_(request: Request) -> Response:
     return Response(ReceiptSerializer({"services": receipt.rows}).data)
 
 
-@extend_schema(responses=OpenApiTypes.OBJECT, summary="Every service with its probes, as an import takes them; never secrets")
+@extend_schema(responses=manifest.Manifest, summary="Every service with its probes, as an import takes them; never secrets")
 @scopes(GET=Scope.READ)
 @api_view(["GET"])
 def export(request: Request) -> Response:

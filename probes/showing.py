@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import msgspec
 
@@ -12,6 +12,57 @@ from probes.discovery import Answer, Found
 from probes.kinds import kinds
 from probes.manifest import FeedEntry, ProbeEntry, ServiceEntry
 from probes.proposing import name_of, proposals, slug_of, suggested, units, untold
+
+
+class AnswerOut(TypedDict):
+    path: str
+    status: Annotated[int | None, "Null where no answer came; `error` says why."]
+    took_ms: float | None
+    error: str
+
+
+class CertificateOut(TypedDict):
+    version: Annotated[str, "Of TLS."]
+    expires_at: Annotated[str, {"format": "date-time"}]
+
+
+class MetricsOut(TypedDict):
+    url: str
+    preset: Annotated[str, "The instrumentation that the names were recognised as."]
+    series: int
+
+
+class InterfaceOut(TypedDict):
+    url: str
+    title: str
+    left_out: Annotated[int, "Operations that cannot be measured as they stand."]
+
+
+class RouteOut(TypedDict):
+    path: str
+    summary: str
+    answer: Annotated[AnswerOut | None, "Null where it was not tried."]
+
+
+class FoundOut(TypedDict):
+    """What was found at an address. Bodies of answers are not in it."""
+
+    base_url: str
+    reachable: bool
+    refused: Annotated[str, "Why the address may not be reached; empty otherwise."]
+    error: Annotated[str, "Why it did not answer; empty otherwise."]
+    answer: AnswerOut | None
+    redirects_to: str
+    tls: CertificateOut | None
+    metrics: MetricsOut | None
+    metrics_error: str
+    metrics_beside: Annotated[str, "Metrics of the same host that do not lie below the base address."]
+    health: AnswerOut | None
+    openapi_error: str
+    openapi: InterfaceOut | None
+    routes_below: str
+    routes: list[RouteOut]
+    proposal: Annotated[dict[str, Any], ServiceEntry] | None
 
 
 def proposed(found: Found, kpis: Sequence[KPI]) -> ServiceEntry:
@@ -36,8 +87,7 @@ def proposed(found: Found, kpis: Sequence[KPI]) -> ServiceEntry:
     )  # fmt: skip
 
 
-def as_data(found: Found, kpis: Sequence[KPI]) -> dict[str, Any]:
-    """JSON of what was found, with the proposal. Bodies of answers are not in it."""
+def as_data(found: Found, kpis: Sequence[KPI]) -> FoundOut:
     scrape, shown = found.scrape, found.certificate
     return {
         "base_url": found.base_url,
@@ -59,7 +109,7 @@ def as_data(found: Found, kpis: Sequence[KPI]) -> dict[str, Any]:
     }
 
 
-def _answer(answer: Answer | None) -> dict[str, Any] | None:
+def _answer(answer: Answer | None) -> AnswerOut | None:
     if answer is None:
         return None
     took = None if answer.took_ms is None else round(answer.took_ms, 1)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Annotated, Any
 
 from kpis.evaluation import Goal
 from roadmap import roi
@@ -21,7 +21,7 @@ class Finding:
     """`kind` is contradiction, notice or not_stated; `stated` and `computed` are the two figures where there are two."""
 
     code: str
-    kind: str
+    kind: Annotated[str, [(kind, kind) for kind in (CONTRADICTION, NOTICE, NOT_STATED)]]
     subject: str
     text: str
     stated: str = ""

@@ -7,6 +7,11 @@ from accounts import people, tokens
 from accounts.models import User
 
 PASSWORD = "correct horse battery"
+DOCUMENT = {
+    "id": "", "url": "", "format": "milepost", "service": "", "environment": "", "commit": "", "branch": "", "verdict": "pass",
+    "exit_code": 0, "objectives": [], "missing": [], "unmapped": [], "markdown": "",
+}  # fmt: skip
+"""The verdict on a result that measured nothing."""
 
 
 @dataclass(frozen=True)

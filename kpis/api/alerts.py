@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import Annotated, TypedDict
 
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view
@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit
+from accounts.answers import Page
 from accounts.pagination import CursorPagination
 from accounts.permissions import Scope, allowed_scorecards, allowed_services, scopes
 from accounts.problems import Problem, invalid
@@ -22,7 +23,7 @@ from accounts.serializers import MomentField, Strict
 from kpis import duty, incidents, silences
 from kpis.alerting import State
 from kpis.api.lookup import about, mine
-from kpis.models import Incident, Severity, Silence, Transition
+from kpis.models import Incident, Kind, Outbox, Severity, Silence, Transition
 
 SHOWN = [State.PENDING, State.FIRING, State.ACKNOWLEDGED, State.RESOLVED]
 
@@ -45,8 +46,74 @@ class SilenceIn(Strict):
     everything = serializers.BooleanField(required=False, default=False)
 
 
+class AlertOut(TypedDict):
+    id: int
+    state: Annotated[str, State]
+    severity: Annotated[str, Severity]
+    kind: Annotated[str, Kind]
+    title: str
+    kpi: Annotated[str | None, "`scorecard/key`; null where it is about no KPI, such as a CI result that did not come."]
+    scorecard: str | None
+    subject: Annotated[str, "The service, or whatever else was measured."]
+    value: Annotated[float | None, "The figure behind its newest step, in `unit`."]
+    unit: str | None
+    origin: Annotated[str, "What measured that figure: `run:<id>`, `result:<uuid>` …; empty where nothing did."]
+    measured_at: datetime | None
+    opened_at: datetime
+    fires_at: Annotated[datetime | None, "While pending: when it fires if it stays so."]
+    fired_at: datetime | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    resolved_at: datetime | None
+    recovery_s: Annotated[float | None, "From firing to resolved; null while it is open."]
+    silenced_until: datetime | None
+    waived_until: datetime | None
+
+
+class RecoveryOut(TypedDict):
+    """Mean lengths in the last 30 days; null where nothing recovered."""
+
+    kpi_mean_s: Annotated[float | None, "Of the alerts of this KPI."]
+    kpi_alerts: int
+    mttr_s: Annotated[float | None, "Of outages alone."]
+    outages: int
+
+
+class TransitionOut(TypedDict):
+    number: Annotated[int, "Within the alert, from 1."]
+    state: Annotated[str, State]
+    at: datetime
+    subject: str
+    value: float | None
+    origin: str
+    measured_at: datetime | None
+    by: Annotated[str, "Who did it; empty where no person did."]
+    note: str
+    told: Annotated[str, Outbox]
+
+
+class AlertStoryOut(AlertOut):
+    recovery_30_days: Annotated[RecoveryOut | None, "Null where the alert is about no KPI."]
+    transitions: list[TransitionOut]
+
+
+class SilenceOut(TypedDict):
+    id: int
+    reason: str
+    starts_at: datetime
+    ends_at: datetime
+    rule: Annotated[str, "How it comes again (RFC 5545); empty: once."]
+    zone: str
+    scorecard: str | None
+    kpi: Annotated[str | None, "`scorecard/key`"]
+    service: str
+    created_by: str
+    ended_at: Annotated[datetime | None, "When somebody ended it before its time."]
+    holds_until: Annotated[datetime | None, "The end of the quiet that holds now; null where none holds."]
+
+
 @extend_schema(
-    responses=OpenApiTypes.OBJECT,
+    responses=Page[AlertOut],
     parameters=[
         OpenApiParameter(
             "state", str, enum=["open", *[state.value for state in SHOWN]], description="Default: all that were alerts."
@@ -76,7 +143,7 @@ def alert_list(request: Request) -> Response:
     return pages.get_paginated_response([_alert(row) for row in rows])
 
 
-@extend_schema(responses=OpenApiTypes.OBJECT)
+@extend_schema(responses=AlertStoryOut)
 @scopes(GET=Scope.READ)
 @api_view(["GET"])
 def alert_detail(request: Request, pk: int) -> Response:
@@ -84,7 +151,7 @@ def alert_detail(request: Request, pk: int) -> Response:
     return Response(_story(_incident(request, pk)))
 
 
-@extend_schema(request=AcknowledgeIn, responses=OpenApiTypes.OBJECT)
+@extend_schema(request=AcknowledgeIn, responses=AlertStoryOut)
 @scopes(per_service=True, POST=Scope.ALERTS_WRITE)
 @api_view(["POST"])
 def alert_acknowledge(request: Request, pk: int) -> Response:
@@ -100,7 +167,8 @@ def alert_acknowledge(request: Request, pk: int) -> Response:
     return Response(_story(_incident(request, pk)))
 
 
-@extend_schema(request=SilenceIn, responses={200: OpenApiTypes.OBJECT, 201: OpenApiTypes.OBJECT})
+@extend_schema(methods=["GET"], responses=Page[SilenceOut])
+@extend_schema(methods=["POST"], request=SilenceIn, responses={201: SilenceOut})
 @scopes(per_service=True, GET=Scope.READ, POST=Scope.ALERTS_WRITE)
 @api_view(["GET", "POST"])
 def silence_list(request: Request) -> Response:
@@ -112,7 +180,7 @@ def silence_list(request: Request) -> Response:
     return pages.get_paginated_response([_silence(one) for one in page])
 
 
-@extend_schema(request=None, responses=OpenApiTypes.OBJECT)
+@extend_schema(request=None, responses=SilenceOut)
 @scopes(per_service=True, POST=Scope.ALERTS_WRITE)
 @api_view(["POST"])
 def silence_end(request: Request, pk: int) -> Response:
@@ -156,7 +224,7 @@ def _silences(request: Request) -> QuerySet[Silence]:
     return mine(request, Silence.objects.select_related("scorecard", "kpi__scorecard", "created_by"))
 
 
-def _alert(row: duty.Row) -> dict[str, Any]:
+def _alert(row: duty.Row) -> AlertOut:
     one = row.incident
     return {
         "id": one.pk,
@@ -183,16 +251,16 @@ def _alert(row: duty.Row) -> dict[str, Any]:
     }
 
 
-def _story(incident: Incident) -> dict[str, Any]:
+def _story(incident: Incident) -> AlertStoryOut:
     found = duty.story(incident, now=timezone.now())
-    return _alert(found.row) | {
+    return {
+        **_alert(found.row),
         "recovery_30_days": _recovery(found.recovery) if found.recovery else None,
         "transitions": [_transition(step) for step in found.steps],
     }
 
 
-def _recovery(found: duty.Recovery) -> dict[str, Any]:
-    """`mttr_s` is of outages alone; `kpi_mean_s` of the alerts of this KPI."""
+def _recovery(found: duty.Recovery) -> RecoveryOut:
     return {
         "kpi_mean_s": found.mean.total_seconds() if found.mean else None,
         "kpi_alerts": found.count,
@@ -201,12 +269,22 @@ def _recovery(found: duty.Recovery) -> dict[str, Any]:
     }
 
 
-def _transition(step: Transition) -> dict[str, Any]:
-    names = ("number", "state", "at", "subject", "value", "origin", "measured_at", "by", "note")
-    return {name: getattr(step, name) for name in names} | {"told": step.outbox}
+def _transition(step: Transition) -> TransitionOut:
+    return {
+        "number": step.number,
+        "state": step.state,
+        "at": step.at,
+        "subject": step.subject,
+        "value": step.value,
+        "origin": step.origin,
+        "measured_at": step.measured_at,
+        "by": step.by,
+        "note": step.note,
+        "told": step.outbox,
+    }
 
 
-def _silence(one: Silence) -> dict[str, Any]:
+def _silence(one: Silence) -> SilenceOut:
     return {
         "id": one.pk,
         "reason": one.reason,

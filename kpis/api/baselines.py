@@ -16,7 +16,7 @@ from accounts import audit
 from accounts.permissions import Scope, scopes
 from accounts.problems import Problem, invalid
 from kpis import baselines
-from kpis.api import shapes
+from kpis.api import inputs, shapes
 from kpis.api.lookup import kpi_or_404
 from kpis.faults import BadTarget, Refused
 from kpis.models import KPI
@@ -27,9 +27,9 @@ FIELDS = {"baseline_since": "since", "baseline_until": "until"}
 @extend_schema(
     methods=["GET"],
     parameters=[OpenApiParameter(name, OpenApiTypes.DATETIME, required=True) for name in FIELDS.values()],
-    responses=OpenApiTypes.OBJECT,
+    responses=baselines.Measured,
 )
-@extend_schema(methods=["POST"], request=shapes.MeasuredIn, responses={201: OpenApiTypes.OBJECT})
+@extend_schema(methods=["POST"], request=inputs.MeasuredIn, responses={201: shapes.TargetOut})
 @scopes(GET=Scope.READ, POST=Scope.TARGETS_PROPOSE)
 @api_view(["GET", "POST"])
 def baseline(request: Request, scorecard: str, key: str) -> Response:
@@ -44,13 +44,13 @@ def baseline(request: Request, scorecard: str, key: str) -> Response:
 
 
 def _measure(request: Request, kpi: KPI) -> Response:
-    form = shapes.WindowIn(data=request.query_params)
+    form = inputs.WindowIn(data=request.query_params)
     form.is_valid(raise_exception=True)
     return Response(asdict(baselines.measure(kpi=kpi, now=timezone.now(), **form.validated_data)))
 
 
 def _propose(request: Request, kpi: KPI) -> Response:
-    form = shapes.MeasuredIn(data=request.data)
+    form = inputs.MeasuredIn(data=request.data)
     form.is_valid(raise_exception=True)
     fields: dict[str, Any] = form.validated_data
     actor, token = audit.actor_of(request)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_type_hints
 
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import api_view
 from rest_framework.request import Request
@@ -16,7 +15,7 @@ from rest_framework.serializers import Serializer
 from accounts import audit
 from accounts.permissions import Scope, scopes
 from accounts.problems import Problem
-from kpis.api import shapes
+from kpis.api import inputs
 from kpis.faults import Refused
 
 View = Callable[..., Response]
@@ -28,20 +27,21 @@ def decision(
     noun: str,
     scope: Scope,
     find: Callable[[Request, int], Any],
-    show: Callable[[Any], dict[str, Any]],
-    takes: type[Serializer[Any]] = shapes.DecisionIn,
+    show: Callable[[Any], Any],
+    takes: type[Serializer[Any]] = inputs.DecisionIn,
     per_service: bool = False,
 ) -> View:
     """The address at which `verb` is called for the row that `find` gives; 409 where it is refused, such as when somebody
-    else was first. Its documentation is that of the verb."""
+    else was first. Its documentation is that of the verb, its answer that of `show`."""
 
     def decide(request: Request, pk: int) -> Response:
         return decided(request, find(request, pk), noun, verb, show, takes)
 
     decide.__name__, decide.__doc__ = f"{noun}_{verb.__name__}", (verb.__doc__ or "").partition("\n")[0]
     guard = scopes(per_service=per_service, POST=scope)
-    described: View = extend_schema(request=takes, responses=OpenApiTypes.OBJECT)(guard(api_view(["POST"])(decide)))
-    return described
+    described = extend_schema(request=takes, responses=get_type_hints(show)["return"])
+    view: View = described(guard(api_view(["POST"])(decide)))
+    return view
 
 
 def decided(
@@ -49,8 +49,8 @@ def decided(
     row: Any,
     noun: str,
     verb: Callable[..., Any],
-    show: Callable[[Any], dict[str, Any]],
-    takes: type[Serializer[Any]] = shapes.DecisionIn,
+    show: Callable[[Any], Any],
+    takes: type[Serializer[Any]] = inputs.DecisionIn,
 ) -> Response:
     form = takes(data=request.data)
     form.is_valid(raise_exception=True)

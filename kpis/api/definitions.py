@@ -8,7 +8,6 @@ from typing import Any
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.exceptions import ValidationError as ModelError
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view
@@ -68,7 +67,7 @@ class WhyIn(serializers.Serializer[Any]):
     why = serializers.CharField(required=False, allow_blank=True, max_length=1000, default="")
 
 
-@extend_schema(request=WhyIn, responses=OpenApiTypes.OBJECT)
+@extend_schema(request=WhyIn, responses=shapes.ScorecardOut)
 @scopes(POST=Scope.PLAN_WRITE)
 @api_view(["POST"])
 def scorecard_archive(request: Request, slug: str) -> Response:
@@ -76,14 +75,14 @@ def scorecard_archive(request: Request, slug: str) -> Response:
     return _moved(request, scorecard_or_404(request, slug), defining.archive)
 
 
-@extend_schema(request=WhyIn, responses=OpenApiTypes.OBJECT)
+@extend_schema(request=WhyIn, responses=shapes.ScorecardOut)
 @scopes(POST=Scope.PLAN_WRITE)
 @api_view(["POST"])
 def scorecard_restore(request: Request, slug: str) -> Response:
     return _moved(request, scorecard_or_404(request, slug), defining.restore)
 
 
-@extend_schema(request=WhyIn, responses=OpenApiTypes.OBJECT)
+@extend_schema(request=WhyIn, responses=shapes.KpiDefinitionOut)
 @scopes(POST=Scope.PLAN_WRITE)
 @api_view(["POST"])
 def kpi_archive(request: Request, scorecard: str, key: str) -> Response:
@@ -91,7 +90,7 @@ def kpi_archive(request: Request, scorecard: str, key: str) -> Response:
     return _moved(request, kpi_or_404(request, scorecard, key, every_kpi), defining.archive)
 
 
-@extend_schema(request=WhyIn, responses=OpenApiTypes.OBJECT)
+@extend_schema(request=WhyIn, responses=shapes.KpiDefinitionOut)
 @scopes(POST=Scope.PLAN_WRITE)
 @api_view(["POST"])
 def kpi_restore(request: Request, scorecard: str, key: str) -> Response:
@@ -130,7 +129,7 @@ def change(request: Request, row: Scorecard | KPI) -> Response:
     )
 
 
-def shown(row: Scorecard | KPI) -> dict[str, Any]:
+def shown(row: Scorecard | KPI) -> shapes.ScorecardOut | shapes.KpiDefinitionOut:
     return shapes.scorecard(row) if isinstance(row, Scorecard) else shapes.definition(row)
 
 

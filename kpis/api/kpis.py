@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import api_view, renderer_classes
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.answers import Page
 from accounts.concurrency import etag
 from accounts.pagination import CursorPagination
 from accounts.permissions import Scope, scopes
@@ -22,12 +22,13 @@ from kpis.api.tables import CourseRenderer
 from kpis.evaluation import Status
 from kpis.history import history
 from kpis.models import Category
-from kpis.standing import counts, headline, standing, standings
+from kpis.standing import standing, standings
 
 MOST_HISTORY_POINTS = 5000
 
 
-@extend_schema(request=definitions.ScorecardIn, responses={200: OpenApiTypes.OBJECT, 201: OpenApiTypes.OBJECT})
+@extend_schema(methods=["GET"], responses=Page[shapes.CountedScorecardOut])
+@extend_schema(methods=["POST"], request=definitions.ScorecardIn, responses={201: shapes.ScorecardOut})
 @scopes(GET=Scope.READ, POST=Scope.PLAN_WRITE)
 @api_view(["GET", "POST"])
 def scorecard_list(request: Request) -> Response:
@@ -39,11 +40,13 @@ def scorecard_list(request: Request) -> Response:
     page = pages.paginate_queryset(visible_scorecards(request), request) or []
     found = standings(visible_kpis(request).filter(scorecard__in=page), now=timezone.now())
     return pages.get_paginated_response(
-        [shapes.scorecard(row) | {"counts": counts(one for one in found if one.kpi.scorecard_id == row.pk)} for row in page]
+        [shapes.counted(row, [one for one in found if one.kpi.scorecard_id == row.pk]) for row in page]
     )
 
 
-@extend_schema(request=definitions.ScorecardChange, responses=OpenApiTypes.OBJECT)
+@extend_schema(methods=["GET"], responses=shapes.ScorecardStandingOut)
+@extend_schema(methods=["PATCH"], request=definitions.ScorecardChange, responses=shapes.ScorecardOut)
+@extend_schema(methods=["DELETE"], responses={204: None})
 @scopes(GET=Scope.READ, PATCH=Scope.PLAN_WRITE, DELETE=Scope.PLAN_WRITE)
 @api_view(["GET", "PATCH", "DELETE"])
 def scorecard_detail(request: Request, slug: str) -> Response:
@@ -53,13 +56,13 @@ def scorecard_detail(request: Request, slug: str) -> Response:
     if request.method != "GET":
         return definitions.change(request, row)
     found = standings(visible_kpis(request).filter(scorecard=row), now=timezone.now())
-    more = {"headline": headline(found), "counts": counts(found), "kpis": [shapes.kpi(one) for one in found]}
-    return Response(shapes.scorecard(row) | more, headers={"ETag": etag(row)})
+    return Response(shapes.scorecard_standing(row, found), headers={"ETag": etag(row)})
 
 
+@extend_schema(methods=["POST"], request=definitions.KpiIn, responses={201: shapes.KpiDefinitionOut})
 @extend_schema(
-    request=definitions.KpiIn,
-    responses={200: OpenApiTypes.OBJECT, 201: OpenApiTypes.OBJECT},
+    methods=["GET"],
+    responses=Page[shapes.KpiOut],
     parameters=[
         OpenApiParameter("scorecard", str),
         OpenApiParameter("archived", bool, description="Only those that are archived."),
@@ -93,7 +96,9 @@ def kpi_list(request: Request) -> Response:
     return pages.get_paginated_response([shapes.kpi(one) for one in standings(page, now=now)])
 
 
-@extend_schema(request=definitions.KpiChange, responses=OpenApiTypes.OBJECT)
+@extend_schema(methods=["GET"], responses=shapes.KpiOut)
+@extend_schema(methods=["PATCH"], request=definitions.KpiChange, responses=shapes.KpiDefinitionOut)
+@extend_schema(methods=["DELETE"], responses={204: None})
 @scopes(GET=Scope.READ, PATCH=Scope.PLAN_WRITE, DELETE=Scope.PLAN_WRITE)
 @api_view(["GET", "PATCH", "DELETE"])
 def kpi_detail(request: Request, scorecard: str, key: str) -> Response:
@@ -106,7 +111,7 @@ def kpi_detail(request: Request, scorecard: str, key: str) -> Response:
 
 
 @extend_schema(
-    responses=OpenApiTypes.OBJECT,
+    responses={(200, "application/json"): shapes.CourseOut, (200, "text/csv"): str},
     parameters=[
         OpenApiParameter("from", datetime, description="Default: 24 hours before `to`."),
         OpenApiParameter("to", datetime, description="Default: now."),

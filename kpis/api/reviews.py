@@ -2,29 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import date, datetime
+from typing import Annotated, TypedDict
 
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit
+from accounts.answers import Page
 from accounts.pagination import CursorPagination
 from accounts.permissions import Scope, scopes
 from accounts.problems import Problem
 from kpis import reviewing
-from kpis.api import shapes
+from kpis.api import inputs
 from kpis.api.lookup import kpi_or_404, scorecard_or_404
 from kpis.faults import Refused
-from kpis.gaps import Gap, gaps
-from kpis.models import KPI
+from kpis.gaps import WORDS, Gap, gaps
+from kpis.models import KPI, Review
 from kpis.standing import standings
 
 
-@extend_schema(request=shapes.ReviewIn, responses={200: OpenApiTypes.OBJECT, 201: OpenApiTypes.OBJECT})
+class ReviewOut(TypedDict):
+    id: int
+    due_on: Annotated[date | None, "The day that it answers; null where none was due."]
+    reviewed_by: str
+    reviewed_at: datetime
+    note: str
+
+
+def _review(row: Review) -> ReviewOut:
+    return {
+        "id": row.pk,
+        "due_on": row.due_on,
+        "reviewed_by": str(row.reviewed_by),
+        "reviewed_at": row.reviewed_at,
+        "note": row.note,
+    }
+
+
+@extend_schema(methods=["GET"], responses=Page[ReviewOut])
+@extend_schema(methods=["POST"], request=inputs.ReviewIn, responses={201: ReviewOut})
 @scopes(GET=Scope.READ, POST=Scope.TARGETS_PROPOSE)
 @api_view(["GET", "POST"])
 def review_list(request: Request, scorecard: str, key: str) -> Response:
@@ -35,21 +55,40 @@ def review_list(request: Request, scorecard: str, key: str) -> Response:
     pages = CursorPagination()
     pages.ordering = ("-reviewed_at", "-pk")
     page = pages.paginate_queryset(kpi.reviews.select_related("reviewed_by"), request) or []
-    return pages.get_paginated_response([shapes.review(row) for row in page])
+    return pages.get_paginated_response([_review(row) for row in page])
 
 
 def _acknowledge(request: Request, kpi: KPI) -> Response:
-    form = shapes.ReviewIn(data=request.data)
+    form = inputs.ReviewIn(data=request.data)
     form.is_valid(raise_exception=True)
     actor, token = audit.actor_of(request)
     try:
         row = reviewing.acknowledge(kpi=kpi, actor=actor, token=token, now=timezone.now(), note=form.validated_data["note"])
     except Refused as error:
         raise Problem(409, "refused", "Refused", str(error)) from error
-    return Response(shapes.review(row), status=201)
+    return Response(_review(row), status=201)
 
 
-@extend_schema(responses=OpenApiTypes.OBJECT)
+class DueOut(TypedDict):
+    state: Annotated[str, {"enum": ["none", "next", "due", "overdue"]}, "`due` from a week before its day, `overdue` after it."]
+    due_on: Annotated[date | None, "Null without a rhythm of reviews."]
+    last_on: date | None
+
+
+class GapOut(TypedDict):
+    key: str
+    name: str
+    owner: str | None
+    missing: list[Annotated[str, {"enum": list(WORDS)}]]
+    review: DueOut
+
+
+class GapsOut(TypedDict):
+    scorecard: str
+    kpis: list[GapOut]
+
+
+@extend_schema(responses=GapsOut)
 @scopes(GET=Scope.READ)
 @api_view(["GET"])
 def gap_list(request: Request, slug: str) -> Response:
@@ -59,10 +98,11 @@ def gap_list(request: Request, slug: str) -> Response:
     kpis = KPI.objects.active().filter(scorecard=card).select_related("owner", "scorecard")
     found = standings(kpis, now=now)
     listed = gaps(found, reviewing.reviews([one.kpi for one in found], today=now.date()))
-    return Response({"scorecard": card.slug, "kpis": [_gap(gap) for gap in listed]})
+    told: GapsOut = {"scorecard": card.slug, "kpis": [_gap(gap) for gap in listed]}
+    return Response(told)
 
 
-def _gap(gap: Gap) -> dict[str, Any]:
+def _gap(gap: Gap) -> GapOut:
     kpi, review = gap.standing.kpi, gap.review
     return {
         "key": kpi.key,

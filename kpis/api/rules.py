@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any, TypedDict
 
 from django.db.models import QuerySet
 from django.http import Http404
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view
@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit
+from accounts.answers import Page
 from accounts.concurrency import asked_version, etag, fresh, stale
 from accounts.pagination import CursorPagination
 from accounts.permissions import Scope, scopes
@@ -23,7 +24,8 @@ from accounts.serializers import StrictSerializer
 from accounts.versions import StaleEdit
 from kpis import rules
 from kpis.api.lookup import about, mine
-from kpis.models import Rule
+from kpis.models import Rule, Severity
+from kpis.models.alerts import RULED
 
 ABOUT = ("scorecard", "kpi", "service")
 
@@ -43,9 +45,31 @@ class RuleIn(RuleChange):
     """A new rule. `absent` needs `every_s`, and a service or a KPI; `burn_rate` an `objective` and a KPI that is a share."""
 
 
+class RuleOut(TypedDict):
+    id: int
+    kind: Annotated[str, RULED]
+    scorecard: str | None
+    kpi: Annotated[str | None, "`scorecard/key`; null where every KPI of the scorecard is watched."]
+    service: Annotated[str, "Whose CI result is expected; empty for a manual entry."]
+    branch: str
+    severity: Annotated[str, Severity]
+    for_s: Annotated[int, "Seconds that it lasts before it is an alert."]
+    recover_s: Annotated[int, "Seconds that it is good again before the alert is over."]
+    every_s: Annotated[int | None, "Of `absent`: the rhythm in which something is expected."]
+    objective: Annotated[float | None, "Of `burn_rate`: the share of good events that is promised, such as 0.999."]
+    min_events: Annotated[int, "With fewer events a burn rate tells nothing."]
+    enabled: bool
+    fault: Annotated[str, "Why the last look at it failed; empty where it did not."]
+    fault_at: Annotated[datetime | None, "Since when it cannot be followed."]
+    created_by: str | None
+    created_at: datetime
+    version: int
+
+
+@extend_schema(methods=["POST"], request=RuleIn, responses={201: RuleOut})
 @extend_schema(
-    request=RuleIn,
-    responses={200: OpenApiTypes.OBJECT, 201: OpenApiTypes.OBJECT},
+    methods=["GET"],
+    responses=Page[RuleOut],
     parameters=[OpenApiParameter("scorecard", str), OpenApiParameter("enabled", bool)],
 )
 @scopes(per_service=True, GET=Scope.READ, POST=Scope.ALERTS_WRITE)
@@ -63,7 +87,9 @@ def rule_list(request: Request) -> Response:
     return pages.get_paginated_response([_rule(one) for one in pages.paginate_queryset(found, request) or []])
 
 
-@extend_schema(request=RuleChange, responses={200: OpenApiTypes.OBJECT, 204: None})
+@extend_schema(methods=["GET"], responses=RuleOut)
+@extend_schema(methods=["PATCH"], request=RuleChange, responses=RuleOut)
+@extend_schema(methods=["DELETE"], responses={204: None})
 @scopes(per_service=True, GET=Scope.READ, PATCH=Scope.ALERTS_WRITE, DELETE=Scope.ALERTS_WRITE)
 @api_view(["GET", "PATCH", "DELETE"])
 def rule_detail(request: Request, pk: int) -> Response:
@@ -80,7 +106,9 @@ def rule_detail(request: Request, pk: int) -> Response:
         return gone or Response(status=204)
     changes = _checked(RuleChange(rule, data=request.data, partial=True))
     if set(changes) & set(ABOUT):
-        changes |= about(request, {name: _rule(rule)[name] or "" for name in ABOUT} | changes)
+        stands = _rule(rule)
+        told = {"scorecard": stands["scorecard"] or "", "kpi": stands["kpi"] or "", "service": stands["service"]}
+        changes |= about(request, told | changes)
     changed = _written(lambda: rules.change(rule=rule, changes=changes, actor=actor, version=version, token=token))
     return changed if isinstance(changed, Response) else _answer(request, changed)
 
@@ -115,13 +143,21 @@ def _visible(request: Request) -> QuerySet[Rule]:
     return mine(request, Rule.objects.select_related("scorecard", "kpi__scorecard", "created_by"))
 
 
-def _rule(one: Rule) -> dict[str, Any]:
-    names = ("kind", "service", "branch", "severity", "for_s", "recover_s", "every_s", "objective", "min_events", "enabled")
+def _rule(one: Rule) -> RuleOut:
     return {
         "id": one.pk,
-        **{name: getattr(one, name) for name in names},
+        "kind": one.kind,
         "scorecard": one.scorecard.slug if one.scorecard else None,
         "kpi": f"{one.kpi.scorecard.slug}/{one.kpi.key}" if one.kpi else None,
+        "service": one.service,
+        "branch": one.branch,
+        "severity": one.severity,
+        "for_s": one.for_s,
+        "recover_s": one.recover_s,
+        "every_s": one.every_s,
+        "objective": one.objective,
+        "min_events": one.min_events,
+        "enabled": one.enabled,
         "fault": one.fault,
         "fault_at": one.fault_at,
         "created_by": str(one.created_by) if one.created_by else None,

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict
 
 from django.http import Http404
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.answers import Page, whole
 from accounts.permissions import Scope, allowed_services, scopes
 from kpis import streams
 from kpis.api.deciding import decision
@@ -25,15 +25,22 @@ class ReasonIn(serializers.Serializer[Any]):
     why = serializers.CharField(max_length=1000)
 
 
-@extend_schema(responses=OpenApiTypes.OBJECT)
+class SeriesOut(TypedDict):
+    id: int
+    subject: str
+    environment: str
+    counts: bool
+
+
+@extend_schema(responses=Page[SeriesOut])
 @scopes(GET=Scope.READ)
 @api_view(["GET"])
 def series_list(request: Request, scorecard: str, key: str) -> Response:
     """Every series, those that are set aside too."""
-    return Response({"results": [shown(row) for row in streams.streams(kpi_or_404(request, scorecard, key, every_kpi))]})
+    return Response(whole([shown(row) for row in streams.streams(kpi_or_404(request, scorecard, key, every_kpi))]))
 
 
-def shown(row: Series) -> dict[str, Any]:
+def shown(row: Series) -> SeriesOut:
     return {"id": row.pk, "subject": row.subject, "environment": row.environment, "counts": row.enabled}
 
 

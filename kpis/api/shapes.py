@@ -1,20 +1,51 @@
-"""What the API shows of KPIs, and what it takes."""
+"""What the API shows of KPIs."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Annotated, TypedDict
 
-from rest_framework import serializers
-
-from accounts.serializers import MomentField, Strict
+from accounts.answers import WarningOut
+from kpis.evaluation import Status
 from kpis.faults import doubts
 from kpis.history import History
-from kpis.models import KPI, Review, Scorecard, Severity, Target, Waiver
-from kpis.standing import SeriesStanding, Standing
+from kpis.models import KPI, Across, Aggregation, Category, Decision, Direction, Scorecard, Severity, Target
+from kpis.standing import SeriesStanding, Standing, counts, headline
 from kpis.thresholds import number
 
+COUNTS = "How many of its KPIs have each status; one that is waived counts as `waived` alone."
 
-def definition(kpi: KPI) -> dict[str, Any]:
+
+class KpiDefinitionOut(TypedDict):
+    scorecard: str
+    key: str
+    name: str
+    description: str
+    category: Annotated[str, Category]
+    metric: Annotated[str, "The reading that usually feeds it, such as `latency`; empty: not stated."]
+    unit: Annotated[str, "Of every figure of this KPI."]
+    direction: Annotated[str, Direction]
+    aggregation: Annotated[str, Aggregation]
+    across: Annotated[str, Across]
+    across_subject: Annotated[str, "The series that stands for the KPI where `across` is `named`; otherwise empty."]
+    window_s: int
+    freshness_s: Annotated[int, "A figure older than this is stale."]
+    owner: str | None
+    approver: str | None
+    rationale: str
+    review_rule: Annotated[str, "How often it is reviewed, such as `FREQ=MONTHLY`; empty: never."]
+    review_from: date | None
+    position: int
+    reference: Annotated[float | None, "Of a reduction: the raw figure, in `reference_unit`, that it is told against."]
+    reference_unit: str
+    reference_on: date | None
+    public_badge: bool
+    version: Annotated[int, "Of this definition; part of its ETag."]
+    archived_at: Annotated[datetime | None, "Since when it or its scorecard is archived."]
+
+
+def definition(kpi: KPI) -> KpiDefinitionOut:
     return {
         "scorecard": kpi.scorecard.slug,
         "key": kpi.key,
@@ -44,7 +75,24 @@ def definition(kpi: KPI) -> dict[str, Any]:
     }
 
 
-def scorecard(row: Scorecard) -> dict[str, Any]:
+class ScorecardOut(TypedDict):
+    slug: str
+    name: str
+    description: str
+    version: int
+    archived_at: datetime | None
+
+
+class CountedScorecardOut(ScorecardOut):
+    counts: Annotated[dict[str, int], COUNTS]
+
+
+class ScorecardStandingOut(CountedScorecardOut):
+    headline: str
+    kpis: list[KpiOut]
+
+
+def scorecard(row: Scorecard) -> ScorecardOut:
     return {
         "slug": row.slug,
         "name": row.name,
@@ -54,8 +102,34 @@ def scorecard(row: Scorecard) -> dict[str, Any]:
     }
 
 
-def kpi(standing: Standing) -> dict[str, Any]:
-    return definition(standing.kpi) | {
+def counted(row: Scorecard, found: Sequence[Standing]) -> CountedScorecardOut:
+    return {**scorecard(row), "counts": counts(found)}
+
+
+def scorecard_standing(row: Scorecard, found: Sequence[Standing]) -> ScorecardStandingOut:
+    return {**counted(row, found), "headline": headline(found), "kpis": [kpi(one) for one in found]}
+
+
+class KpiOut(KpiDefinitionOut):
+    status: Status
+    since: Annotated[datetime | None, "Since when it has this status; null where that is not known."]
+    actual: Annotated[float | None, "In `unit`; null: never measured."]
+    count: Annotated[int, "Samples behind the actual."]
+    at: Annotated[datetime | None, "When the actual was measured."]
+    source: Annotated[str, "What measured it: `run:<id>`, `result:<uuid>`, `api:<token>` …; empty: never measured."]
+    reported: Annotated[bool, "A percentile that its source computed, not one of samples."]
+    worst_subject: Annotated[str | None, "The series that the actual comes from, or the worst of those combined."]
+    stale_subjects: list[str]
+    attainment: Annotated[float | None, "The way from baseline to target that was gone, 0 to 1; null without a baseline."]
+    asked_attainment: Annotated[float | None, "How far it should be by now to be there when the target is due."]
+    waived_until: Annotated[datetime | None, "The KPI as a whole does not count until then."]
+    target: Annotated[TargetOut | None, "The version in force."]
+    series: list[SeriesStandingOut]
+
+
+def kpi(standing: Standing) -> KpiOut:
+    return {
+        **definition(standing.kpi),
         "status": standing.status,
         "since": standing.since,
         "actual": standing.actual,
@@ -73,7 +147,19 @@ def kpi(standing: Standing) -> dict[str, Any]:
     }
 
 
-def series(one: SeriesStanding) -> dict[str, Any]:
+class SeriesStandingOut(TypedDict):
+    subject: str
+    environment: str
+    status: Status
+    value: Annotated[float, "In the KPI's unit."]
+    count: int
+    at: datetime
+    source: str
+    counts: Annotated[bool, "Whether the KPI's actual is made of it too."]
+    waived_until: datetime | None
+
+
+def series(one: SeriesStanding) -> SeriesStandingOut:
     return {
         "subject": one.subject,
         "environment": one.environment,
@@ -87,7 +173,41 @@ def series(one: SeriesStanding) -> dict[str, Any]:
     }
 
 
-def target(version: Target, kpi: KPI | None = None) -> dict[str, Any]:
+class TargetOut(TypedDict):
+    """A version of a KPI's target. Figures are in the KPI's unit; null: not stated."""
+
+    id: int
+    version: Annotated[int, "Within the KPI, from 1."]
+    target: Annotated[str, "Comparator and value, such as `< 500`."]
+    typed: Annotated[str, "The target as it was typed; empty where comparator and value were sent."]
+    comparator: Annotated[str, {"enum": ["<", "<=", ">", ">="]}]
+    value: float
+    alert_threshold: float | None
+    for_s: Annotated[int, "Seconds past the threshold before it is breached."]
+    recover_s: Annotated[int, "Seconds on the good side before a breach ends."]
+    severity: Annotated[str, Severity]
+    baseline: float | None
+    baseline_on: date | None
+    baseline_stated: str
+    baseline_since: Annotated[datetime | None, "Start of the window that the baseline was measured over; null: not measured."]
+    baseline_until: datetime | None
+    baseline_runs: Annotated[int | None, "Null where the runs of that time are not kept any more, or nothing was measured."]
+    baseline_samples: int | None
+    due_on: date | None
+    warnings: Annotated[list[WarningOut], "What was taken, but may not have been meant."]
+    stated: Annotated[str, "The target as the plan's source states it."]
+    rationale: str
+    decision: Annotated[str, Decision]
+    effective_from: datetime | None
+    proposed_by: str | None
+    proposed_at: datetime
+    decided_by: str | None
+    decided_at: datetime | None
+    decision_note: str
+    self_approved: bool
+
+
+def target(version: Target, kpi: KPI | None = None) -> TargetOut:
     """`kpi` saves asking for that of the version."""
     return {
         "id": version.pk,
@@ -122,35 +242,27 @@ def target(version: Target, kpi: KPI | None = None) -> dict[str, Any]:
     }
 
 
-def waiver(one: Waiver) -> dict[str, Any]:
-    return {
-        "id": one.pk,
-        "kpi": f"{one.kpi.scorecard.slug}/{one.kpi.key}",
-        "subject": one.subject,
-        "reason": one.reason,
-        "expires_at": one.expires_at,
-        "decision": one.decision,
-        "requested_by": str(one.requested_by),
-        "requested_at": one.requested_at,
-        "decided_by": str(one.decided_by) if one.decided_by else None,
-        "decided_at": one.decided_at,
-        "decision_note": one.decision_note,
-        "self_approved": one.self_approved,
-        "ended_by": str(one.ended_by) if one.ended_by else None,
-    }
+class CoursePointOut(TypedDict):
+    at: Annotated[datetime, "Of a measurement, or the start of its hour or day."]
+    value: float
+    count: int
+    low: float
+    high: float
+    source: Annotated[str | None, "What measured it; null for hours and days."]
+    subject: Annotated[str | None, "The series whose figure it is; null where several are combined."]
+    reported: bool
+    raw: Annotated[float | None, "Of a reduction: the measured figure, in the reference's unit."]
+    note: str
 
 
-def review(row: Review) -> dict[str, Any]:
-    return {
-        "id": row.pk,
-        "due_on": row.due_on,
-        "reviewed_by": str(row.reviewed_by),
-        "reviewed_at": row.reviewed_at,
-        "note": row.note,
-    }
+class CourseOut(TypedDict):
+    unit: str
+    resolution: Annotated[str, {"enum": ["raw", "hour", "day"]}]
+    step_s: Annotated[float, "How far apart neighbours stand; a wider distance is a gap."]
+    points: list[CoursePointOut]
 
 
-def course(found: History) -> dict[str, Any]:
+def course(found: History) -> CourseOut:
     return {
         "unit": found.unit,
         "resolution": found.resolution,
@@ -171,69 +283,3 @@ def course(found: History) -> dict[str, Any]:
             for point in found.points
         ],
     }
-
-
-class ProposalIn(Strict):
-    """A new version: `target` as people type it (`p(95)<500`, `< 0.5 s`, `<= +10%` against the baseline), or `comparator` and
-    `value` in the KPI's unit."""
-
-    target = serializers.CharField(required=False, max_length=60)
-    comparator = serializers.ChoiceField(["<", "<=", ">", ">="], required=False)
-    value = serializers.FloatField(required=False)
-    alert_threshold = serializers.FloatField(required=False, allow_null=True)
-    for_s = serializers.IntegerField(min_value=0, required=False)
-    recover_s = serializers.IntegerField(min_value=0, required=False)
-    severity = serializers.ChoiceField(Severity.choices, required=False)
-    baseline = serializers.FloatField(required=False, allow_null=True)
-    baseline_on = serializers.DateField(required=False, allow_null=True)
-    baseline_stated = serializers.CharField(required=False, allow_blank=True, max_length=200)
-    due_on = serializers.DateField(required=False, allow_null=True)
-    effective_from = MomentField(required=False, allow_null=True)
-    rationale = serializers.CharField(required=False, allow_blank=True, max_length=4000)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        split = {name for name in ("comparator", "value") if name in attrs}
-        if "target" in attrs and split:
-            raise serializers.ValidationError({"target": "Send either this text, or comparator and value."})
-        if "target" not in attrs and len(split) < 2:
-            missing = {"comparator", "value"} - split
-            raise serializers.ValidationError(dict.fromkeys(sorted(missing), "This field is required, unless target is sent."))
-        return attrs
-
-
-class WindowIn(serializers.Serializer[Any]):
-    """The window that a baseline is measured over; `until` is not in it."""
-
-    since = MomentField()
-    until = MomentField()
-
-
-class MeasuredIn(Strict, WindowIn):
-    """A version with a measured baseline; what is left out stays as in the version in force."""
-
-    target = serializers.CharField(required=False, max_length=60)
-    alert_threshold = serializers.FloatField(required=False, allow_null=True)
-    due_on = serializers.DateField(required=False, allow_null=True)
-    effective_from = MomentField(required=False, allow_null=True)
-    rationale = serializers.CharField(required=False, allow_blank=True, default="")
-
-
-class ReviewIn(serializers.Serializer[Any]):
-    note = serializers.CharField(max_length=2000)
-
-
-class DecisionIn(serializers.Serializer[Any]):
-    note = serializers.CharField(required=False, allow_blank=True, default="")
-
-
-class ApprovalIn(DecisionIn):
-    """`seen`: the version that was in force when the difference was looked at, 0 for none; 409 where another one is by now."""
-
-    seen = serializers.IntegerField(required=False, min_value=0)
-
-
-class WaiverIn(serializers.Serializer[Any]):
-    kpi = serializers.CharField()
-    reason = serializers.CharField()
-    expires_at = MomentField()
-    subject = serializers.CharField(required=False, allow_blank=True, default="", max_length=80)

@@ -6,18 +6,18 @@ from functools import partial
 
 from django.http import Http404
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit
+from accounts.answers import Page
 from accounts.pagination import CursorPagination
 from accounts.permissions import Scope, scopes
 from accounts.problems import Problem, invalid
 from kpis import targets
-from kpis.api import shapes
+from kpis.api import inputs, shapes
 from kpis.api.deciding import decision
 from kpis.api.lookup import kpi_or_404, visible_kpis
 from kpis.commitments import in_force
@@ -29,7 +29,8 @@ BASELINE = ("baseline", "baseline_on", "baseline_stated")
 """What a proposal that leaves it out takes over from the version in force; an explicit null drops it."""
 
 
-@extend_schema(request=shapes.ProposalIn, responses={200: OpenApiTypes.OBJECT, 201: OpenApiTypes.OBJECT})
+@extend_schema(methods=["GET"], responses=Page[shapes.TargetOut])
+@extend_schema(methods=["POST"], request=inputs.ProposalIn, responses={201: shapes.TargetOut})
 @scopes(GET=Scope.READ, POST=Scope.TARGETS_PROPOSE)
 @api_view(["GET", "POST"])
 def target_list(request: Request, scorecard: str, key: str) -> Response:
@@ -48,7 +49,7 @@ def target_list(request: Request, scorecard: str, key: str) -> Response:
 
 
 def _propose(request: Request, kpi: KPI) -> Response:
-    form = shapes.ProposalIn(data=request.data)
+    form = inputs.ProposalIn(data=request.data)
     form.is_valid(raise_exception=True)
     actor, token = audit.actor_of(request)
     before = in_force([kpi], timezone.now()).get(kpi.pk)
@@ -73,6 +74,6 @@ def _target(request: Request, pk: int) -> Target:
 
 
 _decision = partial(decision, noun="target", find=_target, show=shapes.target)
-target_approve = _decision(targets.approve, scope=Scope.APPROVE, takes=shapes.ApprovalIn)
+target_approve = _decision(targets.approve, scope=Scope.APPROVE, takes=inputs.ApprovalIn)
 target_reject = _decision(targets.reject, scope=Scope.APPROVE)
 target_withdraw = _decision(targets.withdraw, scope=Scope.TARGETS_PROPOSE)

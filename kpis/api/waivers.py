@@ -2,32 +2,69 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
+from typing import Annotated, TypedDict
 
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit
+from accounts.answers import Page
 from accounts.pagination import CursorPagination
 from accounts.permissions import Scope, allowed_services, granted, scopes
 from accounts.problems import Problem, invalid
 from kpis import waivers
-from kpis.api import shapes
+from kpis.api import inputs
 from kpis.api.deciding import decided, decision
 from kpis.api.lookup import Lookup, visible_kpis
 from kpis.faults import Refused
-from kpis.models import KPI, Waiver
+from kpis.models import KPI, Decision, Waiver
 
 
+class WaiverOut(TypedDict):
+    id: int
+    kpi: Annotated[str, "`scorecard/key`"]
+    subject: Annotated[str, "The series that does not count; empty: the KPI as a whole."]
+    reason: str
+    expires_at: datetime
+    decision: Annotated[str, Decision]
+    requested_by: str
+    requested_at: datetime
+    decided_by: str | None
+    decided_at: datetime | None
+    decision_note: str
+    self_approved: bool
+    ended_by: Annotated[str | None, "Who ended it before its day; null where nobody did."]
+
+
+def shown(one: Waiver) -> WaiverOut:
+    return {
+        "id": one.pk,
+        "kpi": f"{one.kpi.scorecard.slug}/{one.kpi.key}",
+        "subject": one.subject,
+        "reason": one.reason,
+        "expires_at": one.expires_at,
+        "decision": one.decision,
+        "requested_by": str(one.requested_by),
+        "requested_at": one.requested_at,
+        "decided_by": str(one.decided_by) if one.decided_by else None,
+        "decided_at": one.decided_at,
+        "decision_note": one.decision_note,
+        "self_approved": one.self_approved,
+        "ended_by": str(one.ended_by) if one.ended_by else None,
+    }
+
+
+@extend_schema(methods=["POST"], request=inputs.WaiverIn, responses={201: WaiverOut})
 @extend_schema(
-    request=shapes.WaiverIn,
-    responses={200: OpenApiTypes.OBJECT, 201: OpenApiTypes.OBJECT},
+    methods=["GET"],
+    responses=Page[WaiverOut],
     parameters=[
         OpenApiParameter("state", str, enum=list(waivers.STATES), description="Only those that count now, wait, are over …"),
         OpenApiParameter("kpi", str, description="`scorecard/key`, or the bare key where only one KPI has it."),
@@ -48,7 +85,7 @@ def waiver_list(request: Request) -> Response:
     pages = CursorPagination()
     pages.ordering = ("-requested_at", "-pk")
     page: list[Waiver] = pages.paginate_queryset(found.select_related(*RELATED), request) or []
-    return pages.get_paginated_response([shapes.waiver(one) for one in page])
+    return pages.get_paginated_response([shown(one) for one in page])
 
 
 RELATED = ("kpi__scorecard", "requested_by", "decided_by", "ended_by")
@@ -62,7 +99,7 @@ def _kpi(request: Request, name: str, path: str) -> KPI:
 
 
 def _request_waiver(request: Request) -> Response:
-    form = shapes.WaiverIn(data=request.data)
+    form = inputs.WaiverIn(data=request.data)
     form.is_valid(raise_exception=True)
     fields = dict(form.validated_data)
     _only_for(request, fields.get("subject", ""))
@@ -72,14 +109,14 @@ def _request_waiver(request: Request) -> Response:
         waiver = waivers.request_waiver(kpi=kpi, actor=actor, token=token, now=timezone.now(), **fields)
     except Refused as error:
         raise invalid([{"path": f"$.{error.field}" if error.field else "$", "detail": str(error)}]) from error
-    return Response(shapes.waiver(waiver), status=201)
+    return Response(shown(waiver), status=201)
 
 
-@extend_schema(responses=OpenApiTypes.OBJECT)
+@extend_schema(responses=WaiverOut)
 @scopes(GET=Scope.READ)
 @api_view(["GET"])
 def waiver_detail(request: Request, pk: int) -> Response:
-    return Response(shapes.waiver(_waiver(request, pk)))
+    return Response(shown(_waiver(request, pk)))
 
 
 def _waivers(request: Request) -> QuerySet[Waiver]:
@@ -108,13 +145,13 @@ def _only_for(request: Request, subject: str) -> None:
         raise Problem(403, "restricted", "Forbidden", detail)
 
 
-_decision = partial(decision, noun="waiver", find=_own, show=shapes.waiver, per_service=True)
+_decision = partial(decision, noun="waiver", find=_own, show=shown, per_service=True)
 waiver_approve = _decision(waivers.approve_waiver, scope=Scope.APPROVE)
 waiver_reject = _decision(waivers.reject_waiver, scope=Scope.APPROVE)
 waiver_withdraw = _decision(waivers.withdraw_waiver, scope=Scope.TARGETS_PROPOSE)
 
 
-@extend_schema(request=shapes.DecisionIn, responses=OpenApiTypes.OBJECT)
+@extend_schema(request=inputs.DecisionIn, responses=WaiverOut)
 @scopes(per_service=True, POST=Scope.TARGETS_PROPOSE)
 @api_view(["POST"])
 def waiver_end(request: Request, pk: int) -> Response:
@@ -122,4 +159,4 @@ def waiver_end(request: Request, pk: int) -> Response:
     waiver = _own(request, pk)
     if waiver.requested_by_id != request.user.pk and Scope.APPROVE not in granted(request):
         raise Problem(403, "missing-scope", "Missing scope", f"This needs the scope {Scope.APPROVE}.", scope=Scope.APPROVE)
-    return decided(request, waiver, "waiver", waivers.end_waiver, shapes.waiver)
+    return decided(request, waiver, "waiver", waivers.end_waiver, shown)

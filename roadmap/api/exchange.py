@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from typing import Annotated, Any, TypedDict
 
 import msgspec
 from django.http import HttpResponse
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.decorators import api_view, parser_classes
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit
+from accounts.answers import Page, whole
 from accounts.parsing import JSONParser, YamlParser, switches
 from accounts.permissions import Scope, allowed_scorecards, scopes
 from accounts.problems import Problem
@@ -24,16 +25,19 @@ from roadmap.api.rows import roadmap_or_404
 from roadmap.exporting import export
 
 
-@extend_schema(responses=OpenApiTypes.OBJECT)
+@extend_schema(responses=Page[findings.Finding])
 @scopes(GET=Scope.READ)
 @api_view(["GET"])
 def findings_list(request: Request, slug: str) -> Response:
     """Contradictions, notices and what is not stated."""
     found = findings.check(export(roadmap_or_404(request, slug)))
-    return Response({"next": None, "results": [asdict(finding) for finding in found]})
+    return Response(whole([asdict(finding) for finding in found]))
 
 
-@extend_schema(responses=OpenApiTypes.OBJECT)
+@extend_schema(
+    parameters=[OpenApiParameter("as", str, enum=["json", "yaml"], description="Default: yaml.")],
+    responses={(200, "application/yaml"): str, (200, "application/json"): document.Document},
+)
 @scopes(GET=Scope.READ)
 @api_view(["GET"])
 def export_file(request: Request, slug: str) -> HttpResponse:
@@ -46,7 +50,24 @@ def export_file(request: Request, slug: str) -> HttpResponse:
     return HttpResponse(text, content_type=f"{kind}; charset=utf-8", headers=headers)
 
 
-@extend_schema(request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
+class LoadedOut(TypedDict):
+    """What a file did, row by row (`task 1/indexes`)."""
+
+    dry_run: bool
+    slug: str
+    created: list[str]
+    changed: list[str]
+    kept: Annotated[list[str], "Fields that the file has otherwise, but people changed."]
+    unchanged: int
+    unknown_people: list[str]
+    findings: list[Annotated[dict[str, Any], findings.Finding]]
+
+
+@extend_schema(
+    request=document.Document,
+    parameters=[OpenApiParameter("dry_run", bool, description="Say what would be done, write nothing.")],
+    responses={200: LoadedOut, 201: LoadedOut},
+)
 @scopes(POST=Scope.PLAN_WRITE)
 @api_view(["POST"])
 @parser_classes([JSONParser, YamlParser])
@@ -65,12 +86,17 @@ def import_file(request: Request) -> Response:
         receipt = loading.load(plan, now=timezone.now(), actor=actor, token=token, dry_run=dry_run)
     except document.Malformed as error:
         raise _malformed(error) from error
-    found = [asdict(finding) for finding in findings.check(plan)]
-    written = dry_run or not receipt.created
-    return Response(
-        {"dry_run": dry_run, **asdict(receipt), "findings": found},
-        status=status.HTTP_200_OK if written else status.HTTP_201_CREATED,
-    )
+    told: LoadedOut = {
+        "dry_run": dry_run,
+        "slug": receipt.slug,
+        "created": receipt.created,
+        "changed": receipt.changed,
+        "kept": receipt.kept,
+        "unchanged": receipt.unchanged,
+        "unknown_people": receipt.unknown_people,
+        "findings": [asdict(finding) for finding in findings.check(plan)],
+    }
+    return Response(told, status=status.HTTP_200_OK if dry_run or not receipt.created else status.HTTP_201_CREATED)
 
 
 def _malformed(error: document.Malformed) -> Problem:

@@ -53,13 +53,13 @@ def gate_close(request: Request, pk: int) -> Response:
     return Response(GATE.data(row), headers={"ETag": etag(row)})
 
 
-@extend_schema(request=shapes.WaiverSerializer, responses=shapes.WaiverSerializer)
+@extend_schema(request=shapes.GateWaiverSerializer, responses={201: shapes.GateWaiverSerializer})
 @scopes(POST=Scope.PLAN_WRITE)
 @api_view(["POST"])
 def gate_waive(request: Request, pk: int) -> Response:
     """Ask for a waiver: `{"reason": "…", "expires_at": "…"}`; another person approves it."""
     row = GATE.one(request, pk=pk)
-    form = shapes.WaiverSerializer(data=request.data)
+    form = shapes.GateWaiverSerializer(data=request.data)
     form.is_valid(raise_exception=True)
     actor, token = audit.actor_of(request)
     waiver = written(
@@ -67,14 +67,14 @@ def gate_waive(request: Request, pk: int) -> Response:
         GATE,
         request,
     )
-    return Response(shapes.WaiverSerializer(waiver).data, status=status.HTTP_201_CREATED)
+    return Response(shapes.GateWaiverSerializer(waiver).data, status=status.HTTP_201_CREATED)
 
 
 class NoteIn(Serializer[Any]):
     note = CharField(required=False, allow_blank=True, default="", max_length=2000)
 
 
-@extend_schema(request=NoteIn, responses=shapes.WaiverSerializer)
+@extend_schema(request=NoteIn, responses=shapes.GateWaiverSerializer)
 @scopes(POST=Scope.APPROVE)
 @api_view(["POST"])
 def waiver_approve(request: Request, pk: int) -> Response:
@@ -82,14 +82,14 @@ def waiver_approve(request: Request, pk: int) -> Response:
     return _decided(request, _waiver(request, pk), closing.approve_waiver)
 
 
-@extend_schema(request=NoteIn, responses=shapes.WaiverSerializer)
+@extend_schema(request=NoteIn, responses=shapes.GateWaiverSerializer)
 @scopes(POST=Scope.APPROVE)
 @api_view(["POST"])
 def waiver_reject(request: Request, pk: int) -> Response:
     return _decided(request, _waiver(request, pk), closing.reject_waiver)
 
 
-@extend_schema(request=NoteIn, responses=shapes.WaiverSerializer)
+@extend_schema(request=NoteIn, responses=shapes.GateWaiverSerializer)
 @scopes(POST=Scope.PLAN_WRITE)
 @api_view(["POST"])
 def waiver_withdraw(request: Request, pk: int) -> Response:
@@ -97,7 +97,7 @@ def waiver_withdraw(request: Request, pk: int) -> Response:
     return _decided(request, _waiver(request, pk), closing.withdraw_waiver)
 
 
-@extend_schema(request=NoteIn, responses=shapes.WaiverSerializer)
+@extend_schema(request=NoteIn, responses=shapes.GateWaiverSerializer)
 @scopes(POST=Scope.READ)
 @api_view(["POST"])
 def waiver_end(request: Request, pk: int) -> Response:
@@ -126,4 +126,4 @@ def _decided(request: Request, waiver: GateWaiver, verb: Callable[..., GateWaive
     actor, token = audit.actor_of(request)
     note = form.validated_data["note"]
     done = written(lambda: verb(waiver=waiver, actor=actor, now=timezone.now(), note=note, token=token), GATE, request)
-    return Response(shapes.WaiverSerializer(done).data)
+    return Response(shapes.GateWaiverSerializer(done).data)

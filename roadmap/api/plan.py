@@ -13,15 +13,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit
+from accounts.answers import Page, whole
 from accounts.concurrency import asked_version, etag, fresh
 from accounts.permissions import Scope, may, scopes
 from accounts.problems import Problem
 from roadmap import editing
 from roadmap.api import serializers as shapes
+from roadmap.api import standings
 from roadmap.api.rows import Resource, create, detail, paged, roadmap_or_404, visible_roadmaps, written
 from roadmap.judging import standings_of
 from roadmap.models import Impact, LoadProfile, Phase, Roadmap, RoadmapState, Task
-from roadmap.reports.phases import PhaseReport, PlanReport, plan
+from roadmap.reports.phases import plan
 
 ROADMAP = Resource(Roadmap, shapes.RoadmapSerializer, "pk", ("scorecard", "state_changed_by"))
 PHASE = Resource(Phase, shapes.PhaseSerializer, "roadmap", ("roadmap",))
@@ -29,14 +31,15 @@ TASK = Resource(Task, shapes.TaskSerializer, "phase__roadmap", ("phase__roadmap"
 IMPACT = Resource(Impact, shapes.ImpactSerializer, "phase__roadmap", ("phase", "task", "kpi", "confirmed_by"))
 
 
-@extend_schema(responses=shapes.RoadmapSerializer(many=True))
+@extend_schema(responses=Page[shapes.RoadmapSerializer])
 @scopes(GET=Scope.READ)
 @api_view(["GET"])
 def roadmap_list(request: Request) -> Response:
     return paged(request, visible_roadmaps(request), ROADMAP.serializer, ("name", "pk"))
 
 
-@extend_schema(request=shapes.RoadmapSerializer, responses=shapes.RoadmapSerializer)
+@extend_schema(methods=["GET"], responses=standings.RoadmapStandingOut)
+@extend_schema(methods=["PATCH"], request=shapes.RoadmapSerializer, responses=shapes.RoadmapSerializer)
 @scopes(GET=Scope.READ, PATCH=Scope.PLAN_WRITE)
 @api_view(["GET", "PATCH"])
 def roadmap_detail(request: Request, slug: str) -> Response:
@@ -47,8 +50,7 @@ def roadmap_detail(request: Request, slug: str) -> Response:
         return _change_roadmap(request, roadmap)
     now = timezone.now()
     report = plan(roadmap, standings_of(roadmap, now), now=now)
-    data = {**ROADMAP.data(roadmap), **_schedule(report), "phases": [_phase(phase) for phase in report.phases]}
-    return Response(data, headers={"ETag": etag(roadmap)})
+    return Response({**ROADMAP.data(roadmap), **standings.roadmap(report)}, headers={"ETag": etag(roadmap)})
 
 
 def _change_roadmap(request: Request, roadmap: Roadmap) -> Response:
@@ -70,7 +72,8 @@ def _change_roadmap(request: Request, roadmap: Roadmap) -> Response:
     return done if isinstance(done, Response) else Response(ROADMAP.data(done), headers={"ETag": etag(done)})
 
 
-@extend_schema(request=shapes.PhaseSerializer, responses=shapes.PhaseSerializer(many=True))
+@extend_schema(methods=["GET"], responses=Page[standings.PhaseStandingOut])
+@extend_schema(methods=["POST"], request=shapes.PhaseSerializer, responses={201: shapes.PhaseSerializer})
 @scopes(GET=Scope.READ, POST=Scope.PLAN_WRITE)
 @api_view(["GET", "POST"])
 def phase_list(request: Request, slug: str) -> Response:
@@ -79,10 +82,12 @@ def phase_list(request: Request, slug: str) -> Response:
         return create(request, PHASE, roadmap)
     now = timezone.now()
     report = plan(roadmap, standings_of(roadmap, now), now=now)
-    return Response({"next": None, "results": [_phase(phase) for phase in report.phases]})
+    return Response(whole([standings.phase(phase) for phase in report.phases]))
 
 
-@extend_schema(request=shapes.PhaseSerializer, responses=shapes.PhaseSerializer)
+@extend_schema(methods=["GET"], responses=standings.PhaseStandingOut)
+@extend_schema(methods=["PATCH"], request=shapes.PhaseSerializer, responses=shapes.PhaseSerializer)
+@extend_schema(methods=["DELETE"], responses={204: None})
 @scopes(GET=Scope.READ, PATCH=Scope.PLAN_WRITE, DELETE=Scope.PLAN_WRITE)
 @api_view(["GET", "PATCH", "DELETE"])
 def phase_detail(request: Request, slug: str, number: int) -> Response:
@@ -92,10 +97,11 @@ def phase_detail(request: Request, slug: str, number: int) -> Response:
     now = timezone.now()
     roadmap = roadmap_or_404(request, slug)
     report = plan(roadmap, standings_of(roadmap, now), now=now, number=number)
-    return Response(_phase(report.phases[0]), headers={"ETag": etag(row)})
+    return Response(standings.phase(report.phases[0]), headers={"ETag": etag(row)})
 
 
-@extend_schema(request=shapes.TaskSerializer, responses=shapes.TaskSerializer(many=True))
+@extend_schema(methods=["GET"], responses=Page[shapes.TaskSerializer])
+@extend_schema(methods=["POST"], request=shapes.TaskSerializer, responses={201: shapes.TaskSerializer})
 @scopes(GET=Scope.READ, POST=Scope.PLAN_WRITE)
 @api_view(["GET", "POST"])
 def task_list(request: Request, slug: str) -> Response:
@@ -126,7 +132,7 @@ def task_detail(request: Request, pk: int) -> Response:
     return detail(request, TASK, pk)
 
 
-@extend_schema(responses=shapes.ImpactSerializer(many=True))
+@extend_schema(responses=Page[shapes.ImpactSerializer])
 @scopes(GET=Scope.READ)
 @api_view(["GET"])
 def impact_list(request: Request, slug: str = "") -> Response:
@@ -161,7 +167,7 @@ def impact_confirm(request: Request, pk: int) -> Response:
     return done if isinstance(done, Response) else fresh(request, done, IMPACT.data(done))
 
 
-@extend_schema(responses=shapes.LoadProfileSerializer(many=True))
+@extend_schema(responses=Page[shapes.LoadProfileSerializer])
 @scopes(GET=Scope.READ)
 @api_view(["GET"])
 def load_profile_list(request: Request, slug: str = "") -> Response:
@@ -171,7 +177,7 @@ def load_profile_list(request: Request, slug: str = "") -> Response:
     return paged(request, rows, shapes.LoadProfileSerializer, ("roadmap_id", "position", "pk"))
 
 
-@extend_schema(responses=shapes.AlertRuleSerializer(many=True))
+@extend_schema(responses=Page[shapes.AlertRuleSerializer])
 @scopes(GET=Scope.READ)
 @api_view(["GET"])
 def alert_rule_list(request: Request, slug: str) -> Response:
@@ -188,54 +194,3 @@ def _by_phase(request: Request, resource: Resource, rows: QuerySet[Any]) -> Resp
 def _text_field(request: Request, name: str) -> str:
     """One text of a JSON object; empty where it is not there."""
     return str(request.data.get(name, "")) if isinstance(request.data, dict) else ""
-
-
-def _schedule(report: PlanReport) -> dict[str, Any]:
-    earned = report.earned
-    return {
-        "today": report.today,
-        "week": report.week,
-        "weeks": report.weeks,
-        "ends_on": report.span.last,
-        "late_days": report.late_days,
-        "progress": {**_progress(report), "planned_share": report.planned_share},
-        "earned_value": {name: _text(getattr(earned, name)) for name in earned.__dataclass_fields__},
-    }
-
-
-def _phase(report: PhaseReport) -> dict[str, Any]:
-    judged = report.gate.judgement
-    gate = getattr(report.phase, "gate", None)
-    return {
-        **shapes.PhaseSerializer(report.phase).data,
-        "etag": etag(report.phase),
-        "state": report.state,
-        "progress": _progress(report),
-        "slip_days": report.slip_days,
-        "impacts": [{"statement": i.statement, "kpi": i.kpi.key if i.kpi else None, "stated": i.stated} for i in report.impacts],
-        "gate": {
-            "id": gate.pk if gate else None,
-            "state": report.gate.closed_as or judged.state,
-            "reason": judged.reason,
-            "waived_until": judged.waived_until,
-            "criteria": [
-                {"kind": c.kind, "text": c.text, "holds": c.holds, "reason": c.reason, "kpi": c.kpi or None, "waived": c.waived}
-                for c in judged.criteria
-            ],
-        },
-    }
-
-
-def _progress(report: PlanReport | PhaseReport) -> dict[str, Any]:
-    done = report.progress
-    return {
-        "done": done.done,
-        "total": done.total,
-        "dropped": done.dropped,
-        "share": None if done.share is None else float(done.share),
-        "weighted_by": done.weighted_by,
-    }
-
-
-def _text(value: Any) -> Any:
-    return value if value is None or isinstance(value, str) else str(value)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any, TypedDict
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -12,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit
+from accounts.answers import Page, beside, whole
 from accounts.concurrency import asked_version, etag, fresh
 from accounts.permissions import Scope, scopes
 from roadmap import editing, risk
@@ -25,7 +27,42 @@ RISK = Resource(Risk, shapes.RiskSerializer, "roadmap", ("roadmap", "owner"), ("
 MITIGATION = Resource(Mitigation, shapes.MitigationSerializer, "risk__roadmap", ("risk__roadmap", "owner"))
 
 
-@extend_schema(request=shapes.RiskSerializer, responses=shapes.RiskSerializer(many=True))
+class PlacementOut(TypedDict):
+    """A cell of the 5 × 5 matrix."""
+
+    likelihood: int
+    impact: int
+    score: Annotated[int, "Likelihood × impact."]
+    level: risk.Level
+
+
+class TriggerOut(TypedDict):
+    kpi: Annotated[str, "Its key."]
+    since: datetime | None
+    waived: bool
+    measured: Annotated[str, "The figure that triggered it, with its unit."]
+    measured_at: datetime | None
+    origin: Annotated[str, "What measured it: `run:<id>` …"]
+
+
+@beside(shapes.RiskSerializer)
+class RiskStandingOut(TypedDict):
+    """A risk as it stands now."""
+
+    etag: str
+    status_now: Annotated[str, "`triggered` while a KPI that it listens to is breached; otherwise its `status`."]
+    level: Annotated[risk.Level | None, "Of `current`."]
+    inherent: Annotated[PlacementOut | None, "Null where likelihood or impact is not stated."]
+    residual: PlacementOut | None
+    current: Annotated[PlacementOut | None, "Residual, or inherent while no residual is stated; at likelihood 5 while triggered."]
+    triggered_since: datetime | None
+    triggered_by: list[TriggerOut]
+    review_overdue: bool
+    agrees_with_stated: Annotated[bool | None, "Null where no level is stated."]
+
+
+@extend_schema(methods=["GET"], responses=Page[RiskStandingOut])
+@extend_schema(methods=["POST"], request=shapes.RiskSerializer, responses={201: shapes.RiskSerializer})
 @scopes(GET=Scope.READ, POST=Scope.PLAN_WRITE)
 @api_view(["GET", "POST"])
 def risk_list(request: Request, slug: str) -> Response:
@@ -35,7 +72,7 @@ def risk_list(request: Request, slug: str) -> Response:
         return create(request, RISK, roadmap)
     now = timezone.now()
     report = risks(roadmap, standings_of(roadmap, now), now=now)
-    return Response({"next": None, "results": [_judged(row) for row in report.rows]})
+    return Response(whole([{**RISK.data(row.risk), **_judged(row)} for row in report.rows]))
 
 
 @extend_schema(request=shapes.RiskSerializer, responses=shapes.RiskSerializer)
@@ -65,7 +102,7 @@ def risk_triggers(request: Request, pk: int) -> Response:
     return fresh(request, row, RISK.data(row))
 
 
-@extend_schema(request=shapes.MitigationSerializer, responses=shapes.MitigationSerializer)
+@extend_schema(request=shapes.MitigationSerializer, responses={201: shapes.MitigationSerializer})
 @scopes(POST=Scope.PLAN_WRITE)
 @api_view(["POST"])
 def mitigation_list(request: Request, pk: int) -> Response:
@@ -79,10 +116,9 @@ def mitigation_detail(request: Request, pk: int) -> Response:
     return detail(request, MITIGATION, pk)
 
 
-def _judged(row: RiskRow) -> dict[str, Any]:
+def _judged(row: RiskRow) -> RiskStandingOut:
     judged = row.judged
     return {
-        **RISK.data(row.risk),
         "etag": etag(row.risk),
         "status_now": judged.status,
         "level": judged.level,
@@ -106,7 +142,7 @@ def _judged(row: RiskRow) -> dict[str, Any]:
     }
 
 
-def _placement(place: risk.Placement | None) -> dict[str, Any] | None:
+def _placement(place: risk.Placement | None) -> PlacementOut | None:
     if place is None:
         return None
     return {"likelihood": place.likelihood, "impact": place.impact, "score": place.score, "level": place.level}

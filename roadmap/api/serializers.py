@@ -31,8 +31,8 @@ from roadmap.models import (
 
 class ImpactSerializer(StrictSerializer):
     phase = serializers.IntegerField(source="phase.number", read_only=True)
-    task: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="key", read_only=True)
-    kpi: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="key", read_only=True)
+    task: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="key", read_only=True, allow_null=True)
+    kpi: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="key", read_only=True, allow_null=True)
     confirmed_by = PersonField(read_only=True)
 
     class Meta:
@@ -48,7 +48,7 @@ class TaskSerializer(StrictSerializer):
     phase = serializers.IntegerField(source="phase.number", read_only=True)
     status = serializers.ChoiceField(choices=TaskState.choices, source="state", required=False)
     status_note = serializers.CharField(source="state_note", required=False, allow_blank=True, max_length=300)
-    status_changed_at = serializers.DateTimeField(source="state_changed_at", read_only=True)
+    status_changed_at = serializers.DateTimeField(source="state_changed_at", read_only=True, allow_null=True)
     status_changed_by = PersonField(source="state_changed_by", read_only=True)
     assignee = PersonField()
     parameters = serializers.JSONField(required=False, validators=[shapes.parameters])
@@ -163,8 +163,8 @@ class AlertRuleSerializer(serializers.ModelSerializer):
         fields = ["id", "key", "kpi", "comparator", "value", "severity", "stated", "demo", "version"]
 
 
-class WaiverSerializer(StrictSerializer):
-    requested_by = PersonField(read_only=True)
+class GateWaiverSerializer(StrictSerializer):
+    requested_by = PersonField(read_only=True, allow_null=False)
     decided_by = PersonField(read_only=True)
     ended_by = PersonField(read_only=True)
 
@@ -181,7 +181,7 @@ class GateSerializer(StrictSerializer):
     phase = serializers.IntegerField(source="phase.number", read_only=True)
     kpis: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(slug_field="key", many=True, read_only=True)
     closed_by = PersonField(read_only=True)
-    waivers = WaiverSerializer(many=True, read_only=True)
+    waivers = GateWaiverSerializer(many=True, read_only=True)
 
     class Meta:
         model = Gate

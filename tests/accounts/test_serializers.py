@@ -50,4 +50,4 @@ def test_no_serializer_takes_a_time_in_another_way() -> None:
     }  # fmt: skip
     times = {name: kind for name, kind in taken.items() if issubclass(kind, serializers.DateTimeField)}
     assert times == dict.fromkeys(times, MomentField)
-    assert "WaiverSerializer.expires_at" in times
+    assert "GateWaiverSerializer.expires_at" in times

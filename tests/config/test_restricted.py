@@ -17,7 +17,7 @@ from kpis import streams
 from kpis.models import KPI, Incident, Measurement, Rule, Series, Silence, Submission, Target, Waiver
 from probes.models import Maintenance, Probe, Run, RunState, Service
 from tests.config.test_urls import addresses
-from tests.factories import People
+from tests.factories import DOCUMENT, People
 from tests.kpis.factories import make_kpi, make_scorecard, record_values
 from tests.probes.factories import make_load_probe, make_probe, make_run, make_service
 
@@ -83,7 +83,7 @@ def rows(people: People) -> dict[str, Any]:
             key=f"threshold:{kpi.pk}", title="Slow", **dict.fromkeys(("opened_at", "fired_at", "moved_at"), NOW),
         ),
         "result": Submission.objects.create(
-            service="theirs", format="milepost", payload_sha256="0" * 64, submitted_by=by, verdict="pass", document={}
+            service="theirs", format="milepost", payload_sha256="0" * 64, submitted_by=by, verdict="pass", document=DOCUMENT
         ),
     }  # fmt: skip
     return {name: row.pk for name, row in made.items()}

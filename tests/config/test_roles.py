@@ -20,7 +20,7 @@ from kpis.models import KPI, Measurement, Scorecard, Series, Submission, Target,
 from kpis.points import Point
 from roadmap import closing
 from roadmap.models import GateWaiver, Phase, Task
-from tests.factories import People, make_user
+from tests.factories import DOCUMENT, People, make_user
 from tests.kpis.factories import make_kpi, make_scorecard, make_target, record_values
 from tests.roadmap.factories import make_phase, make_roadmap, make_task
 
@@ -305,7 +305,7 @@ def world(people: People) -> Callable[[User], World]:
 
 def make_submission(by: User) -> Submission:
     return Submission.objects.create(
-        service="orders", format="milepost", payload_sha256="0" * 64, submitted_by=by, verdict="pass", document={}
+        service="orders", format="milepost", payload_sha256="0" * 64, submitted_by=by, verdict="pass", document=DOCUMENT
     )
 
 

@@ -148,7 +148,10 @@ def test_bad_silence_says_where(engineer: Callable[..., APIClient], fields: dict
 
 
 def test_everything_is_silenced_where_it_is_said(engineer: Callable[..., APIClient]) -> None:
-    assert engineer().post(SILENCES, quiet(everything=True), format="json").status_code == 201
+    client = engineer()
+    planned = client.post(SILENCES, quiet(everything=True), format="json")
+    assert planned.status_code == 201
+    assert client.get(SILENCES).json()["results"] == [planned.json()]
 
 
 def test_restricted_token_mutes_nothing_else(engineer: Callable[..., APIClient]) -> None:

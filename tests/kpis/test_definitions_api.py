@@ -66,7 +66,7 @@ def test_the_path_of_what_is_wrong(as_manager: Client, fields: dict[str, Any], p
 def test_the_schema_says_that_no_time_is_none(as_manager: Client, name: str) -> None:
     make_scorecard("plan")
     assert f"$.{name}" in paths(as_manager.post(f"{API}/kpis/", NEW | {name: 0}, **JSON))
-    kpi = SchemaGenerator().get_schema(request=None, public=True)["components"]["schemas"]["KpiIn"]
+    kpi = SchemaGenerator().get_schema(request=None, public=True)["components"]["schemas"]["KpiRequest"]
     assert kpi["properties"][name]["minimum"] == 1
 
 

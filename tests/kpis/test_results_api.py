@@ -205,3 +205,11 @@ def test_a_reduction_takes_no_ci_result(ci: Client, kpi: KPI) -> None:
     answer = send(ci, own(kpi="saved-time"))
     assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, "$.samples[0].kpi")
     assert Measurement.objects.count() == 0
+
+
+def test_results_are_listed_without_their_comment_and_with_what_became_of_them(ci: Client, kpi: KPI) -> None:
+    old, new = (send(ci, own(value)).json() for value in (300, 310))
+    assert ci.post(f"{URL}{old['id']}/invalidate/", {"why": "wrong machine"}, content_type="application/json").status_code == 200
+    found = ci.get(URL, {"service": "orders"}).json()["results"]
+    assert [(row["id"], row.get("invalidated_why")) for row in found] == [(new["id"], None), (old["id"], "wrong machine")]
+    assert set(new) - set(found[0]) == {"markdown"}

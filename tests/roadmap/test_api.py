@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import AuditEntry
-from roadmap.models import Benefit, Cost, Gate, Impact, Risk, Roadmap, Task
+from roadmap.models import Benefit, Cost, Gate, Impact, Mitigation, Risk, Roadmap, Task
 from tests.roadmap.factories import FIXTURES, START, load_source, make_kpi, make_phase, make_roadmap, make_task
 
 pytestmark = pytest.mark.django_db
@@ -70,6 +70,31 @@ def test_if_match_compares_strongly(as_manager: Client, header: str, status: int
     tag = header.replace("{tag}", f"task-{task.pk}-1")
     answer = as_manager.patch(f"{API}/tasks/{task.pk}/", {"title": "New"}, headers={"If-Match": tag}, **JSON)
     assert answer.status_code == status
+
+
+LISTS = ["phases", "tasks", "impacts", "costs", "benefits", "risks", "load-profiles", "alert-rules", "findings"]
+
+
+@pytest.mark.parametrize("address", [*(f"{PLAN}/{name}/" for name in LISTS), f"{API}/impacts/", f"{API}/load-profiles/"])
+def test_lists_of_a_plan_are_pages_of_their_rows(as_viewer: Client, plan: Roadmap, address: str) -> None:
+    found = as_viewer.get(address).json()
+    assert sorted(found) == ["next", "previous", "results"]
+    assert found["results"]
+
+
+@pytest.mark.parametrize("model", [Task, Impact, Cost, Benefit, Risk, Mitigation, Gate])
+def test_rows_are_read_and_a_patch_without_fields_answers_the_same(as_manager: Client, plan: Roadmap, model: Any) -> None:
+    row = model.objects.first()
+    address = f"{API}/{model._meta.verbose_name_plural.replace(' ', '-')}/{row.pk}/"
+    assert as_manager.patch(address, {}, **JSON).json() == as_manager.get(address).json()
+
+
+def test_rows_are_made(as_manager: Client, plan: Roadmap) -> None:
+    phase = {"number": 7, "name": "After", "week_from": 13, "week_to": 14}
+    assert as_manager.post(f"{PLAN}/phases/", phase, **JSON).status_code == 201
+    risk = as_manager.post(f"{PLAN}/risks/", {"title": "Nobody comes", "likelihood": 2, "impact": 3}, **JSON)
+    made = as_manager.post(f"{API}/risks/{risk.json()['id']}/mitigations/", {"text": "Invite them"}, **JSON)
+    assert (risk.status_code, made.status_code, made.json()["owner"]) == (201, 201, None)
 
 
 def test_unchanged_row_is_304(as_viewer: Client) -> None:
