@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from kpis.stats.change import DRAWS, Block, Verdict, change
@@ -59,6 +59,7 @@ def test_what_cannot_be_told_says_why(before: list[Block], after: list[Block], p
 @given(st.lists(st.floats(1, 1e6), min_size=5, max_size=20), st.floats(0.1, 10))
 def test_interval_of_a_scaled_sample_holds_the_factor(values: list[float], factor: float) -> None:
     found = change([Block(value) for value in values], [Block(value * factor) for value in values])
+    assume(found.verdict != Verdict.TOO_EARLY)  # values that follow each other
     assert found.low is not None
     assert found.high is not None
     assert found.low <= factor - 1 + 1e-9
