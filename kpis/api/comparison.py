@@ -43,6 +43,9 @@ BOUNDS = ("before_from", "before_to", "after_from", "after_to")
 def kpi_comparison(request: Request, scorecard: str, key: str) -> Response:
     """The relative change between two windows or versions, with its 95 % interval (bootstrap by run), counts and verdict.
 
+    `effective_…` is how many independent runs those of a side are worth, and `block` how many were drawn together, as runs
+    follow each other; null where nothing was drawn.
+
     Without either, the course from `from` to `to` is parted at `at`. Change points and the forecast are those of the course:
     that of `subject`, the series that the sides come from, or of all combined where `subject` is null.
     """
@@ -98,7 +101,8 @@ def _shape(kpi: KPI, told: Changes) -> dict[str, Any]:
             "verdict": one.verdict, "word": compared.word, "better": compared.better, "by": compared.by,
             "before": one.before, "after": one.after, "relative": one.relative, "low": one.low, "high": one.high,
             "runs_before": one.runs_before, "runs_after": one.runs_after, "drawn_before": told.drawn_before,
-            "drawn_after": told.drawn_after, "left_out": compared.left_out, "reason": one.reason,
+            "drawn_after": told.drawn_after, "effective_before": one.effective_before, "effective_after": one.effective_after,
+            "block": one.block, "left_out": compared.left_out, "reason": one.reason,
         },
         "change_points": None if course.shifts is None else [
             {"at": shift.at, "before": shift.before, "after": shift.after, "relative": shift.relative, "p": shift.p}

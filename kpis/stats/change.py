@@ -69,6 +69,14 @@ class Change:
     effective_after: float | None = None
     block: int | None = None
 
+    @property
+    def worth(self) -> tuple[int, int] | None:
+        """How many independent runs both sides are like, in whole ones, where their runs follow each other."""
+        if self.effective_before is None or self.effective_after is None:
+            return None
+        worth = max(1, int(self.effective_before)), max(1, int(self.effective_after))
+        return worth if worth != (self.runs_before, self.runs_after) else None
+
 
 @dataclass(frozen=True)
 class _Side:

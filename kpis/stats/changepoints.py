@@ -36,7 +36,7 @@ FEWEST_ON_A_SIDE = 10
 SIGNIFICANT = 0.001
 MOST_POINTS = 2000
 
-STEP_WORTH = 2.5
+STEP_WORTH = 2.25
 """Parameters that a step costs against likeness: between its place and size, and the three of Zhang & Siegmund."""
 
 FAR = 4.0
