@@ -43,6 +43,11 @@ class ChangeOut(TypedDict):
     runs_after: int
     drawn_before: Annotated[str, "What is drawn again for the interval: run, hour or day."]
     drawn_after: str
+    effective_before: Annotated[
+        float | None, "How many independent runs those of the side are worth; null where nothing was drawn."
+    ]
+    effective_after: float | None
+    block: Annotated[int | None, "How many runs were drawn together, as they follow each other; 1: each alone."]
     left_out: Annotated[int, "Percentiles that came ready-made: they cannot be merged."]
     reason: str
 
@@ -101,6 +106,9 @@ class ComparisonOut(TypedDict):
 @api_view(["GET"])
 def kpi_comparison(request: Request, scorecard: str, key: str) -> Response:
     """The relative change between two windows or versions, with its 95 % interval (bootstrap by run), counts and verdict.
+
+    `effective_…` is how many independent runs those of a side are worth, and `block` how many were drawn together, as runs
+    follow each other; null where nothing was drawn.
 
     Without either, the course from `from` to `to` is parted at `at`. Change points and the forecast are those of the course:
     that of `subject`, the series that the sides come from, or of all combined where `subject` is null.
@@ -166,7 +174,8 @@ def _change(told: Changes, compared: Compared) -> ChangeOut:
         "verdict": one.verdict, "word": compared.word, "better": compared.better, "by": compared.by,
         "before": one.before, "after": one.after, "relative": one.relative, "low": one.low, "high": one.high,
         "runs_before": one.runs_before, "runs_after": one.runs_after, "drawn_before": told.drawn_before,
-        "drawn_after": told.drawn_after, "left_out": compared.left_out, "reason": one.reason,
+        "drawn_after": told.drawn_after, "effective_before": one.effective_before, "effective_after": one.effective_after,
+        "block": one.block, "left_out": compared.left_out, "reason": one.reason,
     }  # fmt: skip
 
 

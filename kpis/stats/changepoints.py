@@ -8,27 +8,45 @@ slope under all steps leaves over (fitted within the segments, as in an analysis
 with the slope, since one against it hides in both. Of the three readings the one counts that explains most for what it
 assumes: by Schwarz's criterion, in which a step costs as much as three parameters, since its place was searched for (Zhang &
 Siegmund 2007), and the slope one.
+
+Values that follow each other wander, and what wanders looks like steps too. So wherever steps were found, the search is made
+again on what a value does not keep of the one before it (first-order autoregression; Chakar, Lebarbier, Lévy-Leduc & Robin
+2017): by how alike neighbours are around one level, around one line, and around the steps found, so that neither a true step is
+taken for likeness nor likeness for steps. Again the criterion decides (as Shi, Gallagher, Lund & Killick 2022 compare).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
+from kpis.stats.dependence import likeness
 from kpis.stats.student import t_two_sided_p
 
 WINDOW = 50
+WIDEST = 200
+"""Of the windows where values follow each other, which are as much longer as those are worth less."""
+
 FEWEST_ON_A_SIDE = 10
 SIGNIFICANT = 0.001
 MOST_POINTS = 2000
 
+STEP_WORTH = 2.25
+"""Parameters that a step costs against likeness: between its place and size, and the three of Zhang & Siegmund."""
+
+FAR = 4.0
+"""Standard deviations, by the median, that an error counts as at most."""
+
 MOST_STEPS = 20
 """That are looked for together with a slope."""
+
+FITS = 2
+"""Rounds in which steps and the likeness of neighbours are fitted to each other."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -59,6 +77,15 @@ NO_SLOPE = Slope(0.0, 0.0, 1)
 Sloping = Callable[[Floats, Floats, Sequence[int]], Slope]
 
 
+@dataclass(frozen=True)
+class _Reading:
+    """Steps, with a slope or not, and how much of its distance from the level a value keeps of the one before it."""
+
+    points: tuple[ChangePoint, ...]
+    sloping: Sloping
+    phi: float
+
+
 def change_points(values: Sequence[float], times: Sequence[float] | None = None) -> list[ChangePoint]:
     """Find the significant changes of level, in order. At most the newest `MOST_POINTS` values are looked at.
 
@@ -67,27 +94,53 @@ def change_points(values: Sequence[float], times: Sequence[float] | None = None)
     offset = max(0, len(values) - MOST_POINTS)
     array = np.asarray(values[offset:], dtype=np.float64)
     t = np.asarray(range(len(values)) if times is None else times, dtype=np.float64)[offset:]
-    cuts = _candidates(array)
-    readings: list[tuple[list[ChangePoint], Sloping]] = [(_merge(array, t, cuts, _flat), _flat)]
+    best = _read(array, t)
+    for _ in range(FITS if best.points else 0):
+        known = (best, _Reading((), _flat, 0.0), _Reading((), _common_slope, 0.0))
+        phis = {_likeness(array, t, reading) for reading in known} - {0.0, best.phi}
+        best = min([best, *(_read(array, t, phi) for phi in sorted(phis))], key=lambda one: _burden(array, t, one))
+    levels = _levels(array, t, best)
+    return [ChangePoint(one.index + offset, *level, one.p) for one, level in zip(best.points, levels, strict=True)]
+
+
+def _read(array: Floats, t: Floats, phi: float = 0.0) -> _Reading:
+    """What explains most for what it assumes, if a value keeps `phi` of how far the one before it lay off its level."""
+    skipped = 1 if phi else 0
+    left, at = (values[skipped:] - phi * values[: len(values) - skipped] for values in (array, t))
+    window = min(WIDEST, round(WINDOW * (1 + phi) / (1 - phi)))  # as many independent ones
+    cuts = _candidates(left, window)
+    readings: list[tuple[list[ChangePoint], Sloping]] = [(_merge(left, at, cuts, _flat), _flat)]
     readings += [
-        (_merge(array, t, steps, _common_slope), _common_slope) for steps in (_left_over(array, t, cuts), _steps(array, t))
+        (_merge(left, at, steps, _common_slope), _common_slope)
+        for steps in (_left_over(left, at, cuts, window), _steps(left, at))
     ]
-    found = min(readings, key=lambda one: _cost(array, t, *one))[0]
-    return [ChangePoint(point.index + offset, point.before, point.after, point.p) for point in found]
+    points, sloping = min(readings, key=lambda one: _cost(left, at, *one))
+    return _Reading(tuple(replace(point, index=point.index + skipped) for point in points), sloping, phi)
 
 
-def _candidates(array: Floats) -> list[int]:
+def _likeness(array: Floats, t: Floats, reading: _Reading) -> float:
+    """How much of a value's distance from its level the next one keeps; 0 where that may be chance."""
+    cuts = [point.index for point in reading.points]
+    return likeness(_segments(array - reading.sloping(array, t, cuts).value * t, cuts))
+
+
+def _levels(array: Floats, t: Floats, reading: _Reading) -> list[tuple[float, float]]:
+    cuts = [point.index for point in reading.points]
+    return [(point.before, point.after) for point in _tested(array, t, cuts, reading.sloping(array, t, cuts))]
+
+
+def _candidates(array: Floats, window: int) -> list[int]:
     cuts: set[int] = set()
-    for start in range(0, max(1, len(array) - WINDOW // 2), WINDOW // 2):
-        cuts |= _split(array, start, min(len(array), start + WINDOW))
+    for start in range(0, max(1, len(array) - window // 2), window // 2):
+        cuts |= _split(array, start, min(len(array), start + window))
     return sorted(cuts)
 
 
-def _left_over(array: Floats, t: Floats, cuts: list[int]) -> list[int]:
+def _left_over(array: Floats, t: Floats, cuts: list[int], window: int) -> list[int]:
     """Where levels change in what one slope leaves over; `cuts` were found without it and part the series for a first fit."""
-    first = {*cuts, *_candidates(array - _common_slope(array, t, cuts).value * t)}
+    first = {*cuts, *_candidates(array - _common_slope(array, t, cuts).value * t, window)}
     kept = [point.index for point in _merge(array, t, sorted(first), _common_slope)]
-    return _candidates(array - _common_slope(array, t, kept).value * t)
+    return _candidates(array - _common_slope(array, t, kept).value * t, window)
 
 
 def _steps(array: Floats, t: Floats) -> list[int]:
@@ -195,6 +248,22 @@ def _cost(array: Floats, t: Floats, points: list[ChangePoint], sloping: Sloping)
     floor = 1e-12 * max(1.0, float(np.abs(array).max()))
     parameters = 1 + 3 * len(cuts) + (sloping is not _flat)
     return 2 * len(array) * math.log(float(left.mean()) + floor) + parameters * math.log(len(array))
+
+
+def _burden(array: Floats, t: Floats, reading: _Reading) -> float:
+    """Schwarz's criterion between steps and the likeness of neighbours, on what the latter leaves of the distances from levels.
+
+    Squares, as a step under likeness shows most in the one value that leaps; errors far out are cut, as outliers are.
+    """
+    cuts = [point.index for point in reading.points]
+    slope = reading.sloping(array, t, cuts).value
+    off = np.concatenate([part - np.median(part) for part in _segments(array - slope * t, cuts)])
+    left = np.abs(off[1:] - reading.phi * off[:-1])
+    if middle := 1.4826 * float(np.median(left)):
+        left = np.minimum(left, FAR * middle)
+    floor = 1e-24 * max(1.0, float(np.abs(array).max()) ** 2)
+    parameters = 1 + STEP_WORTH * len(cuts) + (reading.sloping is not _flat) + (reading.phi > 0)
+    return len(array) * math.log(float((left**2).mean()) + floor) + parameters * math.log(len(array))
 
 
 def _merge(array: Floats, t: Floats, cuts: list[int], sloping: Sloping) -> list[ChangePoint]:

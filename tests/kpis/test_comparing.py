@@ -57,7 +57,12 @@ def test_the_same_question_gets_the_same_answer() -> None:
 
 @pytest.mark.parametrize(
     ("at", "counts", "reason"),
-    [(18, (18, 6), ""), (3, (3, 21), "fewer than 5 runs on a side"), (99, (24, 0), "no runs on one side")],
+    [
+        (13, (13, 11), ""),
+        (18, (18, 6), "the runs follow each other too closely: like 1 independent one"),  # before has two levels
+        (3, (3, 21), "fewer than 5 runs on a side"),
+        (99, (24, 0), "no runs on one side"),
+    ],
 )
 def test_a_chosen_time_parts_before_from_after(at: int, counts: tuple[int, int], reason: str) -> None:
     found = compared([800] * 12 + [600] * 12, at=at).change

@@ -16,6 +16,7 @@ from tests.kpis.factories import NOW, latency_point, make_kpi, make_scorecard, m
 
 pytestmark = [pytest.mark.django_db, pytest.mark.databases]
 HOUR = timedelta(hours=1)
+SHAKEN = [800 + 7 * index % 10 for index in range(10)]
 URL = "/api/v1/kpis/plan/latency/comparison/"
 
 
@@ -75,7 +76,7 @@ def test_a_version_is_one(kpi: KPI, people: People, before: str, after: str, fie
 
 
 def test_windows_are_compared_and_do_not_overlap(kpi: KPI) -> None:
-    record_values(kpi, [*range(800, 810), *range(600, 610)], until=NOW)
+    record_values(kpi, [*SHAKEN, *(value - 200 for value in SHAKEN)], until=NOW)
     split, end = NOW - timedelta(minutes=9, seconds=30), NOW + timedelta(seconds=1)
     found = of_windows(kpi, Window(NOW - HOUR, split), Window(split, end))
     assert (found.told.change.runs_before, found.told.change.runs_after, found.told.word) == (10, 10, "Lower, better")

@@ -57,7 +57,8 @@ def test_a_course_without_news_is_not_sent_again(kpi: KPI, as_viewer: Client) ->
 
 def test_before_and_after_are_compared(kpi: KPI, as_viewer: Client) -> None:
     end = timezone.now() - timedelta(minutes=1)
-    record_values(kpi, [*range(800, 810), *range(600, 610)], until=end)
+    shaken = [800 + 7 * index % 10 for index in range(10)]
+    record_values(kpi, [*shaken, *(value - 200 for value in shaken)], until=end)
     told = as_viewer.get(URL, {"range": "24h"}).content.decode()
     for expected in ("Lower, better", "809 → 609", "−24.7 %", "95 % interval", "10 runs before", "10 from then on"):
         assert expected in told
@@ -65,6 +66,13 @@ def test_before_and_after_are_compared(kpi: KPI, as_viewer: Client) -> None:
     chosen = as_viewer.get(URL, {"range": "24h", "at": moment}).content.decode()
     assert "Fewer than 5 runs on a side" in chosen
     assert f'value="{moment}"' in chosen
+
+
+def test_runs_that_follow_each_other_are_told(kpi: KPI, as_viewer: Client) -> None:
+    record_values(kpi, [*range(800, 810), *range(600, 610)], until=timezone.now() - timedelta(minutes=1))
+    told = as_viewer.get(URL, {"range": "24h"}).content.decode()
+    for expected in ("Too early to tell", "The runs follow each other too closely: like 1 independent one"):
+        assert expected in told
 
 
 def test_a_change_of_a_share_is_told_as_relative(as_viewer: Client) -> None:
