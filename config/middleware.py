@@ -24,9 +24,9 @@ def limit_body(get_response: Respond) -> Respond:
         stated = request.META.get("CONTENT_LENGTH") or ""
         if stated.isdecimal() and int(stated) > most:
             return errors.body(request, 413, "too-large", f"At most {most:,} bytes are taken.")
-        if not stated and "chunked" in request.headers.get("Transfer-Encoding", "").lower():
+        if not stated and "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
             return errors.body(request, 411, "length-required", "Send the body in one piece, with its Content-Length.")
-        if request.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
+        if request.META.get("HTTP_CONTENT_ENCODING", "").lower() not in ("", "identity"):
             return errors.body(request, 415, "content-encoding", "Send the body as it is, without a Content-Encoding.")
         return get_response(request)
 
