@@ -50,6 +50,9 @@ def _reduce(series: Series, rows: Sequence[Row]) -> None:
         kept = Rollup.objects.filter(series=series, resolution=gone.resolution, at=gone.at).first()
         if kept is None:  # an hour that was pruned as well
             continue
+        if kept.points == gone.points:
+            kept.delete()
+            continue
         kept.points -= gone.points
         kept.count -= gone.samples
         kept.total -= gone.total

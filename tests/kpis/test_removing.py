@@ -53,3 +53,13 @@ def test_of_a_percentile_only_the_samples_left_are_counted() -> None:
     for row in Rollup.objects.filter(at__lt=NOW - timedelta(days=9)):
         assert (row.points, row.count, row.sample_count, row.percentile) == (1, 1, 1, pytest.approx(100, rel=0.002))
     assert Measurement.objects.count() == 1
+
+
+def test_an_hour_that_held_nothing_else_is_gone() -> None:
+    kpi = make_kpi()
+    record([point(kpi, at=OLD, value=100.0), point(kpi, at=NOW, value=1.0)], now=NOW)
+    record([point(kpi, at=OLD + timedelta(hours=3), value=7.0, origin="typed")], now=NOW)
+    prune_halfway()
+    withdraw(origin="typed", now=NOW)
+    left = Rollup.objects.filter(at__lt=NOW - timedelta(days=9)).values_list("resolution", "at", "points")
+    assert set(left) == {("hour", OLD, 1), ("day", rollups.bucket(OLD, "day"), 1)}
