@@ -31,9 +31,12 @@ def page(as_viewer: Client, db: None) -> dict[str, Any]:
 
 
 def told(response: HttpResponse, method: str = "GET") -> str:
-    with pytest.raises(contract.Departs) as raised:
+    """Where an answer departs; nothing where it does not."""
+    try:
         contract.check(method, KPIS, response)
-    return str(raised.value).partition(": ")[2]
+    except contract.Departs as departs:
+        return str(departs).partition(": ")[2]
+    return ""
 
 
 def test_every_operation_tells_how_it_refuses(schema: Any) -> None:
@@ -81,13 +84,10 @@ def test_a_type_becomes_a_component_of_its_name(schema: Any) -> None:
     assert "invalidated_at" not in found["Result"]["required"]
 
 
-def test_an_answer_as_described_is_held_to_be_one(page: dict[str, Any]) -> None:
-    contract.check("GET", KPIS, JsonResponse(page))
-
-
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
+        ({}, ""),
         ({"name": ...}, "$.results[0]: 'name' is a required property"),
         ({"extra": 1}, "$.results[0]: Additional properties are not allowed ('extra' was unexpected)"),
         ({"window_s": "3600"}, "$.results[0].window_s: '3600' is not of type 'integer'"),
@@ -96,9 +96,10 @@ def test_an_answer_as_described_is_held_to_be_one(page: dict[str, Any]) -> None:
         ({"since": "2026-03-01T12:00:00"}, "$.results[0].since: '2026-03-01T12:00:00' is not a 'date-time'"),
     ],
 )
-def test_an_answer_that_departs_is_told(page: dict[str, Any], change: dict[str, Any], fault: str) -> None:
+def test_only_an_answer_that_departs_is_told(page: dict[str, Any], change: dict[str, Any], fault: str) -> None:
     row = {name: value for name, value in (page["results"][0] | change).items() if value is not ...}
-    assert told(JsonResponse(page | {"results": [row]})).startswith(fault)
+    words = told(JsonResponse(page | {"results": [row]}))
+    assert (bool(words), words.startswith(fault)) == (bool(fault), True)
 
 
 def test_a_status_or_a_kind_that_is_not_described_is_told(page: dict[str, Any]) -> None:
